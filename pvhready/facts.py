@@ -1,0 +1,259 @@
+"""What was seen of a guest: frozen records without behaviour.
+
+``None`` means not known; where a reason is worth telling, a ``Problem`` stands beside it. Paths are the guest's
+own, absolute, with its /boot mounted. Sizes and offsets are bytes.
+"""
+
+from typing import Dict, NamedTuple, Optional, Tuple
+
+PV = "pv"
+PVH = "pvh"
+MODES = (PVH, PV)
+
+
+class Problem(NamedTuple):
+    """Why something is not known: the path that was asked, and the reason in a few words."""
+
+    path: str
+    reason: str
+
+
+class Distribution(NamedTuple):
+    """What os-release says. ``like`` are the ids of its relatives, nearest first."""
+
+    id: Optional[str] = None
+    version: Optional[str] = None
+    name: Optional[str] = None
+    like: Tuple[str, ...] = ()
+
+
+class Guest(NamedTuple):
+    """What the machine is.
+
+    ``type`` is PV, PVH, HVM, none (positively not a Xen guest), not-applicable (a mounted root: nothing runs) or None.
+    ``evidence`` holds (path, value) pairs that the type was told from. ``loader_bits`` is the width of the
+    provider's PV loader, inferred from the running kernel. ``xen_version`` is "major.minor".
+    """
+
+    type: Optional[str]
+    assumed: bool = False
+    evidence: Tuple[Tuple[str, str], ...] = ()
+    xen_version: Optional[str] = None
+    dom0: bool = False
+    container: Optional[str] = None
+    architecture: Optional[str] = None
+    loader_bits: Optional[int] = None
+    running_release: Optional[str] = None
+    running_cmdline: Optional[str] = None
+    boot_time: Optional[float] = None
+    distribution: Distribution = Distribution()
+
+
+class Image(NamedTuple):
+    """A kernel image by its header (Linux: Documentation/arch/x86/boot.rst). Nothing in it was judged.
+
+    ``container`` is bzimage, gzipped-bzimage, elf, uki, not-a-kernel or unknown; for gzipped-bzimage the header
+    fields are those of the bzImage within. ``payload`` names the compression. ``bits`` is 32 or 64.
+    ``protocol`` is the boot protocol, 0x020f for 2.15. ``payload_end`` is where the header says that the payload
+    ends, in the (unzipped) file; ``size`` is the file's size, or the unzipped one where that is known.
+    """
+
+    container: str = "unknown"
+    payload: Optional[str] = None
+    bits: Optional[int] = None
+    size: int = 0
+    release: Optional[str] = None
+    protocol: Optional[int] = None
+    boot_flag: Optional[int] = None
+    magic: bool = False
+    setup_sectors: Optional[int] = None
+    loaded_high: Optional[bool] = None
+    cmdline_size: Optional[int] = None
+    payload_offset: Optional[int] = None
+    payload_end: Optional[int] = None
+    payload_magic: Optional[str] = None
+    description: Optional[str] = None
+    opinion: Optional[str] = None
+    problem: Optional[Problem] = None
+
+
+class Conflict(NamedTuple):
+    """Two sources of one kernel's configuration that contradict each other."""
+
+    symbol: str
+    source: str
+    value: str
+    other_source: str
+    other_value: str
+
+
+class Config(NamedTuple):
+    """A kernel's configuration: symbol without CONFIG_ to y, m or n (also "is not set"). ``source`` is its file.
+
+    ``root_pointer`` tells whether System.map has x86_default_get_root_pointer; None when there is no real map.
+    """
+
+    source: Optional[str] = None
+    values: Dict[str, str] = {}
+    conflicts: Tuple[Conflict, ...] = ()
+    root_pointer: Optional[bool] = None
+    map_source: Optional[str] = None
+    problem: Optional[Problem] = None
+
+
+class Kernel(NamedTuple):
+    """An installed kernel image. ``named_release`` is the one in the file's name."""
+
+    path: str
+    image: Image
+    release: Optional[str] = None
+    named_release: Optional[str] = None
+    running: bool = False
+    package: Optional[str] = None
+    config: Config = Config()
+
+
+class EntryError(NamedTuple):
+    """What GRUB would complain of while it runs an entry or the file. ``command`` is the one that is missing, if that is it."""
+
+    text: str
+    source: str = ""
+    command: Optional[str] = None
+
+
+class Entry(NamedTuple):
+    """A bootable menu entry. ``path`` is "0" or "1>2"; ``cmdline`` is what follows the kernel's path.
+
+    ``kernel`` and ``initrd`` are paths as the guest sees them. ``modules`` are those that GRUB inserted on the way.
+    ``source`` is "grub.cfg path:line".
+    """
+
+    index: int
+    path: str
+    title: str
+    id: Optional[str] = None
+    kernel: Optional[str] = None
+    initrd: Tuple[str, ...] = ()
+    cmdline: str = ""
+    modules: Tuple[str, ...] = ()
+    errors: Tuple[EntryError, ...] = ()
+    source: str = ""
+
+
+class Candidate(NamedTuple):
+    """An entry that may boot next, why, and the fact that it depends on ("" when it is certain)."""
+
+    index: int
+    reason: str
+    condition: str = ""
+
+
+class Menu(NamedTuple):
+    """What GRUB makes of the guest's configuration on one platform (xen_pvh, xen-x86_64 or xen-i386).
+
+    ``candidates`` are the entries that may boot next: one where it is certain, none where there is no bootable
+    default. ``reason`` is that of the first, or no-entries, no-config, unreadable. ``fallbacks`` are the entries
+    that GRUB tries, in order, when the first fails. ``assumptions`` say what was taken for granted.
+    """
+
+    platform: str
+    config: Optional[str] = None
+    entries: Tuple[Entry, ...] = ()
+    candidates: Tuple[Candidate, ...] = ()
+    reason: str = "unreadable"
+    fallbacks: Tuple[int, ...] = ()
+    errors: Tuple[EntryError, ...] = ()
+    uses_blscfg: bool = False
+    assumptions: Tuple[str, ...] = ()
+    problem: Optional[Problem] = None
+
+
+class Initramfs(NamedTuple):
+    """What an initramfs holds. ``modules`` are the names of kernel modules (``-`` as ``_``), per release directory.
+
+    ``complete`` tells whether the whole archive was read. ``proved`` says in a few words why this very
+    file is known to bring the guest up, where the guest runs from it. ``needs`` names the package of a missing tool.
+    """
+
+    path: str
+    modules: Tuple[str, ...] = ()
+    releases: Tuple[str, ...] = ()
+    compression: Optional[str] = None
+    complete: bool = False
+    proved: Optional[str] = None
+    needs: Optional[str] = None
+    problem: Optional[Problem] = None
+
+
+class Mount(NamedTuple):
+    """A line of /etc/fstab, or a live mount: where, what (UUID=..., LABEL=..., /dev/...), and the file system."""
+
+    point: str
+    device: str
+    filesystem: str
+    options: str = ""
+    source: str = ""
+
+
+class Storage(NamedTuple):
+    """Where the guest's file systems are.
+
+    ``uuids``, ``labels``, ``partuuids`` and ``partlabels`` map an id to a device, from /dev/disk; None when the
+    system does not say (under ``--root`` always). ``root_device`` is the device that holds the live root.
+    ``root_stack`` are the layers below the live root file system, as lvm, md, crypt.
+    """
+
+    fstab: Tuple[Mount, ...] = ()
+    mounts: Tuple[Mount, ...] = ()
+    uuids: Optional[Dict[str, str]] = None
+    labels: Optional[Dict[str, str]] = None
+    partuuids: Optional[Dict[str, str]] = None
+    partlabels: Optional[Dict[str, str]] = None
+    devices: Optional[Tuple[str, ...]] = None
+    root_device: Optional[str] = None
+    root_stack: Tuple[str, ...] = ()
+    problem: Optional[Problem] = None
+
+
+class Defaults(NamedTuple):
+    """What /etc/default/grub and /etc/default/grub.d/*.cfg set. ``sources`` maps a variable to "path:line"."""
+
+    values: Dict[str, str] = {}
+    sources: Dict[str, str] = {}
+    problem: Optional[Problem] = None
+
+
+class Hook(NamedTuple):
+    """A file that decompresses kernels, or helps to. ``form`` is the shape it is known by; ``why`` says why it is active or inert."""
+
+    path: str
+    form: str
+    active: bool
+    why: str = ""
+    package: Optional[str] = None
+    helper: Optional[str] = None
+
+
+class Hack(NamedTuple):
+    """What is there of the decompression hack. ``helpers`` are the programs that hooks call."""
+
+    hooks: Tuple[Hook, ...] = ()
+    helpers: Tuple[str, ...] = ()
+    problems: Tuple[Problem, ...] = ()
+
+
+class Facts(NamedTuple):
+    """All that was seen of a guest. ``today`` is a date as YYYY-MM-DD; ``denied`` are paths that only root may read."""
+
+    root: str
+    run_as_root: bool
+    today: str
+    guest: Guest
+    kernels: Tuple[Kernel, ...] = ()
+    menus: Dict[str, Menu] = {}
+    initramfs: Dict[str, Initramfs] = {}
+    storage: Storage = Storage()
+    defaults: Defaults = Defaults()
+    hack: Hack = Hack()
+    denied: Tuple[str, ...] = ()
+    problems: Tuple[Problem, ...] = ()

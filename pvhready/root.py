@@ -1,0 +1,318 @@
+"""The guest's file system, seen through one handle.
+
+Every path of the guest is opened here and nowhere else. Paths are absolute, as the guest sees them, and
+symbolic links are followed as ``chroot`` would follow them: an absolute link starts again at the root. Names
+that are not UTF-8 travel as surrogate escapes (``os.fsdecode``).
+
+The guest's owner may be hostile: every step of a path is opened by directory descriptor without following
+links, only regular files are read, and every read has a limit.
+"""
+
+import errno
+import os
+import stat
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+
+MAX_LINKS = 40  # what Linux allows for one path (fs/namei.c, MAXSYMLINKS)
+MAX_NAMES = 20000  # names that one directory may hold before it is refused
+MAX_TEXT = 4 * 1024 * 1024  # a text file larger than this is not configuration
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Unreadable(Exception):
+    """A path of the guest could not be read. ``path`` is the guest's, ``reason`` says why in a few words."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("{}: {}".format(path, reason))
+        self.path = path
+        self.reason = reason
+
+
+class Missing(Unreadable):
+    """Nothing has this name."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "no such file or directory")
+
+
+class Denied(Unreadable):
+    """It is there, and only root may read it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "permission denied")
+
+
+class Stamp(NamedTuple):
+    """What tells one state of a file from another. Times are nanoseconds since 1970, the size is in bytes."""
+
+    path: str
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+
+
+class File:
+    """An open regular file of the guest. Close it, or use it in a ``with``."""
+
+    def __init__(self, descriptor: int, path: str, status: os.stat_result) -> None:
+        self.path = path
+        self.size = status.st_size
+        self.status = status
+        self._descriptor = descriptor
+
+    def __enter__(self) -> "File":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    @property
+    def stamp(self) -> Stamp:
+        """The identity of this state of the file, under the path that was asked for."""
+        status = self.status
+        return Stamp(self.path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from ``offset`` (both in bytes); fewer at the end of the file.
+
+        Raises Unreadable when the disk says so.
+        """
+        try:
+            return os.pread(self._descriptor, size, offset)
+        except OSError as error:
+            raise _explain(self.path, error) from error
+
+
+class Root:
+    """The root directory of a guest: ``/`` of the running one, or a file system mounted elsewhere.
+
+    ``denied`` collects the paths that only root may read.
+    """
+
+    def __init__(self, directory: str = "/") -> None:
+        """Take ``directory`` as the guest's root. Raises Unreadable when it is no directory that can be entered."""
+        self.directory = os.path.abspath(directory)
+        self.denied = set()  # type: Set[str]
+        self._lists = {}  # type: Dict[str, Tuple[str, ...]]
+        try:
+            self._top = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _explain(directory, error) from error
+
+    def __enter__(self) -> "Root":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._top)
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the running system itself."""
+        return self.directory == "/"
+
+    def open(self, path: str) -> File:
+        """Open a regular file. Raises Missing, Denied, or Unreadable for anything that is no regular file."""
+        parent, name, stack = self._descend(path)
+        try:
+            # Looked at before it is opened: to open a device can already do something.
+            _demand_file(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+            descriptor = os.open(name, _FILE, dir_fd=parent)
+        except OSError as error:
+            raise self._refuse(path, error) from error
+        finally:
+            _close(stack)
+        try:
+            # Looked at again: it may have been swapped in between.
+            status = os.fstat(descriptor)
+            _demand_file(path, status)
+        except Unreadable:
+            os.close(descriptor)
+            raise
+        return File(descriptor, path, status)
+
+    def read(self, path: str, limit: int = MAX_TEXT) -> bytes:
+        """Return the whole content. Raises Unreadable when it is larger than ``limit`` bytes, and as ``open`` does.
+
+        Files of /proc and /sys, which say that they are empty, are read to their end.
+        """
+        with self.open(path) as handle:
+            parts = []  # type: List[bytes]
+            length = 0
+            while length <= limit:
+                part = handle.read_at(length, min(limit + 1 - length, 1 << 20))
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+                length += len(part)
+        raise Unreadable(path, "larger than {} bytes".format(limit))
+
+    def read_text(self, path: str, limit: int = MAX_TEXT) -> str:
+        """Return the content as text; bytes that are not UTF-8 become surrogate escapes. Raises as ``read`` does."""
+        return self.read(path, limit).decode("utf-8", "surrogateescape")
+
+    def status(self, path: str) -> os.stat_result:
+        """Return what ``stat`` says of the path, links followed. Raises Missing, Denied, Unreadable."""
+        parent, name, stack = self._descend(path)
+        try:
+            return os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            raise self._refuse(path, error) from error
+        finally:
+            _close(stack)
+
+    def is_file(self, path: str) -> bool:
+        """Whether a regular file can be reached under this path. Raises Denied and Unreadable when that cannot be told."""
+        try:
+            return stat.S_ISREG(self.status(path).st_mode)
+        except Missing:
+            return False
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory can be reached under this path. Raises Denied and Unreadable when that cannot be told."""
+        try:
+            return stat.S_ISDIR(self.status(path).st_mode)
+        except Missing:
+            return False
+
+    def names(self, path: str) -> Tuple[str, ...]:
+        """Return the sorted names in a directory. Raises Missing, Denied, Unreadable (also for too many names)."""
+        known = self._lists.get(path)
+        if known is None:
+            known = self._lists[path] = self._list(path)
+        return known
+
+    def link(self, path: str) -> str:
+        """Return the target of a symbolic link as written, or "" when the path is no link. Raises as ``status`` does."""
+        parent, name, stack = self._descend(path, follow_last=False)
+        try:
+            return os.readlink(name, dir_fd=parent)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return ""
+            raise self._refuse(path, error) from error
+        finally:
+            _close(stack)
+
+    def resolve(self, path: str) -> str:
+        """Return the path without any symbolic link in it. Raises as ``status`` does, but the last name need not exist."""
+        trail = []  # type: List[str]
+        _, name, stack = self._descend(path, trail=trail)
+        _close(stack)
+        return "/" + "/".join(trail + ([name] if name != "." else []))
+
+    def _list(self, path: str) -> Tuple[str, ...]:
+        parent, name, stack = self._descend(path)
+        try:
+            descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+        except OSError as error:
+            raise self._refuse(path, error) from error
+        finally:
+            _close(stack)
+        try:
+            return tuple(sorted(_names(descriptor, path)))
+        finally:
+            os.close(descriptor)
+
+    def _descend(self, path: str, follow_last: bool = True, trail: Optional[List[str]] = None) -> Tuple[int, str, List[int]]:
+        """Return the open directory that holds the last name, that name, and the descriptors to close afterwards."""
+        if "\0" in path:
+            raise Unreadable(path, "holds a NUL byte")
+        pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        names = [] if trail is None else trail
+        stack = []  # type: List[int]
+        links = 0
+        try:
+            while pending:
+                name = pending.pop()
+                here = stack[-1] if stack else self._top
+                if name == "..":
+                    self._climb(path, stack, names)
+                    continue
+                target = _read_link(name, here) if pending or follow_last else None
+                if target is not None:
+                    links += 1
+                    if links > MAX_LINKS:
+                        raise Unreadable(path, "too many symbolic links")
+                    if target.startswith("/"):
+                        _close(stack)
+                        del names[:]
+                    pending.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
+                elif pending:
+                    stack.append(os.open(name, _DIRECTORY, dir_fd=here))
+                    names.append(name)
+                else:
+                    return here, name, stack
+        except OSError as error:
+            _close(stack)
+            raise self._refuse(path, error) from error
+        except Unreadable:
+            _close(stack)
+            raise
+        return (stack[-1] if stack else self._top), ".", stack
+
+    def _climb(self, path: str, stack: List[int], names: List[str]) -> None:
+        if stack:
+            os.close(stack.pop())
+            names.pop()
+        elif not self.live:
+            raise Unreadable(path, "leads out of the root")
+
+    def _refuse(self, path: str, error: OSError) -> Unreadable:
+        refusal = _explain(path, error)
+        if isinstance(refusal, Denied):
+            self.denied.add(path)
+        return refusal
+
+
+def kind_of(status: os.stat_result) -> str:
+    """Return what sort of file a ``stat`` describes, with its article."""
+    for test, name in (
+        (stat.S_ISREG, "a file"), (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISBLK, "a block device"),
+        (stat.S_ISCHR, "a character device"), (stat.S_ISSOCK, "a socket"), (stat.S_ISLNK, "a symbolic link"),
+    ):
+        if test(status.st_mode):
+            return name
+    return "of an unknown kind"
+
+
+def _demand_file(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable(path, "is {}, not a file".format(kind_of(status)))
+
+
+def _read_link(name: str, directory: int) -> Optional[str]:
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
+
+
+def _names(descriptor: int, path: str) -> List[str]:
+    names = []  # type: List[str]
+    for name in os.listdir(descriptor):
+        if len(names) >= MAX_NAMES:
+            raise Unreadable(path, "holds more than {} names".format(MAX_NAMES))
+        names.append(name)
+    return names
+
+
+def _close(stack: List[int]) -> None:
+    while stack:
+        os.close(stack.pop())
+
+
+def _explain(path: str, error: OSError) -> Unreadable:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Missing(path)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Denied(path)
+    if error.errno == errno.ELOOP:
+        return Unreadable(path, "too many symbolic links")
+    if error.errno == errno.ENXIO:
+        return Unreadable(path, "is a device or a socket, not a file")
+    return Unreadable(path, (error.strerror or str(error)).lower())
