@@ -55,7 +55,9 @@ class Image(NamedTuple):
     ``container`` is bzimage, gzipped-bzimage, elf, uki, not-a-kernel or unknown; for gzipped-bzimage the header
     fields are those of the bzImage within. ``payload`` names the compression. ``bits`` is 32 or 64.
     ``protocol`` is the boot protocol, 0x020f for 2.15. ``payload_end`` is where the header says that the payload
-    ends, in the (unzipped) file; ``size`` is the file's size, or the unzipped one where that is known.
+    ends, in the (unzipped) file, and ``code_end`` where all that the kernel needs of it ends; ``size`` is the
+    file's size, or the unzipped one. ``notes`` are the types of an ELF image's Xen notes. ``description`` is
+    libmagic's word for a file that is no kernel, ``opinion`` its word for the payload's compression.
     """
 
     container: str = "unknown"
@@ -72,6 +74,8 @@ class Image(NamedTuple):
     payload_offset: Optional[int] = None
     payload_end: Optional[int] = None
     payload_magic: Optional[str] = None
+    code_end: Optional[int] = None
+    notes: Optional[Tuple[int, ...]] = None
     description: Optional[str] = None
     opinion: Optional[str] = None
     problem: Optional[Problem] = None

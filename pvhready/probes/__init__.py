@@ -1,0 +1,1 @@
+"""Probes read the guest and say what is there. They never judge it."""

@@ -1,0 +1,166 @@
+"""What the machine is: PV, PVH, HVM, no Xen guest at all, a dom0, a container; and which distribution runs in it."""
+
+import os
+from typing import Dict, List, Optional, Tuple
+
+from pvhready.facts import Distribution, Guest
+from pvhready.probes.distribution import read_distribution
+from pvhready.root import Denied, Missing, Root, Unreadable
+
+Seen = List[Tuple[str, str]]
+
+_TYPES = ("PV", "PVH", "HVM")
+# What /sys/hypervisor/properties/features holds (Xen: public/features.h): bits that only a translated guest has.
+_HVM_FEATURES = (1 << 2) | (1 << 8)  # auto_translated_physmap, hvm_callback_vector
+_DOM0_FEATURE = 1 << 11
+_MACHINES = {3: "i386", 62: "x86_64", 183: "aarch64", 40: "arm"}
+_SHELLS = ("/bin/sh", "/usr/bin/env", "/sbin/init")
+_SHORT = 4096
+
+
+def read_guest(root: Root, assume: Optional[str] = None) -> Guest:
+    """Return what can be told of the guest. ``assume`` (pv, pvh or hvm) stands in for what cannot be seen.
+
+    Under a mounted root nothing runs: the type is not-applicable and the architecture is that of its programs.
+    """
+    distribution = read_distribution(root)
+    if not root.live:
+        return Guest(
+            assume.upper() if assume else "not-applicable", assumed=bool(assume),
+            architecture=_machine_of_programs(root), distribution=distribution,
+        )
+    seen = []  # type: Seen
+    xen = _is_xen(root, seen)
+    features = _features(root, seen)
+    machine = os.uname().machine
+    container = _container(root, seen)
+    guest = Guest(
+        _type(root, xen, features, container, seen), evidence=tuple(seen), xen_version=_xen_version(root), dom0=_is_dom0(root, features),
+        container=container, architecture=machine, loader_bits=64 if machine == "x86_64" else 32 if machine.startswith("i") else None,
+        running_release=os.uname().release, running_cmdline=_text(root, "/proc/cmdline"), distribution=distribution,
+    )
+    return guest._replace(type=assume.upper(), assumed=True) if assume else guest
+
+
+def _type(root: Root, xen: Optional[bool], features: Optional[int], container: Optional[str], seen: Seen) -> Optional[str]:
+    """The rules of evidence: PV needs a positive sign of Xen and none of HVM; "none" needs a positive sign as well."""
+    if container:
+        return "none"
+    said = _note(root, "/sys/hypervisor/guest_type", seen)
+    if said is not None:
+        return said if said in _TYPES and xen is not False else None
+    vendor = _note(root, "/sys/class/dmi/id/sys_vendor", seen)
+    if xen:
+        if vendor is not None or features is not None and features & _HVM_FEATURES:
+            return "HVM" if vendor == "Xen" else None
+        return "PV" if _can_list(root, "/sys/class/dmi/id") is False else None
+    if xen is False or vendor and vendor != "Xen":
+        return "none"
+    return "none" if _has_hypervisor_flag(root, seen) is False else None
+
+
+def _is_xen(root: Root, seen: Seen) -> Optional[bool]:
+    """True with a positive sign of Xen, False when /sys/hypervisor names another one, None without either."""
+    said = _note(root, "/sys/hypervisor/type", seen)
+    if said is not None:
+        return said == "xen"
+    for path in ("/sys/bus/xen", "/proc/xen"):
+        if _can_list(root, path):
+            seen.append((path, "present"))
+            return True
+    return None
+
+
+def _features(root: Root, seen: Seen) -> Optional[int]:
+    said = _note(root, "/sys/hypervisor/properties/features", seen)
+    try:
+        return int(said, 16) if said else None
+    except ValueError:
+        return None
+
+
+def _is_dom0(root: Root, features: Optional[int]) -> bool:
+    capabilities = _text(root, "/proc/xen/capabilities") or ""
+    return "control_d" in capabilities.split() or bool(features and features & _DOM0_FEATURE)
+
+
+def _xen_version(root: Root) -> Optional[str]:
+    major, minor = (_text(root, "/sys/hypervisor/version/" + part) for part in ("major", "minor"))
+    return "{}.{}".format(major, minor) if major and minor and major.isdigit() and minor.isdigit() else None
+
+
+def _container(root: Root, seen: Seen) -> Optional[str]:
+    """The name of the container manager (systemd's CONTAINER_INTERFACE, podman, docker, OpenVZ), or None."""
+    name = _note(root, "/run/systemd/container", seen)
+    if name:
+        return name
+    for path, manager in (("/run/.containerenv", "podman"), ("/.dockerenv", "docker")):
+        if _exists(root, path):
+            seen.append((path, "present"))
+            return manager
+    if _exists(root, "/proc/vz") and not _exists(root, "/proc/bc"):
+        seen.append(("/proc/vz", "present"))
+        return "openvz"
+    return None
+
+
+def _has_hypervisor_flag(root: Root, seen: Seen) -> Optional[bool]:
+    """Whether the first CPU of /proc/cpuinfo has the flag ``hypervisor``; None when there is no line of flags."""
+    try:
+        with root.open("/proc/cpuinfo") as handle:
+            text = handle.read_at(0, 4 * _SHORT).decode("ascii", "replace")
+    except Unreadable:
+        return None
+    for line in text.split("\n")[:-1]:
+        if line.startswith("flags"):
+            found = "hypervisor" in line.split()
+            seen.append(("/proc/cpuinfo", "flag hypervisor" if found else "no flag hypervisor"))
+            return found
+    return None
+
+
+def _machine_of_programs(root: Root) -> Optional[str]:
+    """The machine that the guest's programs are built for, by the ELF header of its shell."""
+    for path in _SHELLS:
+        try:
+            with root.open(path) as handle:
+                head = handle.read_at(0, 20)
+        except Unreadable:
+            continue  # the next one will do
+        if head[:4] == b"\x7fELF" and len(head) == 20:
+            return _MACHINES.get(int.from_bytes(head[18:20], "little"))
+    return None
+
+
+def _note(root: Root, path: str, seen: Seen) -> Optional[str]:
+    value = _text(root, path)
+    if value is not None:
+        seen.append((path, value))
+    return value
+
+
+def _text(root: Root, path: str) -> Optional[str]:
+    """The stripped content of a small file of the kernel's; None when it is not there or cannot be read."""
+    try:
+        return root.read_text(path, _SHORT).strip()
+    except Unreadable:
+        return None
+
+
+def _can_list(root: Root, path: str) -> Optional[bool]:
+    try:
+        return bool(root.names(path)) or path == "/proc/xen"
+    except Missing:
+        return False
+    except Unreadable:
+        return None
+
+
+def _exists(root: Root, path: str) -> bool:
+    try:
+        root.status(path)
+    except Denied:
+        return True
+    except Unreadable:
+        return False
+    return True
