@@ -1,4 +1,4 @@
-"""Initial RAM file systems: cpio archives as the kernel unpacks them (Linux: Documentation/driver-api/early-userspace/buffer-format.rst)."""
+"""Initial RAM file systems: cpio archives (Linux: Documentation/driver-api/early-userspace/buffer-format.rst)."""
 
 from typing import Iterable, Mapping, Set
 

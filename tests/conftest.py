@@ -1,0 +1,47 @@
+"""What every test may use: ``guest`` makes a guest's file system, ``pvhready`` runs the program on it."""
+
+import os
+import sys
+from typing import Any, Dict, List
+
+import pytest
+
+_TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if _TOP not in sys.path:
+    sys.path.insert(0, _TOP)
+
+from support import wanted  # noqa: E402
+from support.program import Program  # noqa: E402
+from support.trees import GuestMaker  # noqa: E402
+
+
+@pytest.fixture
+def guest(tmp_path: Any) -> GuestMaker:
+    """A function that writes a guest below the test's own folder and returns its directory; see ``GuestMaker``."""
+    return GuestMaker(str(tmp_path))
+
+
+@pytest.fixture
+def pvhready() -> Program:
+    """The program as a user runs it; see ``Program``."""
+    return Program()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say aloud what was not tested, and why."""
+    reasons: Dict[str, List[str]] = {}
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason[len("Skipped: "):] if reason.startswith("Skipped: ") else reason
+        reasons.setdefault(reason, []).append(report.nodeid)
+    if not reasons:
+        return
+    terminalreporter.section("NOT TESTED HERE", sep="!", yellow=True, bold=True)
+    for reason in sorted(reasons):
+        missing = reason.startswith(wanted.PREFIX)
+        text = "this machine lacks " + reason[len(wanted.PREFIX):] if missing else reason
+        terminalreporter.write_line("{} test(s) skipped: {}".format(len(reasons[reason]), text), yellow=True)
+        for node in reasons[reason][:5]:
+            terminalreporter.write_line("    " + node)
+        if len(reasons[reason]) > 5:
+            terminalreporter.write_line("    and {} more".format(len(reasons[reason]) - 5))
