@@ -245,7 +245,7 @@ _EXAMPLES: Dict[str, _Example] = {
     "debian-12-damaged": _Example("Debian 12 whose initramfs was cut short: nobody can know", _debian_12_damaged),
     "ubuntu-18.04": _Example("Ubuntu 18.04 with its first kernel, 4.15, which does not boot under PVH", _ubuntu_18_04),
     "ubuntu-20.04-hack": _Example("Ubuntu 20.04 whose lz4 kernels a hook has decompressed for PV", _ubuntu_20_04_hack),
-    "ubuntu-22.04-mixed": _Example("the same guest after an upgrade: a zstd kernel boots next, an old one is decompressed", _ubuntu_22_04_mixed),
+    "ubuntu-22.04-mixed": _Example("that guest upgraded: a zstd kernel boots next, an old one is decompressed", _ubuntu_22_04_mixed),
     "fedora-zstd": _Example("Fedora with zstd kernels and its entries in grub.cfg: PVH yes, back to PV no", _fedora_zstd),
     "centos-8": _Example("CentOS 8: no XEN_PVH in its kernel, and no entries in grub.cfg", _centos_8),
     "alpine-extlinux": _Example("Alpine with extlinux: a kernel that would boot, and no grub.cfg", _alpine_extlinux),

@@ -110,7 +110,7 @@ class Apt:
             "Dir::Etc::sourcelist": os.path.join(self._top, "sources.list"), "Dir::Etc::sourceparts": "/dev/null",
             "Dir::State": os.path.join(self._top, "state"), "Dir::State::status": os.path.join(self._top, "status"),
             "Dir::Cache": os.path.join(self._top, "cache"), "APT::Sandbox::User": "root", "Acquire::Languages": "none",
-            "Acquire::Retries": "3", "Acquire::Check-Valid-Until": "false", "APT::Architecture": "amd64", "APT::Install-Recommends": "false",
+            "Acquire::Retries": "3", "Acquire::Check-Valid-Until": "false", "APT::Architecture": "amd64",
         }
         options = ["-o{}={}".format(name, value) for name, value in settings.items()]
         return options + ["-oAPT::Architectures::=amd64", "-oAPT::Architectures::=i386"]

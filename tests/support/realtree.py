@@ -12,7 +12,10 @@ from typing import NamedTuple, Sequence
 from support import debian, wanted
 
 UUID = "8f3b6c1e-2f57-4d6a-9b0e-5a1d7c9e4b20"
-_PACKAGES = ("linux-image-amd64", "initramfs-tools", "zstd", "grub-common", "grub2-common", "grub-pc-bin")
+_PACKAGES = (
+    "linux-image-amd64", "initramfs-tools", "zstd", "grub-common", "grub2-common", "grub-pc-bin",
+    "python3", "python3-psutil", "python3-packaging", "python3-distro", "python3-magic",  # to run the program inside
+)
 
 # The answers that grub-mkconfig and grub-mkconfig_lib ask for (Debian: grub-common, /usr/sbin/grub-mkconfig).
 _PROBE = """\

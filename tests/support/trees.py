@@ -27,7 +27,8 @@ def debian_symbols(**changed: str) -> Mapping[str, str]:
 
 def kernel(
     release: str = RELEASE, payload: Union[str, bytes] = "xz", bits: int = 64, symbols: Optional[Mapping[str, str]] = None,
-    image: Optional[Union[bytes, str]] = None, system_map: Optional[str] = NO_MAP, modules: Iterable[str] = MODULES, compression: str = "zstd",
+    image: Optional[Union[bytes, str]] = None, system_map: Optional[str] = NO_MAP, modules: Iterable[str] = MODULES,
+    compression: str = "zstd",
 ) -> Tree:
     """Return an installed kernel of Debian's shape: image, configuration, System.map and initramfs.
 
