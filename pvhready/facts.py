@@ -106,7 +106,7 @@ class Config(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """An installed kernel image. ``named_release`` is the one in the file's name."""
+    """An installed kernel image. ``named_release`` is the one in the file's name, ``names`` are all paths that lead to the file."""
 
     path: str
     image: Image
@@ -115,6 +115,7 @@ class Kernel(NamedTuple):
     running: bool = False
     package: Optional[str] = None
     config: Config = Config()
+    names: Tuple[str, ...] = ()
 
 
 class EntryError(NamedTuple):
@@ -173,7 +174,7 @@ class Menu(NamedTuple):
 
 
 class Initramfs(NamedTuple):
-    """What an initramfs holds. ``modules`` are the names of kernel modules (``-`` as ``_``), per release directory.
+    """What an initramfs holds. ``modules`` are the names of kernel modules (``-`` as ``_``) that it has for each of ``releases``.
 
     ``complete`` tells whether the whole archive was read. ``proved`` says in a few words why this very
     file is known to bring the guest up, where the guest runs from it. ``needs`` names the package of a missing tool.

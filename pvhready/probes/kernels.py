@@ -17,10 +17,11 @@ _PROFILES = "/nix/var/nix/profiles"
 _NOT_KERNELS = (".hmac", ".sig", ".sign", ".sha512hmac", ".gz.sha256")
 
 
-def find_kernels(root: Root, named: Iterable[str] = ()) -> Tuple[str, ...]:
-    """Return the paths of all kernels, those that boot entries name included, each file once, in a stable order.
+def find_kernels(root: Root, named: Iterable[str] = ()) -> Dict[str, Tuple[str, ...]]:
+    """Return each kernel once: its best name to all its names. ``named`` are the paths that boot entries use.
 
-    Raises Denied or Unreadable when a directory that may hold kernels cannot be listed.
+    A file in /boot gives the name rather than a link to it, and a link with a release rather than one without. Raises Denied or
+    Unreadable when a directory that may hold kernels cannot be listed.
     """
     paths = []  # type: List[str]
     for name in _names(root, "/boot"):
@@ -29,17 +30,22 @@ def find_kernels(root: Root, named: Iterable[str] = ()) -> Tuple[str, ...]:
     paths += ["/boot/kernels/" + name for name in _names(root, "/boot/kernels") if "bzImage" in name or name.startswith("vmlinuz")]
     paths += _from_modules(root)
     paths += _from_nix(root)
-    paths += list(named)
-    return _each_file_once(root, paths)[:MAX_KERNELS]
+    return _group_by_file(root, paths, tuple(named))
 
 
-def read_kernel(root: Root, path: str, guest: Guest, owner: Owner, extra: Iterable[str] = (), describe: Optional[Describe] = None) -> Kernel:
-    """Return what is known of one kernel: its image, configuration and package. ``extra`` names more configuration symbols."""
+def read_kernel(
+    root: Root, names: Tuple[str, ...], guest: Guest, owner: Owner, extra: Iterable[str] = (), describe: Optional[Describe] = None,
+) -> Kernel:
+    """Return what is known of the kernel with these ``names``, the best first: its image, configuration and package.
+
+    ``extra`` names more configuration symbols.
+    """
+    path = names[0]
     image = read_image(root, path, describe)
     named = release_in_name(path)
     release = image.release or named
     running = bool(release) and release == guest.running_release
-    kernel = Kernel(path, image, release, named, running, owner(path))
+    kernel = Kernel(path, image, release, named, running, owner(path), names=names)
     return kernel._replace(config=read_config(root, release, running, extra)) if release else kernel
 
 
@@ -93,27 +99,26 @@ def _is_there(root: Root, path: str) -> bool:
     return True
 
 
-def _each_file_once(root: Root, paths: Iterable[str]) -> Tuple[str, ...]:
-    """Drop links to and hard links of a kernel that is listed already; names in /boot come first and win over links."""
-    links = []  # type: List[str]
-    firsts = {}  # type: Dict[object, str]
-    for path in paths:
-        try:
-            if root.link(path):
-                links.append(path)
-                continue
-            status = root.status(path)
-            firsts.setdefault((status.st_dev, status.st_ino), path)
-        except Missing:
-            continue  # an entry that names it is told so by the menu
-        except Unreadable:
-            firsts.setdefault(path, path)
-    for path in links:
+def _group_by_file(root: Root, paths: List[str], named: Tuple[str, ...]) -> Dict[str, Tuple[str, ...]]:
+    groups = {}  # type: Dict[object, List[Tuple[int, int, str]]]
+    for order, path in enumerate(list(named) + paths):
         try:
             status = root.status(path)
-            firsts.setdefault((status.st_dev, status.st_ino), path)
+            rank = _rank(path, bool(root.link(path)))
         except Missing:
-            continue  # a link to nothing, such as /boot/vmlinuz.old after its kernel was removed
+            continue  # a link to nothing, or an entry that names nothing: the menu tells of that one
         except Unreadable:
-            firsts.setdefault(path, path)
-    return tuple(firsts.values())
+            groups.setdefault(path, []).append((0, order, path))
+            continue
+        groups.setdefault((status.st_dev, status.st_ino), []).append((rank, order, path))
+    kernels = {}
+    for group in list(groups.values())[:MAX_KERNELS]:
+        names = [path for _, _, path in sorted(group)]
+        kernels[names[0]] = tuple(dict.fromkeys(names))
+    return {path: kernels[path] for path in sorted(kernels)}
+
+
+def _rank(path: str, is_link: bool) -> int:
+    if path.startswith("/boot/"):
+        return 0 if not is_link else 1 if release_in_name(path) else 3
+    return 2

@@ -1,0 +1,144 @@
+"""Every check by its id: the link of the boot chain it belongs to, what it looks at, why that matters, how to mend it.
+
+Ids are part of the interface and are never renamed.
+"""
+
+from typing import Dict, NamedTuple, Tuple
+
+GUEST, CONFIG, ENTRY, IMAGE, KERNEL, CMDLINE, INITRAMFS, ROOT, HACK, UPKEEP = (
+    "guest", "grub.cfg", "entry", "image", "config", "command line", "initramfs", "root device", "hack", "upkeep",
+)
+CHAIN = (GUEST, CONFIG, ENTRY, IMAGE, KERNEL, CMDLINE, INITRAMFS, ROOT, HACK, UPKEEP)
+
+
+class Check(NamedTuple):
+    """What ``explain`` tells of a check."""
+
+    link: str
+    looks: str
+    why: str
+    mend: str
+
+
+# id: (link, what it looks at, why it matters, how to mend it)
+_CHECKS = {
+    "guest-type": (
+        GUEST, "/sys/hypervisor, /proc/xen, DMI, /proc/cpuinfo, signs of a container.",
+        "Only a Xen guest in PV or HVM can be switched, and one in PVH wants to know of its next reboot.",
+        "Where the kernel does not tell, say what the guest is: --assume-guest pv."),
+    "access": (
+        GUEST, "Files and folders that could not be read.",
+        "What was not seen cannot be judged, and a guess could cost the machine.", "Run the check as root."),
+    "xen-support": (GUEST, "The version of Xen below the guest.", "A host out of security support will be upgraded.", "Nothing to do in the guest."),
+    "pv-32bit": (
+        GUEST, "A 32-bit guest that runs in PV.", "Linux dropped 32-bit PV in 5.9 and Xen runs it only in a shim from 4.16 on.",
+        "Switch to PVH, which boots 32-bit kernels, or install a 64-bit kernel and choose the 64-bit loader."),
+    "grub-config": (CONFIG, "The grub.cfg that the host's GRUB finds.", "The host's GRUB boots what the guest's grub.cfg says.", "Nothing to do."),
+    "grub-config-missing": (
+        CONFIG, "The paths where the host's GRUB looks.", "Without grub.cfg GRUB stops at its prompt: menu.lst and extlinux.conf are not read.",
+        "Write a grub.cfg where the host looks."),
+    "grub-config-unreadable": (
+        CONFIG, "The grub.cfg that the host's GRUB finds.", "What cannot be read or understood here says nothing about what boots.",
+        "Run the check as root, or write the menu anew."),
+    "grub-config-errors": (CONFIG, "Statements that GRUB would refuse.", "GRUB drops such a statement and goes on; the rest was judged.", "Mend the statement, or write the menu anew."),
+    "grub-assumption": (CONFIG, "Devices that a search in grub.cfg names.", "A mounted file system does not tell the ids of its devices.", "Nothing to do; on the live system it is looked up."),
+    "grub-no-entries": (CONFIG, "The entries of the menu.", "GRUB with an empty menu stops at its prompt.", "Write the menu anew."),
+    "grub-blscfg": (
+        CONFIG, "The command blscfg in grub.cfg (boot loader specification entries).", "A GRUB without that command shows no entries at all.",
+        "Set GRUB_ENABLE_BLSCFG=false in /etc/default/grub and write the menu anew."),
+    "grub-config-stale": (
+        CONFIG, "/etc/default/grub and grub.d against the entry.", "A change that was never generated into grub.cfg has no effect, until it suddenly has.",
+        "Write the menu anew, then check again."),
+    "entry": (ENTRY, "The commands of the entry that boots next.", "They load the kernel and the initramfs.", "Nothing to do."),
+    "entry-error": (ENTRY, "The commands of the entry that boots next.", "An entry whose command fails does not boot.", "Write the menu anew, or mend the entry."),
+    "entry-command": (
+        ENTRY, "Commands such as linux16 that not every GRUB has.", "A missing command is an error of the entry, which then does not boot.",
+        "Let the entry say linux and initrd."),
+    "entry-kernel": (ENTRY, "The kernel that the entry loads.", "No kernel, no boot.", "Write the menu anew, or install the kernel again."),
+    "entry-uncertain": (
+        ENTRY, "Entries that may boot next, where the host's GRUB decides on something that is not known.",
+        "They do not all come up, so neither can be promised.", "Make them agree (the finding says on what), or name the host with --host."),
+    "image-form": (IMAGE, "The header of the kernel image.", "The loader of each mode takes another form of image.", "Nothing to do."),
+    "image-not-bzimage": (
+        IMAGE, "The boot signature at offset 0x1fe.", "The PVH loader takes a bzImage only; a kernel that a hook decompressed in place is an ELF file.",
+        "Undo the decompression, or install the kernel's package again."),
+    "image-truncated": (IMAGE, "The lengths in the header against the file.", "A kernel that ends too early does not unpack.", "Install the kernel's package again; mind the space on /boot."),
+    "image-unreadable": (IMAGE, "The image file.", "What cannot be read cannot be promised.", "Run the check as root; make it a regular file."),
+    "image-not-a-kernel": (IMAGE, "The first bytes of the file.", "GRUB refuses what is no kernel.", "Install the kernel's package again."),
+    "image-uki": (IMAGE, "PE files with a section .linux.", "The Xen loaders do not take a unified kernel image as a file.", "Keep a plain bzImage beside it."),
+    "image-setup-sectors": (IMAGE, "Offset 0x1f1.", "GRUB refuses more than 64 setup sectors.", "Install the kernel's package again."),
+    "image-protocol": (IMAGE, "The boot protocol's version, offset 0x206.", "PVH needs 2.03, PV needs 2.08.", "Install a newer kernel."),
+    "image-zimage": (IMAGE, "loadflags, offset 0x211.", "GRUB does not load a zImage with the 32-bit protocol.", "Install the kernel's package again."),
+    "image-payload": (
+        IMAGE, "The first bytes of the payload.", "The PV loader unpacks the kernel itself and reads gzip and xz only; under PVH the kernel unpacks itself.",
+        "Under PV boot a kernel with a gzip or xz payload."),
+    "image-xzio": (IMAGE, "An xz payload under PV.", "GRUB needs its module xzio for it.", "Where the host has the module: insmod xzio in the entry."),
+    "image-width": (IMAGE, "The kernel's width against the PV loader's.", "A PV loader takes kernels of its own width only.", "Choose the other loader in the provider's shell (BitFolk: arch)."),
+    "image-xen-note": (IMAGE, "The Xen notes of an ELF kernel.", "Without a PV entry the domain crashes.", "Install a kernel that is built for Xen PV."),
+    "image-contradiction": (IMAGE, "The payload's bytes, twice (--deep).", "Two readers that disagree are no proof.", "Install the kernel's package again."),
+    "kernel-config": (KERNEL, "Release and configuration of the kernel.", "They decide whether it finds its disks.", "Nothing to do."),
+    "kernel-release": (KERNEL, "The release in the image, else in the file's name.", "Without it neither configuration nor modules can be found.", "Name the file vmlinuz-RELEASE."),
+    "kernel-too-old": (
+        KERNEL, "The kernel's version.", "Before 5.0 Linux does not find PVH's ACPI tables when GRUB starts it (Debian patched its 4.19).", "Install a newer kernel."),
+    "kernel-root-pointer": (
+        KERNEL, "x86_default_get_root_pointer in System.map.", "4.19 and 4.20 boot under PVH only where they have it.", "Install a newer kernel."),
+    "kernel-config-missing": (
+        KERNEL, "/boot/config-RELEASE, /lib/modules/RELEASE/config, /usr/lib/modules/RELEASE/config, /proc/config.gz.",
+        "Without it nobody knows whether the kernel has PVH.", "Put the configuration in its place."),
+    "kernel-config-conflict": (KERNEL, "All sources of the configuration.", "Sources that contradict each other are no proof.", "Remove the one that is wrong."),
+    "kernel-xen": (KERNEL, "CONFIG_XEN.", "Without it the kernel knows no Xen at all.", "Install a kernel that is built for Xen."),
+    "kernel-xen-pvh": (KERNEL, "CONFIG_XEN_PVH.", "Without it the kernel comes up as an HVM guest that finds no disks.", "Install a kernel that has it."),
+    "kernel-xen-pv": (KERNEL, "CONFIG_XEN_PV.", "Without it the kernel has no PV entry.", "Use PVH, or an older kernel."),
+    "kernel-blkfront": (KERNEL, "CONFIG_XEN_BLKDEV_FRONTEND.", "Without it there are no disks.", "Install a kernel that has it."),
+    "kernel-netfront": (KERNEL, "CONFIG_XEN_NETDEV_FRONTEND.", "Without it there is no network.", "Install a kernel that has it."),
+    "kernel-console": (KERNEL, "CONFIG_HVC_XEN.", "Without it the Xen console stays silent.", "Install a kernel that has it."),
+    "kernel-sys-hypervisor": (KERNEL, "CONFIG_XEN_SYS_HYPERVISOR.", "Without it the guest does not know its type.", "Nothing to do for the boot."),
+    "kernel-regression": (KERNEL, "The kernel's version.", "Some stable releases have known faults under Xen.", "Install a newer kernel of the series."),
+    "cmdline": (CMDLINE, "The entry's own arguments.", "Some stop a PVH guest.", "Nothing to do."),
+    "cmdline-nopv": (CMDLINE, "nopv, xen_nopv.", "Ignored under PV; under PVH the kernel stops in silence.", "Remove it and write the menu anew."),
+    "cmdline-acpi": (CMDLINE, "acpi=off, acpi=ht.", "PVH is detected through ACPI.", "Remove it and write the menu anew."),
+    "cmdline-vector-callback": (CMDLINE, "xen_no_vector_callback.", "It leaves a PVH guest without its bus and disks.", "Remove it and write the menu anew."),
+    "cmdline-nolapic": (CMDLINE, "nolapic.", "PVH needs the local APIC.", "Remove it and write the menu anew."),
+    "cmdline-mem": (CMDLINE, "mem=.", "It also lowers the place where GRUB puts the initramfs.", "Remove it if the boot runs out of memory."),
+    "cmdline-earlyprintk": (CMDLINE, "earlyprintk=xen.", "Under PVH it writes to the host's log.", "Nothing to do."),
+    "cmdline-too-long": (CMDLINE, "The length of the command line.", "Loaders drop what is too long without a word.", "Shorten it."),
+    "console-silent": (
+        CMDLINE, "console= arguments.", "Under PV the kernel finds hvc0 by itself. Under PVH it must be told, or the Xen console shows nothing after GRUB.",
+        "Add console=hvc0 and write the menu anew."),
+    "initramfs": (INITRAMFS, "xen-blkfront in the entry's initramfs.", "The disks need it where it is a module.", "Nothing to do."),
+    "initramfs-missing": (INITRAMFS, "The entry's initrd command.", "Without an initramfs a modular block front end is never loaded.", "Build the initramfs and write the menu anew."),
+    "initramfs-blkfront": (INITRAMFS, "xen-blkfront in the entry's initramfs.", "Without it the kernel finds no disks.", "Add the module and build the initramfs anew."),
+    "initramfs-release": (INITRAMFS, "The release that the initramfs was made for.", "Modules of another release do not load.", "Build it for this kernel."),
+    "initramfs-unreadable": (INITRAMFS, "The archive.", "What cannot be read cannot be promised.", "Run as root, or install the tool that reads it."),
+    "initramfs-compression": (INITRAMFS, "The archive's compression against the kernel's RD_* options.", "A kernel that cannot unpack it does not boot.", "Build it with another compression."),
+    "root-device": (ROOT, "root= of the entry.", "The kernel mounts what it names.", "Nothing to do."),
+    "root-device-name": (ROOT, "root=/dev/sd*, hd*, vd*.", "The disks of a Xen guest are called xvd*, in both modes.", "Use UUID=."),
+    "root-device-missing": (ROOT, "root= against the devices that are there.", "Nothing has that id.", "Write the menu anew."),
+    "root-device-other": (ROOT, "root= against the device that is mounted now.", "The next boot would run from another file system.", "Write the menu anew if that is not meant."),
+    "root-device-unknown": (ROOT, "root= against the devices that are there.", "It could not be looked up.", "Run the check as root."),
+    "root-device-fstab": (ROOT, "root= against /etc/fstab.", "They contradict each other.", "Make them agree."),
+    "root-device-not-judged": (ROOT, "root= under --root.", "A mounted file system does not tell which devices the guest will have.", "Check again on the live system."),
+    "root-driver": (ROOT, "The drivers of the root file system and the layers below it.", "Built in or in the initramfs, else the root is not mounted.", "Build the initramfs anew with the module."),
+    "hack": (HACK, "Hooks of kernel packages, and the images.", "Hooks that decompress kernels for old PV loaders break PVH.", "Nothing to do."),
+    "hack-hook-active": (HACK, "Hooks that decompress kernels in place.", "The next kernel would be decompressed, and PVH refuses it.", "Undo the hack: pvhready undo."),
+    "hack-hook-inert": (HACK, "Such hooks that do not run.", "They do no harm as they are.", "Nothing to do."),
+    "hack-helper": (HACK, "Programs that such hooks call.", "They do no harm by themselves. Removing one before its hook breaks kernel installs.", "Leave it to the undo."),
+    "hack-kernel": (HACK, "Kernels that stand decompressed.", "They boot under PV only.", "Undo the hack: pvhready undo."),
+    "hack-unreadable": (HACK, "Hooks that could not be read.", "They may decompress the next kernel.", "Run the check as root."),
+    "newer-kernel": (UPKEEP, "Kernels newer than the default.", "The next regeneration of the menu may make one the default.", "Remove it, or install one that boots."),
+    "older-kernel": (UPKEEP, "Kernels older than the default.", "They are no way out if the default fails.", "Nothing to do."),
+    "fallback-entry": (UPKEEP, "The entry that GRUB falls back to.", "It would not come up either.", "Let fallback name one that boots."),
+    "way-back": (UPKEEP, "The same boot under the other mode.", "Some kernels boot in one mode only: then there is no way back with them.", "Keep an older kernel that boots both ways."),
+}  # type: Dict[str, Tuple[str, str, str, str]]
+
+IDS = tuple(_CHECKS)
+
+
+def link_of(check: str) -> str:
+    """Return the link of the boot chain that a check belongs to."""
+    return _CHECKS[check][0]
+
+
+def explanation(check: str) -> Check:
+    """Return what is to be told of a check. Raises KeyError for an id that there is not."""
+    return Check(*_CHECKS[check])

@@ -1,0 +1,165 @@
+"""What each command does: probes are run, rules asked, and the answer is rendered to standard output."""
+
+import argparse
+import os
+import sys
+from typing import List, Optional
+
+from pvhready.errors import CommandError, UsageError
+from pvhready.facts import PVH, Guest, Kernel
+from pvhready.host import Host, profile
+from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
+from pvhready.root import Root, Unreadable
+
+_IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command that was parsed. Returns the exit code; raises CommandError."""
+    commands = {"check": _check, "kernels": _kernels, "image": _image, "explain": _explain, "demo": _demo}
+    return commands[options.command](options)
+
+
+def check(directory: str, host: Host, options: argparse.Namespace) -> Report:
+    """Return the report on the guest whose root is ``directory``. Raises CommandError when that is no directory."""
+    from pvhready.survey import survey
+
+    try:
+        root = Root(directory)
+    except Unreadable as error:
+        raise CommandError("{} cannot be inspected: {}".format(error.path, error.reason)) from error
+    with root:
+        facts = survey(root, host, options.assume_guest, getattr(options, "deep", False))
+    target = getattr(options, "target", None)
+    return judge(facts, host, target or PVH, by_hand=target is not None, skipped=tuple(getattr(options, "skip", ())))
+
+
+def _check(options: argparse.Namespace) -> int:
+    _demand_known_ids(options.skip)
+    host = profile(options.host)
+    reports = [check(directory, host, options) for directory in options.root or ["/"]]
+    if options.format == "json":
+        from pvhready.report.json import as_object, dump
+
+        objects = [as_object(report) for report in reports]
+        _write(dump(objects if len(objects) > 1 else objects[0]))
+    else:
+        _write("\n".join(_as_text(report, options) for report in reports))
+    return 0 if options.exit_zero else max(EXIT_CODES[report.verdict] for report in reports)
+
+
+def _kernels(options: argparse.Namespace) -> int:
+    host = profile(options.host)
+    answers = []  # type: List[KernelAnswer]
+    for directory in options.root or ["/"]:
+        answers += check(directory, host, options).kernels
+    if options.format == "json":
+        from pvhready.report.json import dump, kernels_object
+
+        _write(dump(kernels_object(answers)))
+    else:
+        from pvhready.report.text import render_kernels
+
+        _write(render_kernels(answers, _style(options)))
+    return 0
+
+
+def _image(options: argparse.Namespace) -> int:
+    host = profile(options.host)
+    answers = [judge_kernel(_kernel_at(path, options), host, Guest(None)) for path in options.files]
+    if options.format == "json":
+        from pvhready.report.json import dump, images_object
+
+        _write(dump(images_object(answers)))
+    else:
+        from pvhready.report.text import render_kernels
+
+        _write(render_kernels(answers, _style(options)))
+    return max(_IMAGE_EXIT[answer.modes[PVH]] for answer in answers)
+
+
+def _kernel_at(path: str, options: argparse.Namespace) -> Kernel:
+    """The kernel in a file that the user named, with the configuration named beside it or lying beside it."""
+    from pvhready.probes.image import read_image
+    from pvhready.probes.kconfig import read_config_file
+    from pvhready.probes.kernels import release_in_name
+
+    with Root("/") as root:
+        absolute = os.path.abspath(path)
+        image = read_image(root, absolute, _describe())
+        named = release_in_name(absolute)
+        release = image.release or named
+        folder = os.path.dirname(absolute)
+        config_path = os.path.abspath(options.config) if options.config else "{}/config-{}".format(folder, release)
+        map_path = os.path.abspath(options.system_map) if options.system_map else None
+        config = read_config_file(root, config_path, map_path)
+    if options.config and config.problem:
+        raise UsageError("{}: {}".format(config.problem.path, config.problem.reason))
+    return Kernel(path, image, release, named, config=config, names=(path,))
+
+
+def _describe() -> "Optional[object]":
+    return None
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from pvhready.report.explain import render, render_list
+
+    if options.id is None:
+        _write(render_list(_style(options)))
+        return 0
+    _demand_known_ids([options.id])
+    _write(render(options.id, _style(options)))
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from tempfile import TemporaryDirectory
+
+    from pvhready.demo import guests
+
+    raise NotImplementedError((TemporaryDirectory, guests))
+
+
+def _demand_known_ids(ids: List[str]) -> None:
+    from pvhready.checks import IDS
+
+    for name in ids:
+        if name not in IDS:
+            raise UsageError("there is no check {!r}; \"pvhready explain\" lists them".format(name))
+
+
+def _as_text(report: Report, options: argparse.Namespace) -> str:
+    from pvhready.report.text import render
+
+    return render(report, _style(options))
+
+
+def _style(options: argparse.Namespace) -> "Style":
+    from pvhready.report.text import Style
+
+    return Style(_width(), _wants_colour(options.color), options.verbose, options.quiet)
+
+
+def _width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit():
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 80  # a pipe or a file
+
+
+def _wants_colour(choice: str) -> bool:
+    """The option, then NO_COLOR when it is not empty, then whether a terminal reads."""
+    if choice != "auto":
+        return choice == "always"
+    return not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+
+
+def _write(text: str) -> None:
+    """Write text whatever the terminal's encoding: what it cannot show becomes an escape."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()

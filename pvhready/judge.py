@@ -1,0 +1,187 @@
+"""From facts to a report: every rule is asked, and their findings are weighed into a verdict.
+
+The order of weights: a proven failure on the target's chain, an unknown on it, a warning, ready. Off the chain nothing
+makes a verdict worse than ready-with-warnings.
+"""
+
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from pvhready.facts import MODES, PV, PVH, Candidate, Entry, Facts, Guest, Kernel, Menu
+from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UNKNOWN, WARN, Finding
+from pvhready.host import Host
+from pvhready.rules.cmdline import judge_cmdline
+from pvhready.rules.config import judge_config
+from pvhready.rules.guest import is_candidate, judge_guest
+from pvhready.rules.hack import judge_hack
+from pvhready.rules.image import judge_image
+from pvhready.rules.initramfs import judge_initramfs
+from pvhready.rules.menu import judge_entry, judge_menu
+from pvhready.rules.rootdevice import judge_root_device
+from pvhready.rules.upkeep import judge_defaults, judge_fallback, judge_other_kernels, judge_way_back
+
+READY = "ready"
+WARNINGS = "ready-with-warnings"
+NOT_READY = "not-ready"
+NOT_KNOWN = "unknown"
+NOT_APPLICABLE = "not-applicable"
+EXIT_CODES = {READY: 0, NOT_APPLICABLE: 0, WARNINGS: 1, NOT_READY: 2, NOT_KNOWN: 3}
+
+
+class KernelAnswer(NamedTuple):
+    """A kernel with its answers: mode to boots, fails or unknown, and mode to the ids of the checks that say so."""
+
+    kernel: Kernel
+    default: bool
+    modes: Dict[str, str]
+    reasons: Dict[str, Tuple[str, ...]]
+
+
+class Chain(NamedTuple):
+    """The boot chain of one mode: its answer, all findings on it, and the entry that boots next (the first candidate)."""
+
+    mode: str
+    answer: str
+    findings: Tuple[Finding, ...]
+    entry: Optional[Entry]
+    kernels: Tuple[str, ...]
+
+
+class Report(NamedTuple):
+    """All that a renderer needs."""
+
+    facts: Facts
+    host: str
+    target: str
+    verdict: str
+    modes: Dict[str, str]
+    chain: Chain
+    kernels: Tuple[KernelAnswer, ...]
+    checks: Tuple[Finding, ...]
+
+
+def judge(facts: Facts, host: Host, target: str = PVH, by_hand: bool = False, skipped: Tuple[str, ...] = ()) -> Report:
+    """Return the report on a guest. ``by_hand``: the user named the target, so a machine that is no candidate is judged too.
+
+    ``skipped`` are ids of checks whose findings the user does not want: each that had something to say becomes a warning.
+    """
+    kernels = tuple(judge_kernel(kernel, host, facts.guest) for kernel in facts.kernels)
+    chains = {mode: _judge_chain(mode, facts, host) for mode in MODES}
+    chain = chains[target]
+    kernels = tuple(answer._replace(default=answer.kernel.path in chain.kernels[:1]) for answer in kernels)
+    findings = judge_guest(facts) + list(chain.findings) + _off_chain(facts, kernels, chains, target)
+    checks = tuple(_skip(finding, skipped) for finding in findings)
+    modes = {mode: chains[mode].answer for mode in MODES}
+    return Report(facts, host.name, target, _verdict(checks, facts.guest, by_hand), modes, chain, kernels, checks)
+
+
+def judge_kernel(kernel: Kernel, host: Host, guest: Guest) -> KernelAnswer:
+    """Return whether an image, with its configuration, boots under each mode: about the kernel alone, not about an entry."""
+    modes = {}
+    reasons = {}
+    for mode in MODES:
+        findings = kernel_findings(kernel, mode, host, guest)
+        modes[mode] = answer_of(findings)
+        reasons[mode] = tuple(finding.id for finding in findings if finding.status in (FAIL, UNKNOWN))
+    return KernelAnswer(kernel, False, modes, reasons)
+
+
+def kernel_findings(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...] = ()) -> List[Finding]:
+    """Return what the loader and the kernel itself say under a mode. An image that is no kernel has no configuration to judge."""
+    findings = judge_image(kernel, mode, host, guest, modules)
+    if kernel.image.container in ("not-a-kernel", "uki") or kernel.image.problem:
+        return findings
+    return findings + judge_config(kernel, mode, guest)
+
+
+def answer_of(findings: List[Finding]) -> str:
+    """Return boots, fails or unknown: a failure outweighs what is not known."""
+    statuses = {finding.status for finding in findings}
+    return FAILS if FAIL in statuses else NOT_KNOWN if UNKNOWN in statuses else BOOTS
+
+
+def _judge_chain(mode: str, facts: Facts, host: Host) -> Chain:
+    menu = facts.menus.get(mode, Menu("xen_pvh" if mode == PVH else "xen-x86_64"))
+    findings = judge_menu(menu, mode, host, facts)
+    if not menu.candidates:
+        return Chain(mode, answer_of(findings), tuple(findings), None, ())
+    entries = {entry.index: entry for entry in menu.entries}
+    answers = []
+    for candidate in menu.candidates:
+        said = _judge_candidate(entries[candidate.index], mode, facts, host)
+        answers.append((candidate, said, answer_of(said)))
+    findings += _weigh(answers, mode, entries)
+    first = entries[menu.candidates[0].index]
+    kernels = tuple(kernel.path for kernel in (_kernel_of(entries[item.index], facts) for item in menu.candidates) if kernel)
+    findings += _judge_fallbacks(menu, entries, mode, facts, host)
+    return Chain(mode, answer_of(findings), tuple(_each_once(findings)), first, kernels)
+
+
+def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> List[Finding]:
+    findings = judge_entry(entry, mode, host, facts)
+    kernel = _kernel_of(entry, facts)
+    if kernel is None:
+        if not any(finding.status == FAIL for finding in findings):
+            findings.append(Finding("entry-kernel", UNKNOWN, mode, entry.title, "its kernel {} could not be looked at".format(entry.kernel)))
+        return findings
+    findings += kernel_findings(kernel, mode, host, facts.guest, entry.modules)
+    findings += judge_cmdline(entry, kernel, mode, facts.guest)
+    findings += judge_initramfs(entry, kernel, mode, facts)
+    findings += judge_root_device(entry, kernel, mode, facts)
+    return findings + judge_defaults(facts.defaults, entry, mode, facts.guest)
+
+
+def _weigh(answers: List[Tuple[Candidate, List[Finding], str]], mode: str, entries: Dict[int, Entry]) -> List[Finding]:
+    """One entry, or several with one answer: their findings. Several that disagree: unknown, with the fact that decides."""
+    if len({answer for _, _, answer in answers}) == 1:
+        return [finding for _, said, _ in answers for finding in said]
+    findings = []
+    for candidate, said, answer in answers:
+        title = entries[candidate.index].title
+        summary = "{}: {} under {}".format(candidate.condition or "it may boot next", {BOOTS: "it boots", FAILS: "it does not boot"}.get(answer, "not known"), mode.upper())
+        findings.append(Finding("entry-uncertain", UNKNOWN, mode, title, summary))
+        findings += [finding._replace(status=UNKNOWN) if finding.status == FAIL else finding for finding in said]
+    return findings
+
+
+def _judge_fallbacks(menu: Menu, entries: Dict[int, Entry], mode: str, facts: Facts, host: Host) -> List[Finding]:
+    candidates = [candidate.index for candidate in menu.candidates]
+    findings = []
+    for index in menu.fallbacks:
+        if index in entries and index not in candidates:
+            said = judge_fallback(entries[index], answer_of(_judge_candidate(entries[index], mode, facts, host)), mode)
+            findings += [said] if said else []
+    return findings
+
+
+def _kernel_of(entry: Entry, facts: Facts) -> Optional[Kernel]:
+    for kernel in facts.kernels:
+        if entry.kernel == kernel.path or entry.kernel in kernel.names:
+            return kernel
+    return None
+
+
+def _off_chain(facts: Facts, kernels: Tuple[KernelAnswer, ...], chains: Dict[str, Chain], target: str) -> List[Finding]:
+    other = PV if target == PVH else PVH
+    answers = {answer.kernel.path: answer.modes[target] for answer in kernels}
+    findings = list(judge_other_kernels(facts.kernels, chains[target].kernels, answers, target))
+    findings += judge_hack(facts, target)
+    objections = tuple(finding for finding in chains[other].findings if finding.status in (FAIL, UNKNOWN))
+    way_back = judge_way_back(other, chains[other].answer, objections, chains[target].answer)
+    return findings + ([way_back] if way_back else [])
+
+
+def _skip(finding: Finding, skipped: Tuple[str, ...]) -> Finding:
+    if finding.id not in skipped or finding.status in (PASS, INFO):
+        return finding
+    return finding._replace(status=SKIP, summary="skipped at your wish ({}): {}".format(finding.status, finding.summary))
+
+
+def _verdict(checks: Tuple[Finding, ...], guest: Guest, by_hand: bool) -> str:
+    if is_candidate(guest) is False and not by_hand:
+        return NOT_APPLICABLE
+    worst = max((finding.status for finding in checks), key=SEVERITY.index, default=UNKNOWN)
+    return {FAIL: NOT_READY, UNKNOWN: NOT_KNOWN, WARN: WARNINGS, SKIP: WARNINGS}.get(worst, READY)
+
+
+def _each_once(findings: List[Finding]) -> List[Finding]:
+    return list(dict.fromkeys(findings))

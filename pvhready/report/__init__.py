@@ -1,0 +1,1 @@
+"""Renderers: each turns one report into one format, and decides nothing."""

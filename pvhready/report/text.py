@@ -1,0 +1,207 @@
+"""The report for people: the boot chain link by link, then what is to be said, the worst last, the verdict and the next step."""
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from pvhready import __version__
+from pvhready.checks import CHAIN, link_of
+from pvhready.facts import PVH, Guest
+from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UNKNOWN, WARN, Finding, Remedy
+from pvhready.judge import NOT_APPLICABLE, NOT_KNOWN, NOT_READY, READY, WARNINGS, KernelAnswer, Report
+from pvhready.report.plain import columns, printable, wrap
+from pvhready.rules.image import describe
+
+_MARKS = {PASS: "ok", INFO: "info", SKIP: "skip", WARN: "WARN", UNKNOWN: "????", FAIL: "FAIL"}
+_COLOURS = {PASS: "32", INFO: "36", SKIP: "35", WARN: "33", UNKNOWN: "35;1", FAIL: "31;1"}
+_VERDICT_COLOURS = {READY: "32;1", WARNINGS: "33;1", NOT_READY: "31;1", NOT_KNOWN: "35;1", NOT_APPLICABLE: "36"}
+_MAX_EVIDENCE = 4
+
+
+class Style:
+    """How wide the lines may be, and whether marks are coloured."""
+
+    def __init__(self, width: int = 80, colour: bool = False, verbose: bool = False, quiet: bool = False) -> None:
+        self.width = max(40, width)
+        self.colour = colour
+        self.verbose = verbose
+        self.quiet = quiet
+
+    def paint(self, text: str, code: str) -> str:
+        """Return the text in a colour, or as it is."""
+        return "\x1b[{}m{}\x1b[0m".format(code, text) if self.colour else text
+
+
+def render(report: Report, style: Style) -> str:
+    """Return the whole report as text that ends with a newline."""
+    lines = []  # type: List[str]
+    if not style.quiet:
+        lines += _head(report, style) + [""] + _chain(report, style)
+        details = _details(report, style)
+        lines += [""] + details if details else []
+        lines.append("")
+    return "\n".join(lines + _end(report, style)) + "\n"
+
+
+def render_kernels(answers: Sequence[KernelAnswer], style: Style) -> str:
+    """Return the table of kernels."""
+    if not answers:
+        return "No kernel is installed here.\n"
+    rows = [("", "KERNEL", "FORM", "PVH", "PV", "CONFIG", "PACKAGE")]
+    for answer in answers:
+        kernel = answer.kernel
+        mark = ("*" if answer.default else " ") + (">" if kernel.running else " ")
+        rows.append((
+            mark, printable(kernel.path), describe(kernel.image), answer.modes["pvh"], answer.modes["pv"],
+            printable(kernel.config.source or "none found"), printable(kernel.package or "-"),
+        ))
+    lines = columns(rows)
+    if any(len(line) > style.width for line in lines):
+        lines = _kernel_blocks(answers, style)
+    return "\n".join(lines + ["", "* boots next, > runs now. Boots or fails as an image, whatever entry names it."]) + "\n"
+
+
+def _kernel_blocks(answers: Sequence[KernelAnswer], style: Style) -> List[str]:
+    lines = []
+    for answer in answers:
+        kernel = answer.kernel
+        mark = ("*" if answer.default else " ") + (">" if kernel.running else " ")
+        lines.append("{} {}".format(mark, printable(kernel.path)))
+        lines.append("     PVH {}, PV {}; {}".format(answer.modes["pvh"], answer.modes["pv"], describe(kernel.image)))
+        reasons = sorted(set(answer.reasons["pvh"] + answer.reasons["pv"]))
+        if reasons:
+            lines += wrap("     because of " + ", ".join(reasons), style.width, "     ")
+        if kernel.package:
+            lines.append("     package {}".format(printable(kernel.package)))
+    return lines
+
+
+def _head(report: Report, style: Style) -> List[str]:
+    guest = report.facts.guest
+    system = guest.distribution.name or guest.distribution.id or "a system that does not say its name"
+    words = [describe_guest(guest), printable(system)]
+    if guest.architecture:
+        words.append(guest.architecture)
+    lines = ["pvhready {}".format(__version__), ""]
+    lines += wrap("  guest  " + ", ".join(words), style.width, " " * 9)
+    if report.facts.root != "/":
+        lines += wrap("  root   " + printable(report.facts.root), style.width, " " * 9)
+    return lines + wrap("  host   GRUB as in profile {}".format(report.host), style.width, " " * 9)
+
+
+def describe_guest(guest: Guest) -> str:
+    """Return what the machine is, in a few words."""
+    if guest.assumed:
+        return "{} (assumed)".format(guest.type)
+    if guest.type == "not-applicable":
+        return "a mounted file system"
+    if guest.container:
+        return "a container ({})".format(printable(guest.container))
+    if guest.dom0:
+        return "a dom0"
+    if guest.type == "none":
+        return "no Xen guest"
+    name = guest.type or "of an unknown type"
+    return "{} on Xen {}".format(name, guest.xen_version) if guest.xen_version else name
+
+
+def _chain(report: Report, style: Style) -> List[str]:
+    lines = ["Boot chain under {}".format(report.target.upper())]
+    groups = {}  # type: Dict[str, List[Finding]]
+    for finding in report.checks:
+        groups.setdefault(link_of(finding.id), []).append(finding)
+    for link in CHAIN:
+        if link in groups:
+            worst = max(groups[link], key=lambda finding: SEVERITY.index(finding.status))
+            lines += _row(worst, link, style)
+    return lines
+
+
+def _row(finding: Finding, link: str, style: Style) -> List[str]:
+    mark = _MARKS[finding.status]
+    subject = "" if link in ("guest", "command line", "hack", "upkeep") else printable(finding.subject) + ": "
+    lines = wrap("  {:<4}  {:<12}  {}{}".format(mark, link, subject, printable(finding.summary)), style.width, " " * 22)
+    return [lines[0].replace(mark, style.paint(mark, _COLOURS[finding.status]), 1)] + lines[1:]
+
+
+def _details(report: Report, style: Style) -> List[str]:
+    wanted = [finding for finding in report.checks if finding.status != PASS and (finding.status != INFO or style.verbose or _is_worth(finding))]
+    lines = []  # type: List[str]
+    for finding in sorted(wanted, key=lambda finding: SEVERITY.index(finding.status)):
+        lines += _detail(finding, style)
+    return lines
+
+
+def _is_worth(finding: Finding) -> bool:
+    return finding.id not in ("guest-type", "root-device-not-judged", "grub-assumption", "hack-helper")
+
+
+def _detail(finding: Finding, style: Style) -> List[str]:
+    mark = _MARKS[finding.status]
+    text = "{:<4}  {}: {}: {}".format(mark, finding.id, printable(finding.subject), printable(finding.summary))
+    lines = wrap(text, style.width, " " * 6)
+    lines[0] = lines[0].replace(mark, style.paint(mark, _COLOURS[finding.status]), 1)
+    for evidence in finding.evidence[:_MAX_EVIDENCE]:
+        place = " ".join(part for part in (printable(evidence.path), evidence.where) if part)
+        lines += wrap("      seen: {}{}".format(place, ": " + printable(evidence.value) if evidence.value else ""), style.width, " " * 12)
+    if finding.status != INFO:
+        lines += [line for remedy in finding.remedies for line in _remedy(remedy, style)]
+    return lines
+
+
+def _remedy(remedy: Remedy, style: Style) -> List[str]:
+    if remedy.type == "command":
+        return wrap("      # " + printable(remedy.text), style.width, "      # ") + ["      " + shell(remedy.argv)]
+    return wrap("      - " + printable(remedy.text), style.width, " " * 8)
+
+
+def shell(argv: Tuple[str, ...]) -> str:
+    """Return a command as one would type it."""
+    import shlex
+
+    return " ".join(shlex.quote(printable(word)) for word in argv)
+
+
+def _end(report: Report, style: Style) -> List[str]:
+    sentence = _sentence(report)
+    lines = wrap("{}: {}".format(report.verdict.upper().replace("-", " "), sentence), style.width, "")
+    word = report.verdict.upper().replace("-", " ")
+    lines[0] = lines[0].replace(word, style.paint(word, _VERDICT_COLOURS[report.verdict]), 1)
+    step = next_step(report)
+    return lines + (wrap("Next: " + step, style.width, "      ") if step else [])
+
+
+def _sentence(report: Report) -> str:
+    mode, other = ("PVH", "pv") if report.target == PVH else ("PV", "pvh")
+    back = {BOOTS: "", FAILS: " {} does not boot.".format(other.upper()), NOT_KNOWN: ""}[report.modes[other]]
+    if report.verdict == NOT_APPLICABLE:
+        return "this is no Xen guest that could be switched."
+    if report.verdict == READY:
+        return "started under {} now, this guest comes up.{}".format(mode, back)
+    if report.verdict == WARNINGS:
+        return "started under {} now, this guest comes up; mind the warnings above.{}".format(mode, back)
+    if report.verdict == NOT_READY:
+        return "started under {} now, this guest would not come up.".format(mode)
+    return "it cannot be told whether this guest comes up under {}.".format(mode)
+
+
+def next_step(report: Report) -> str:
+    """Return the one thing to do now, or "" when there is nothing."""
+    guest = report.facts.guest
+    if report.verdict == NOT_APPLICABLE:
+        return "\"pvhready demo\" shows what a report on a guest looks like."
+    worst = _worst(report)
+    if worst and worst.remedies:
+        first = next((remedy for remedy in worst.remedies if remedy.type == "command"), worst.remedies[0])
+        step = shell(first.argv) if first.type == "command" else printable(first.text)
+        if worst.remedies[0].type == "hint" and first.type == "command":
+            step = "{} Then: {}".format(printable(worst.remedies[0].text), step)
+        return step
+    if worst:
+        return "pvhready explain {}".format(worst.id)
+    if guest.type == "PVH" and report.target == PVH:
+        return ""
+    return "in the provider's shell (at BitFolk: virtmode {}), then shut down and boot.".format(report.target)
+
+
+def _worst(report: Report) -> Optional[Finding]:
+    serious = [finding for finding in report.checks if finding.status in (WARN, UNKNOWN, FAIL)]
+    return max(serious, key=lambda finding: SEVERITY.index(finding.status), default=None)

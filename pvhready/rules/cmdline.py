@@ -1,0 +1,94 @@
+"""The entry's command line: what stops the boot, what silences the console, what is cut off."""
+
+from typing import Iterator, List, Optional, Tuple
+
+from pvhready.cmdline import Argument, parse
+from pvhready.facts import PV, PVH, Entry, Guest, Kernel
+from pvhready.findings import FAIL, INFO, PASS, WARN, Evidence, Finding, Remedy
+from pvhready.rules import remedies
+
+_PV_LIMIT = 1023  # Xen: public/xen.h, MAX_GUEST_CMDLINE 1024 with its NUL; GRUB: loader/i386/xen.c
+_PVH_DEFAULT_LIMIT = 255  # GRUB: loader/i386/linux.c, for boot protocols before 2.06
+_GRUB_MINIMUM = 128
+
+
+def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> List[Finding]:
+    """Return the findings on an entry's command line under a mode; one pass when there is nothing to say."""
+    line, dropped = effective_line(entry, kernel, mode)
+    arguments = parse(line)
+    findings = list(_dropped(entry, mode, guest, dropped))
+    if mode == PVH:
+        findings += _fatal(entry, arguments, guest)
+        findings += _risky(entry, arguments, guest)
+        findings += _console(entry, arguments, guest)
+    return findings or [_finding("cmdline", PASS, mode, entry, "nothing on it stands against {}".format(mode.upper()), line)]
+
+
+def effective_line(entry: Entry, kernel: Kernel, mode: str) -> Tuple[str, str]:
+    """Return what the kernel gets of the entry's command line, and what the loader drops.
+
+    Both loaders cut without a word: PV at 1023 bytes, PVH at the kernel's cmdline_size, where BOOT_IMAGE= counts too.
+    """
+    raw = entry.cmdline.encode("utf-8", "surrogateescape")
+    if mode == PV:
+        limit = _PV_LIMIT
+    else:
+        size = kernel.image.cmdline_size
+        limit = max(size if size is not None else _PVH_DEFAULT_LIMIT, _GRUB_MINIMUM) - len("BOOT_IMAGE= ") - len(entry.kernel or "")
+    if kernel.image.container == "unknown" or len(raw) <= limit:
+        return entry.cmdline, ""
+    return raw[:limit].decode("utf-8", "surrogateescape"), raw[limit:].decode("utf-8", "surrogateescape")
+
+
+def has_xen_console(arguments: Tuple[Argument, ...]) -> bool:
+    """Whether kernel messages go to hvc0: any console= counts, not only the last."""
+    return any(argument.name == "console" and (argument.value or "").split(",")[0] == "hvc0" for argument in arguments)
+
+
+def _fatal(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Iterator[Finding]:
+    for argument in arguments:
+        if argument.name in ("nopv", "xen_nopv"):
+            summary = "{} stops a PVH guest: it hangs in silence".format(argument.text)
+            yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+        elif argument.name == "xen_no_vector_callback":
+            summary = "xen_no_vector_callback leaves a PVH guest without its bus and disks"
+            yield _finding("cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+        elif argument.name == "acpi" and argument.value in ("off", "ht"):
+            summary = "{} hides PVH from the kernel: it comes up as HVM and finds no disks".format(argument.text)
+            yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+
+
+def _risky(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Iterator[Finding]:
+    for argument in arguments:
+        if argument.name == "nolapic":
+            summary = "nolapic is harmless under PV and risky under PVH"
+            yield _finding("cmdline-nolapic", WARN, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+        elif argument.name == "mem":
+            summary = "{} also lowers the place where GRUB puts the initramfs".format(argument.text)
+            yield _finding("cmdline-mem", INFO, PVH, entry, summary, argument.text)
+        elif argument.name == "earlyprintk" and (argument.value or "").split(",")[0] == "xen":
+            summary = "earlyprintk=xen writes to the host's log under PVH, not to the console"
+            yield _finding("cmdline-earlyprintk", INFO, PVH, entry, summary, argument.text)
+
+
+def _console(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Iterator[Finding]:
+    if has_xen_console(arguments):
+        return
+    named = [argument.text for argument in arguments if argument.name == "console"]
+    summary = "no console=hvc0: it boots, and after GRUB the Xen console stays silent"
+    if named:
+        summary = "{} and no console=hvc0: it boots, and after GRUB the Xen console stays silent".format(" ".join(named))
+    yield _finding("console-silent", WARN, PVH, entry, summary, " ".join(named) or "no console=", remedies.add_console(guest))
+
+
+def _dropped(entry: Entry, mode: str, guest: Guest, dropped: str) -> Iterator[Finding]:
+    if dropped:
+        summary = "too long: the {} loader drops its last {} bytes".format(mode.upper(), len(dropped.encode("utf-8", "surrogateescape")))
+        yield _finding("cmdline-too-long", WARN, mode, entry, summary, dropped[-80:])
+
+
+def _finding(
+    check: str, status: str, mode: str, entry: Entry, summary: str, value: Optional[str], fix: Tuple[Remedy, ...] = (),
+) -> Finding:
+    path, _, line = entry.source.rpartition(":")
+    return Finding(check, status, mode, entry.title, summary, (Evidence(path or entry.source, "line " + line if line else "", value or ""),), fix)

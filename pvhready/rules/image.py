@@ -1,0 +1,165 @@
+"""The image, as the host's loader sees it.
+
+PVH: GRUB's loader/i386/linux.c, the 32-bit boot protocol. PV: loader/i386/xen.c and xen_file.c. The checks stand in
+GRUB's order, and the first that fails is the one that GRUB complains of.
+"""
+
+from typing import List, Optional, Tuple
+
+from pvhready.facts import PV, PVH, Guest, Image, Kernel
+from pvhready.findings import FAIL, PASS, UNKNOWN, Evidence, Finding, Remedy
+from pvhready.host import NO, YES, Host
+from pvhready.rules import remedies
+
+_BOOT_FLAG = 0xAA55
+_PROTOCOL = {PVH: 0x0203, PV: 0x0208}
+_MAX_SETUP_SECTORS = 64
+_NOTE_ENTRY = 1  # XEN_ELFNOTE_ENTRY: there with CONFIG_XEN_PV
+
+
+def judge_image(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...] = ()) -> List[Finding]:
+    """Return one finding on whether the loader of ``mode`` takes the image. ``modules`` are those that GRUB inserted for it."""
+    return [_first_objection(kernel, mode, host, guest, modules) or _finding(
+        "image-form", PASS, mode, kernel, "{}, taken by the {} loader".format(describe(kernel.image), mode.upper()))]
+
+
+def describe(image: Image) -> str:
+    """Return an image's form in a few words: "bzImage, xz, 64-bit"."""
+    names = {"bzimage": "bzImage", "gzipped-bzimage": "gzipped bzImage", "elf": "ELF", "uki": "unified kernel image", "not-a-kernel": "not a kernel"}
+    words = [names.get(image.container, "of unknown form")]
+    if image.payload:
+        words.append("plain ELF payload" if image.payload == "elf" else "payload " + image.payload)
+    if image.bits:
+        words.append("{}-bit".format(image.bits))
+    return ", ".join(words)
+
+
+def _first_objection(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...]) -> Optional[Finding]:
+    image = kernel.image
+    general = _whole(kernel, mode, guest)
+    if general:
+        return general
+    if image.container == "elf":
+        return _elf_under_pvh(kernel, mode, guest) if mode == PVH else _elf_under_pv(kernel, mode, guest)
+    header = _header(kernel, mode, guest)
+    if header:
+        return header
+    return _payload_under_pv(kernel, mode, host, guest, modules) if mode == PV else _payload_under_pvh(kernel, mode)
+
+
+def _whole(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+    """What both loaders refuse, or what nobody can judge."""
+    image = kernel.image
+    if image.problem:
+        if image.container in ("not-a-kernel", "bzimage"):
+            return _finding("image-truncated", FAIL, mode, kernel, "the file {}".format(image.problem.reason), fix=remedies.restore_image(kernel, guest))
+        return _finding(
+            "image-unreadable", UNKNOWN, mode, kernel, "cannot be read: {}".format(image.problem.reason), fix=remedies.run_as_root(guest, image.problem.reason))
+    if image.container == "uki":
+        return _finding("image-uki", FAIL, mode, kernel, "a unified kernel image, which no Xen loader takes as a file", fix=remedies.plain_kernel(guest))
+    if image.container == "not-a-kernel":
+        what = image.description or "unknown data"
+        return _finding("image-not-a-kernel", FAIL, mode, kernel, "not a kernel: {}".format(what), fix=remedies.restore_image(kernel, guest))
+    if image.opinion and image.opinion != image.payload:
+        summary = "the payload's header says {}, libmagic says {}".format(image.payload, image.opinion)
+        return _finding("image-contradiction", UNKNOWN, mode, kernel, summary)
+    return _truncated(kernel, mode, guest)
+
+
+def _truncated(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+    image = kernel.image
+    # The protected-mode code is counted in paragraphs of 16 bytes, the file need not be padded to one.
+    needed = max(image.payload_end or 0, (image.code_end or 0) - 15)
+    if needed <= image.size:
+        return None
+    summary = "truncated: its header speaks of {} bytes, it has {}".format(needed, image.size)
+    where = Evidence(kernel.path, "offset 0x24c" if image.container != "elf" else "program headers", str(needed))
+    return _finding("image-truncated", FAIL, mode, kernel, summary, where, remedies.restore_image(kernel, guest))
+
+
+def _elf_under_pvh(kernel: Kernel, mode: str, guest: Guest) -> Finding:
+    summary = "a decompressed kernel (ELF): the PVH loader says \"invalid magic number\" and refuses it"
+    return _finding(
+        "image-not-bzimage", FAIL, mode, kernel, summary, Evidence(kernel.path, "offset 0x0", "7f 45 4c 46"), remedies.undo_hack(kernel, guest))
+
+
+def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+    image = kernel.image
+    if image.bits is None:
+        return _finding("image-not-a-kernel", FAIL, mode, kernel, "an ELF file that is not for x86")
+    width = _width(kernel, mode, guest)
+    if width:
+        return width
+    if not image.notes:
+        return _finding("image-xen-note", FAIL, mode, kernel, "no Xen note: the PV loader says \"no XEN note found\"", fix=remedies.xen_kernel(guest))
+    if _NOTE_ENTRY not in image.notes:
+        summary = "no PV entry point (Xen note 1): the loader starts it and the domain crashes without a word"
+        return _finding("image-xen-note", FAIL, mode, kernel, summary, fix=remedies.xen_kernel(guest))
+    return None
+
+
+def _header(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+    image = kernel.image
+    if image.boot_flag != _BOOT_FLAG:
+        where = Evidence(kernel.path, "offset 0x1fe", "0x{:04x}".format(image.boot_flag or 0))
+        return _finding(
+            "image-not-bzimage", FAIL, mode, kernel, "no boot signature: GRUB says \"invalid magic number\"", where, remedies.restore_image(kernel, guest))
+    if mode == PVH and (image.setup_sectors or 0) > _MAX_SETUP_SECTORS:
+        where = Evidence(kernel.path, "offset 0x1f1", str(image.setup_sectors))
+        return _finding("image-setup-sectors", FAIL, mode, kernel, "GRUB says \"too many setup sectors\"", where, remedies.restore_image(kernel, guest))
+    if (image.protocol or 0) < _PROTOCOL[mode]:
+        where = Evidence(kernel.path, "offset 0x206", "0x{:04x}".format(image.protocol or 0))
+        summary = "GRUB says \"version too old for {} boot\"".format("32-bit" if mode == PVH else "xen")
+        return _finding("image-protocol", FAIL, mode, kernel, summary, where, remedies.newer_kernel(guest))
+    if mode == PVH and not image.loaded_high:
+        where = Evidence(kernel.path, "offset 0x211", "bit 0 is clear")
+        return _finding("image-zimage", FAIL, mode, kernel, "GRUB says \"zImage doesn't support 32-bit boot\"", where, remedies.restore_image(kernel, guest))
+    return None
+
+
+def _payload_under_pvh(kernel: Kernel, mode: str) -> Optional[Finding]:
+    """The kernel unpacks itself: any compression is right, but one that nobody knows is no proof of a whole kernel."""
+    image = kernel.image
+    if image.payload_offset is not None and image.payload in (None, "unknown"):
+        return _finding("image-payload", UNKNOWN, mode, kernel, "its payload is of no known compression", _payload_evidence(kernel))
+    return None
+
+
+def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...]) -> Optional[Finding]:
+    payload = kernel.image.payload
+    answer = host.payloads.get(payload or "unknown", NO)
+    if answer != YES:
+        summary = "payload {}, which the PV loader cannot read (\"not xen image\")".format(payload or "missing")
+        status = FAIL if answer == NO else UNKNOWN
+        return _finding("image-payload", status, mode, kernel, summary, _payload_evidence(kernel), remedies.readable_under_pv(guest))
+    if payload == "xz" and host.xzio != YES and "xzio" not in modules:
+        summary = "payload xz: whether this host's PV loader can read it depends on GRUB's module xzio"
+        return _finding("image-xzio", UNKNOWN, mode, kernel, summary, _payload_evidence(kernel), remedies.insert_xzio(host))
+    return _width(kernel, mode, guest)
+
+
+def _width(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+    bits = width_of(kernel)
+    if guest.loader_bits is None or bits is None or bits == guest.loader_bits:
+        return None
+    summary = "a {}-bit kernel, and this guest's PV loader is the {}-bit one (\"incompatible architecture\")".format(bits, guest.loader_bits)
+    return _finding("image-width", FAIL, mode, kernel, summary, fix=remedies.choose_loader(bits))
+
+
+def width_of(kernel: Kernel) -> Optional[int]:
+    """Return 32 or 64: from the image, for boot protocols before 2.12 from the configuration; None when neither says."""
+    if kernel.image.bits:
+        return kernel.image.bits
+    wide = kernel.config.values.get("X86_64")
+    return None if wide is None else 64 if wide == "y" else 32
+
+
+def _payload_evidence(kernel: Kernel) -> Evidence:
+    return Evidence(kernel.path, "offset 0x{:x}".format(kernel.image.payload_offset or 0), kernel.image.payload_magic or "")
+
+
+def _finding(
+    check: str, status: str, mode: str, kernel: Kernel, summary: str, evidence: Optional[Evidence] = None, fix: Tuple[Remedy, ...] = (),
+) -> Finding:
+    shown = evidence or Evidence(kernel.path, "header", describe(kernel.image))
+    return Finding(check, status, mode, kernel.path, summary, (shown,), fix)

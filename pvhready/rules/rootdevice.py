@@ -1,0 +1,169 @@
+"""The root device: does ``root=`` name something that will be there, and has the kernel what its file system needs?"""
+
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from pvhready.cmdline import Argument, last, parse
+from pvhready.facts import Entry, Facts, Kernel, Storage
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
+from pvhready.probes.storage import parse_spec
+from pvhready.rules import remedies
+from pvhready.rules.cmdline import effective_line
+from pvhready.rules.initramfs import holds
+
+# Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
+_FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
+# File system to its symbol and module; the ext4 driver serves its elders too.
+_FILE_SYSTEMS = {
+    "ext4": (("EXT4_FS", "ext4"),), "ext3": (("EXT4_FS", "ext4"), ("EXT3_FS", "ext3")), "ext2": (("EXT4_FS", "ext4"), ("EXT2_FS", "ext2")),
+    "xfs": (("XFS_FS", "xfs"),), "btrfs": (("BTRFS_FS", "btrfs"),), "f2fs": (("F2FS_FS", "f2fs"),), "jfs": (("JFS_FS", "jfs"),),
+    "reiserfs": (("REISERFS_FS", "reiserfs"),), "zfs": (("ZFS", "zfs"),),
+}
+_LAYERS = {"lvm": ("BLK_DEV_DM", "dm_mod"), "crypt": ("DM_CRYPT", "dm_crypt"), "md": ("BLK_DEV_MD", "md_mod")}
+SYMBOLS = tuple(sorted({symbol for drivers in _FILE_SYSTEMS.values() for symbol, _ in drivers} | {symbol for symbol, _ in _LAYERS.values()}))
+
+
+class _Root(NamedTuple):
+    kind: str
+    value: str
+    text: str
+
+
+def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> List[Finding]:
+    """Return the findings on the root device of an entry and on the drivers that it needs."""
+    arguments = parse(effective_line(entry, kernel, mode)[0])
+    named = last(arguments, "root")
+    if named is None or not named.value:
+        return [_no_root(entry, arguments, mode, facts)]
+    kind, value = parse_spec(named.value)
+    root = _Root(kind, value, named.value)
+    findings = [_device(root, entry, mode, facts)]
+    return findings + list(_drivers(root, arguments, entry, kernel, mode, facts))
+
+
+def _no_root(entry: Entry, arguments: Tuple[Argument, ...], mode: str, facts: Facts) -> Finding:
+    if _is_proved(entry, facts):
+        return _finding("root-device", PASS, mode, entry, "the guest runs from this command line and initramfs now", "")
+    init = last(arguments, "init")
+    if init and (init.value or "").startswith("/nix/store/"):
+        return _finding("root-device", PASS, mode, entry, "named in the initramfs, as NixOS does", init.text)
+    return _finding("root-device", UNKNOWN, mode, entry, "no root= on the command line: what will be mounted cannot be told", "")
+
+
+def _device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
+    if root.text.startswith(_FOREIGN):
+        summary = "{} will not be there: the disks of a Xen guest are called xvd*".format(root.text)
+        fix = (hint("Name the root file system by UUID= or as /dev/xvd*, in /etc/default/grub and /etc/fstab."),) + remedies.regenerate(facts.guest)
+        return _finding("root-device-name", FAIL, mode, entry, summary, "root=" + root.text, fix)
+    known = _known(root, facts.storage)
+    if known is None:
+        return _unknown_device(root, entry, mode, facts)
+    if not known:
+        summary = "{} is not there: nothing on this system has it".format(root.text)
+        return _finding("root-device-missing", FAIL, mode, entry, summary, "root=" + root.text, remedies.regenerate(facts.guest))
+    mounted = facts.storage.root_device
+    if mounted and known.startswith("/dev/") and known != mounted:
+        summary = "{} is {}, and the system now runs from {}".format(root.text, known, mounted)
+        return _finding("root-device-other", WARN, mode, entry, summary, "root=" + root.text)
+    return _finding("root-device", PASS, mode, entry, "{} is there".format(root.text), "root=" + root.text)
+
+
+def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
+    if facts.root == "/":
+        if _is_proved(entry, facts):
+            return _finding("root-device", PASS, mode, entry, "the guest runs from it now", "root=" + root.text)
+        reason = facts.storage.problem.reason if facts.storage.problem else "the system does not say what there is"
+        return _finding("root-device-unknown", UNKNOWN, mode, entry, "{} cannot be looked up: {}".format(root.text, reason), "root=" + root.text)
+    listed = [mount for mount in facts.storage.fstab if mount.point == "/"]
+    for mount in listed:
+        kind, value = parse_spec(mount.device)
+        if kind == root.kind and value != root.value:
+            summary = "root={}, and {} says {}: they contradict each other".format(root.text, mount.source, mount.device)
+            return Finding("root-device-fstab", UNKNOWN, mode, entry.title, summary, (_at(mount.source, mount.device),))
+    summary = "{} is not judged: a mounted file system does not tell which devices the guest will have".format(root.text)
+    return _finding("root-device-not-judged", INFO, mode, entry, summary, "root=" + root.text)
+
+
+def _known(root: _Root, storage: Storage) -> Optional[str]:
+    """The device that ``root=`` names; "" when there is none; None when that cannot be told."""
+    tables = {
+        "uuid": storage.uuids, "label": storage.labels, "partuuid": storage.partuuids, "partlabel": storage.partlabels,
+    }  # type: Dict[str, Optional[Dict[str, str]]]
+    if root.kind in tables:
+        table = tables[root.kind]
+        return None if table is None else table.get(root.value, "")
+    if root.kind == "device" and root.value.startswith("/dev/xvd"):
+        if storage.devices is None:
+            return None
+        return root.value if root.value[len("/dev/"):] in storage.devices else ""
+    return None
+
+
+def _drivers(
+    root: _Root, arguments: Tuple[Argument, ...], entry: Entry, kernel: Kernel, mode: str, facts: Facts,
+) -> Iterator[Finding]:
+    filesystem = _file_system(arguments, facts.storage)
+    if filesystem in _FILE_SYSTEMS:
+        yield from _driver(filesystem, _FILE_SYSTEMS[filesystem], entry, kernel, mode, facts)
+    for layer in _layers(root, facts.storage):
+        yield from _driver(layer, (_LAYERS[layer],), entry, kernel, mode, facts)
+
+
+def _driver(
+    name: str, drivers: Tuple[Tuple[str, str], ...], entry: Entry, kernel: Kernel, mode: str, facts: Facts,
+) -> Iterator[Finding]:
+    """Nothing is said where it is there, or where the configuration does not mention it and the initramfs does not settle it."""
+    values = [kernel.config.values.get(symbol) for symbol, _ in drivers]
+    if "y" in values:
+        return
+    found = [holds(entry, kernel, module, facts) for _, module in drivers] if entry.initrd else [False]
+    if True in found:
+        return
+    symbol, module = drivers[0]
+    evidence = (Evidence(kernel.config.source or "", "CONFIG_" + symbol, values[0] or "not mentioned"),)
+    fix = remedies.rebuild_initramfs(facts.guest, kernel.release, module)
+    if all(value == "n" for value in values):
+        summary = "the root needs {}, and this kernel is built without it".format(name)
+        yield Finding("root-driver", FAIL, mode, entry.title, summary, evidence, remedies.newer_kernel(facts.guest))
+    elif "m" in values:
+        status = UNKNOWN if None in found else FAIL
+        summary = "the root needs {}, a module that the initramfs {}".format(name, "may not hold" if status == UNKNOWN else "does not hold")
+        yield Finding("root-driver", status, mode, entry.title, summary, evidence, fix)
+    else:
+        summary = "whether this kernel has {}, which the root needs, is not judged: its configuration does not mention it".format(name)
+        yield Finding("root-driver", INFO, mode, entry.title, summary, evidence)
+
+
+def _file_system(arguments: Tuple[Argument, ...], storage: Storage) -> str:
+    named = last(arguments, "rootfstype")
+    if named and named.value:
+        return named.value.split(",")[0]
+    for mount in storage.mounts + storage.fstab:
+        if mount.point == "/":
+            return mount.filesystem
+    return ""
+
+
+def _layers(root: _Root, storage: Storage) -> Tuple[str, ...]:
+    layers = [layer for layer in storage.root_stack if layer in _LAYERS]
+    device = root.value if root.kind == "device" else ""
+    if not device:
+        device = next((mount.device for mount in storage.fstab if mount.point == "/"), "")
+    if device.startswith("/dev/mapper/") and not layers:
+        layers.append("lvm")
+    if device.startswith("/dev/md") and "md" not in layers:
+        layers.append("md")
+    return tuple(layers)
+
+
+def _is_proved(entry: Entry, facts: Facts) -> bool:
+    return any(path in facts.initramfs and facts.initramfs[path].proved for path in entry.initrd)
+
+
+def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, value: str, fix: Tuple[Remedy, ...] = ()) -> Finding:
+    path, _, line = entry.source.rpartition(":")
+    return Finding(check, status, mode, entry.title, summary, (Evidence(path or entry.source, "line " + line if path else "", value),), fix)
+
+
+def _at(source: str, value: str) -> Evidence:
+    path, _, line = source.rpartition(":")
+    return Evidence(path, "line " + line, value)

@@ -1,0 +1,82 @@
+"""What the next upgrade, regeneration or failure would bring: nothing here is about the boot that comes next."""
+
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from pvhready.cmdline import parse, split
+from pvhready.facts import Defaults, Entry, Guest, Kernel
+from pvhready.findings import BOOTS, FAILS, INFO, WARN, Evidence, Finding
+from pvhready.rules import remedies
+from pvhready.rules.versions import sort_key
+
+_DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "xen_no_vector_callback", "root", "nolapic")
+_VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
+
+
+def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) -> List[Finding]:
+    """Return whether /etc/default/grub asks for arguments that the entry in grub.cfg does not have: never generated into it."""
+    findings = []
+    present = set(split(entry.cmdline))
+    for variable in _VARIABLES:
+        missing = [argument for argument in parse(defaults.values.get(variable, "")) if argument.text not in present]
+        if not missing:
+            continue
+        texts = " ".join(argument.text for argument in missing)
+        status = WARN if any(argument.name in _DECISIVE for argument in missing) else INFO
+        summary = "{} asks for {}, which this entry does not have: the menu was not generated since".format(variable, texts)
+        path, _, line = defaults.sources.get(variable, "/etc/default/grub:").rpartition(":")
+        findings.append(Finding(
+            "grub-config-stale", status, mode, entry.title, summary, (Evidence(path, "line " + line, texts),), remedies.regenerate(guest)))
+    return findings
+
+
+def judge_other_kernels(
+    kernels: Tuple[Kernel, ...], chosen: Tuple[str, ...], answers: Dict[str, str], mode: str,
+) -> Iterator[Finding]:
+    """Return the findings on kernels that do not boot next. ``chosen`` are the paths that do, ``answers`` maps a path to boots, fails, unknown.
+
+    A newer one that would not come up is a warning: an upgrade of the menu makes it the default. An older one is shown plainly.
+    """
+    newest = max((sort_key(kernel.release) for kernel in kernels if kernel.path in chosen), default=None)
+    others = [kernel for kernel in kernels if kernel.path not in chosen and answers.get(kernel.path) != BOOTS]
+    newer = [kernel for kernel in others if newest is None or sort_key(kernel.named_release or kernel.release) > newest]
+    older = [kernel for kernel in others if kernel not in newer]
+    if newer:
+        yield _group("newer-kernel", WARN, newer, answers, mode, "newer than the default, and {} under {}: the next regeneration of the menu may choose it")
+    if older:
+        yield _group("older-kernel", INFO, older, answers, mode, "an older kernel that {} under {}")
+
+
+def judge_fallback(entry: Entry, answer: str, mode: str) -> Optional[Finding]:
+    """Return the finding on an entry that GRUB would fall back to, when it would not come up either."""
+    if answer == BOOTS:
+        return None
+    summary = "the fallback entry {} under {}".format(_verb(answer), mode.upper())
+    path, _, line = entry.source.rpartition(":")
+    return Finding("fallback-entry", WARN, mode, entry.title, summary, (Evidence(path, "line " + line, entry.kernel or ""),))
+
+
+def judge_way_back(mode: str, answer: str, reasons: Tuple[Finding, ...], other_answer: str) -> Optional[Finding]:
+    """Return what is to be said of the other mode: plainly, and without weight. ``mode`` is the other one."""
+    if answer == BOOTS:
+        return None
+    why = "; ".join("{}: {}".format(finding.subject, finding.summary) for finding in reasons[:2])
+    this = "PV" if mode == "pvh" else "PVH"
+    if answer == FAILS and other_answer == BOOTS:
+        summary = "{} boots, {} does not: you cannot go back with this kernel ({})".format(this, mode.upper(), why)
+    else:
+        summary = "the next boot under {} {} ({})".format(mode.upper(), "fails" if answer == FAILS else "cannot be judged", why)
+    evidence = tuple(item for finding in reasons[:2] for item in finding.evidence)
+    return Finding("way-back", INFO, mode, "the other mode", summary, evidence)
+
+
+def _group(check: str, status: str, kernels: List[Kernel], answers: Dict[str, str], mode: str, text: str) -> Finding:
+    answer = FAILS if any(answers.get(kernel.path) == FAILS for kernel in kernels) else "unknown"
+    summary = text.format(_verb(answer), mode.upper())
+    if len(kernels) > 1:
+        summary += " (and {} more)".format(len(kernels) - 1)
+    evidence = tuple(Evidence(kernel.path, "", answers.get(kernel.path, "unknown")) for kernel in kernels)
+    return Finding(check, status, mode, kernels[0].path, summary, evidence)
+
+
+def _verb(answer: str) -> str:
+    return "does not boot" if answer == FAILS else "cannot be judged"

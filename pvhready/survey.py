@@ -1,0 +1,89 @@
+"""Runs the probes in the order in which they need each other, and gathers their facts."""
+
+import os
+import time
+from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
+
+from pvhready.facts import MODES, PV, Entry, Facts, Guest, Image, Initramfs, Kernel, Menu, Problem
+from pvhready.host import Host
+from pvhready.memory import Memory
+from pvhready.probes.defaults import read_defaults
+from pvhready.probes.guest import read_guest
+from pvhready.probes.hack import find_hack
+from pvhready.probes.initramfs import read_initramfs, running_proof
+from pvhready.probes.kernels import find_kernels, read_kernel
+from pvhready.probes.menu import read_menu
+from pvhready.probes.packages import owner
+from pvhready.probes.storage import read_storage
+from pvhready.root import Root, Unreadable
+from pvhready.rules.config import FRONT_END
+from pvhready.rules.initramfs import UNPACKERS
+from pvhready.rules.rootdevice import SYMBOLS
+
+_EXTRA = SYMBOLS + tuple(sorted(UNPACKERS.values()))
+
+
+def survey(root: Root, host: Host, assume: Optional[str] = None, deep: bool = False) -> Facts:
+    """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content."""
+    guest = read_guest(root, assume)
+    storage = read_storage(root, root.live)
+    menus = {mode: read_menu(root, host, platform(mode, guest), storage) for mode in MODES}
+    kernels, problems = _kernels(root, guest, menus, deep)
+    return Facts(
+        root.directory, os.geteuid() == 0, time.strftime("%Y-%m-%d"), guest, kernels, menus, _initramfs(root, guest, menus, kernels),
+        storage, read_defaults(root), find_hack(root), tuple(sorted(root.denied)), problems,
+    )
+
+
+def platform(mode: str, guest: Guest) -> str:
+    """Return GRUB's platform for a mode: pvhgrub is i386 always, the PV loader has the width of the running kernel."""
+    if mode == PV:
+        return "xen-i386" if guest.loader_bits == 32 else "xen-x86_64"
+    return "xen_pvh"
+
+
+def _next_entries(menus: Dict[str, Menu]) -> List[Entry]:
+    """The entries that may boot next in either mode, the fallbacks too."""
+    entries = []
+    for menu in menus.values():
+        wanted = {candidate.index for candidate in menu.candidates} | set(menu.fallbacks)
+        entries += [entry for entry in menu.entries if entry.index in wanted]
+    return entries
+
+
+def _kernels(root: Root, guest: Guest, menus: Dict[str, Menu], deep: bool) -> Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]:
+    named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
+    chosen = {entry.kernel for entry in _next_entries(menus)}
+    try:
+        found = find_kernels(root, dict.fromkeys(named))
+    except Unreadable as error:
+        return (), (Problem(error.path, error.reason),)
+
+    def owner_of(path: str) -> Optional[str]:
+        return owner(root, path)
+
+    kernels = []
+    for names in found.values():
+        extra = _EXTRA if chosen.intersection(names) else ()
+        kernels.append(read_kernel(root, names, guest, owner_of, extra))
+    return tuple(kernels), ()
+
+
+def _initramfs(root: Root, guest: Guest, menus: Dict[str, Menu], kernels: Tuple[Kernel, ...]) -> Dict[str, Initramfs]:
+    """Read the archives of the entries that may boot next, where their kernel has the block front end as a module."""
+    by_name = {name: kernel for kernel in kernels for name in kernel.names}
+    memory = Memory() if root.live else None
+    found = {}  # type: Dict[str, Initramfs]
+    for entry in _next_entries(menus):
+        kernel = by_name.get(entry.kernel or "")
+        if kernel is None or kernel.config.values.get(FRONT_END) != "m":
+            continue
+        for path in entry.initrd:
+            if path not in found:
+                found[path] = _read_one(root, path, guest, kernel, entry, memory)
+    return found
+
+
+def _read_one(root: Root, path: str, guest: Guest, kernel: Kernel, entry: Entry, memory: Optional[Memory]) -> Initramfs:
+    archive = read_initramfs(root, path, memory)
+    return archive
