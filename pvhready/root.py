@@ -75,6 +75,11 @@ class File:
         status = self.status
         return Stamp(self.path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
+    @property
+    def descriptor(self) -> int:
+        """The open file descriptor, for a library that wants to read by itself. It is closed with this object."""
+        return self._descriptor
+
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from ``offset`` (both in bytes); fewer at the end of the file.
 
