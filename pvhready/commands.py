@@ -3,13 +3,16 @@
 import argparse
 import os
 import sys
-from typing import List, Optional
+from typing import TYPE_CHECKING, List
 
 from pvhready.errors import CommandError, UsageError
 from pvhready.facts import PVH, Guest, Kernel
 from pvhready.host import Host, profile
 from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
 from pvhready.root import Root, Unreadable
+
+if TYPE_CHECKING:
+    from pvhready.report.text import Style
 
 _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
 
@@ -86,7 +89,7 @@ def _kernel_at(path: str, options: argparse.Namespace) -> Kernel:
 
     with Root("/") as root:
         absolute = os.path.abspath(path)
-        image = read_image(root, absolute, _describe())
+        image = read_image(root, absolute)
         named = release_in_name(absolute)
         release = image.release or named
         folder = os.path.dirname(absolute)
@@ -96,10 +99,6 @@ def _kernel_at(path: str, options: argparse.Namespace) -> Kernel:
     if options.config and config.problem:
         raise UsageError("{}: {}".format(config.problem.path, config.problem.reason))
     return Kernel(path, image, release, named, config=config, names=(path,))
-
-
-def _describe() -> "Optional[object]":
-    return None
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -114,11 +113,34 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from pvhready.demo.guests import NAMES
+
+    if options.list:
+        from pvhready.report.plain import columns
+
+        _write("\n".join(columns([("  " + name, text) for name, text in NAMES.items()])) + "\n")
+        return 0
+    name = options.name or next(iter(NAMES))
+    if name not in NAMES:
+        raise UsageError("no example is called {!r}; there are: {}".format(name, ", ".join(NAMES)))
+    return _show_example(name, NAMES[name], options)
+
+
+def _show_example(name: str, text: str, options: argparse.Namespace) -> int:
     from tempfile import TemporaryDirectory
 
-    from pvhready.demo import guests
+    from pvhready.demo.guests import make
 
-    raise NotImplementedError((TemporaryDirectory, guests))
+    with TemporaryDirectory(prefix="pvhready-demo-") as folder:
+        try:
+            make(name, folder)
+        except OSError as error:
+            raise CommandError("the example could not be written to {}: {}".format(folder, error.strerror)) from error
+        options.assume_guest = options.assume_guest or "pv"
+        report = check(folder, profile(options.host), options)
+    _write("A made-up guest, small and synthetic: {}\n\n{}".format(text, _as_text(report, options)))
+    _write("\nOther examples: pvhready demo --list\n")
+    return 0
 
 
 def _demand_known_ids(ids: List[str]) -> None:

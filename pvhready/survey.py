@@ -2,15 +2,15 @@
 
 import os
 import time
-from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Tuple
 
-from pvhready.facts import MODES, PV, Entry, Facts, Guest, Image, Initramfs, Kernel, Menu, Problem
+from pvhready.facts import MODES, PV, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem
 from pvhready.host import Host
 from pvhready.memory import Memory
 from pvhready.probes.defaults import read_defaults
 from pvhready.probes.guest import read_guest
 from pvhready.probes.hack import find_hack
-from pvhready.probes.initramfs import read_initramfs, running_proof
+from pvhready.probes.initramfs import read_or_prove
 from pvhready.probes.kernels import find_kernels, read_kernel
 from pvhready.probes.menu import read_menu
 from pvhready.probes.packages import owner
@@ -65,25 +65,19 @@ def _kernels(root: Root, guest: Guest, menus: Dict[str, Menu], deep: bool) -> Tu
     kernels = []
     for names in found.values():
         extra = _EXTRA if chosen.intersection(names) else ()
-        kernels.append(read_kernel(root, names, guest, owner_of, extra))
+        kernels.append(read_kernel(root, names, guest, owner_of, extra, deep))
     return tuple(kernels), ()
 
 
 def _initramfs(root: Root, guest: Guest, menus: Dict[str, Menu], kernels: Tuple[Kernel, ...]) -> Dict[str, Initramfs]:
-    """Read the archives of the entries that may boot next, where their kernel has the block front end as a module."""
+    """What the archives hold that the next entries name, where the block front end of their kernel is a module."""
     by_name = {name: kernel for kernel in kernels for name in kernel.names}
     memory = Memory() if root.live else None
-    found = {}  # type: Dict[str, Initramfs]
+    users = {}  # type: Dict[str, List[Tuple[Entry, Kernel]]]
     for entry in _next_entries(menus):
         kernel = by_name.get(entry.kernel or "")
-        if kernel is None or kernel.config.values.get(FRONT_END) != "m":
-            continue
-        for path in entry.initrd:
-            if path not in found:
-                found[path] = _read_one(root, path, guest, kernel, entry, memory)
-    return found
-
-
-def _read_one(root: Root, path: str, guest: Guest, kernel: Kernel, entry: Entry, memory: Optional[Memory]) -> Initramfs:
-    archive = read_initramfs(root, path, memory)
-    return archive
+        if kernel is not None and kernel.config.values.get(FRONT_END) == "m":
+            for path in entry.initrd:
+                users.setdefault(path, []).append((entry, kernel))
+    rivals = [entry for menu in menus.values() for entry in menu.entries]
+    return {path: read_or_prove(root, path, guest, pairs, rivals, memory) for path, pairs in users.items()}

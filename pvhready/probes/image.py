@@ -5,10 +5,11 @@ arch/x86/boot/header.S). An image costs a few KiB of reading.
 """
 
 import struct
-from typing import Callable, Optional
+from typing import Optional
 
 from pvhready.facts import Image, Problem
 from pvhready.probes.elf import ELF_MAGIC, ReadAt, read_elf
+from pvhready.probes.identify import describe, form_of
 from pvhready.root import File, Root, Unreadable
 
 HEADER_SIZE = 0x268
@@ -23,22 +24,25 @@ PAYLOAD_MAGIC = (
     (ELF_MAGIC, "elf"),
 )
 _MAX_UNZIPPED = 256 * 1024 * 1024  # a bzImage is some 5 to 20 MB
+_MAX_UNZIPPED_HEAD = 256 * 1024  # the payload begins within the first 64 KiB
 _PROTOCOL_WITH_PAYLOAD = 0x0208
 _PROTOCOL_WITH_XLOADFLAGS = 0x020C
 
-Describe = Callable[[bytes], Optional[str]]
+_MAX_UNKNOWN = 8192  # bytes that libmagic gets to see
 
 
-def read_image(root: Root, path: str, describe: Optional[Describe] = None) -> Image:
+def read_image(root: Root, path: str, deep: bool = False) -> Image:
     """Return what the file at ``path`` is. Never raises for the file's content: ``problem`` says what was wrong.
 
-    ``describe`` names data that is no kernel (libmagic); it is asked only then.
+    libmagic names what is no kernel; with ``deep`` it also gives a second opinion on the payload's compression.
     """
     try:
         with root.open(path) as handle:
             image = _examine(handle)
-            if describe and image.container in ("not-a-kernel", "unknown"):
-                image = image._replace(description=describe(handle.read_at(0, 8192)))
+            if image.container == "not-a-kernel" and handle.size and not image.description:
+                return image._replace(description=describe(handle.read_at(0, _MAX_UNKNOWN)))
+            if deep and image.container == "bzimage" and image.payload_offset is not None:
+                return image._replace(opinion=form_of(describe(handle.read_at(image.payload_offset, _MAX_UNKNOWN))))
             return image
     except Unreadable as error:
         return Image(problem=Problem(error.path, error.reason))
@@ -115,15 +119,15 @@ def _release(head: bytes, read_at: ReadAt) -> Optional[str]:
 
 def _examine_gzip(handle: File) -> Image:
     """A bzImage may be gzipped as a whole, which GRUB's gzio undoes. Its end can only be known by unpacking it."""
-    from pvhready.unpack import UnpackError, stream
+    from pvhready.unpack import Budget, UnpackError, from_file, stream
 
     head = b""
     size = 0
     try:
-        for part in stream(handle, "gzip", output_limit=_MAX_UNZIPPED):
+        for part in stream(from_file(handle), "gzip", Budget(_MAX_UNZIPPED)):
             size += len(part)
-            if len(head) < 64 * 1024:
-                head += part
+            if len(head) < _MAX_UNZIPPED_HEAD:
+                head += part[:_MAX_UNZIPPED_HEAD]
     except UnpackError as error:
         return Image("unknown", payload="gzip", size=handle.size, problem=Problem(handle.path, str(error)))
     if head[0x202:0x206] != b"HdrS":

@@ -204,4 +204,4 @@ def next_step(report: Report) -> str:
 
 def _worst(report: Report) -> Optional[Finding]:
     serious = [finding for finding in report.checks if finding.status in (WARN, UNKNOWN, FAIL)]
-    return max(serious, key=lambda finding: SEVERITY.index(finding.status), default=None)
+    return max(serious, key=lambda finding: SEVERITY.index(finding.status)) if serious else None

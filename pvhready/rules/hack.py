@@ -32,7 +32,7 @@ def _hook(hook: Hook, target: str) -> Finding:
     if not hook.active:
         return Finding("hack-hook-inert", INFO, PVH, hook.path, "a decompression hook that does not run ({}){}".format(hook.why, owner), evidence)
     summary = "will decompress the next kernel that is installed, and PVH refuses that{}".format(owner)
-    fixes = (command("show what an undo would do", "pvhready", "undo"),)
-    if hook.package:
-        fixes += (hint("It belongs to a package: divert it (dpkg-divert) or remove the package, do not delete the file."),)
+    undo = command("show what an undo would do", "pvhready", "undo")
+    keep = hint("It belongs to a package: divert it (dpkg-divert) or remove the package, do not delete the file.")
+    fixes = (undo, keep) if hook.package else (undo,)
     return Finding("hack-hook-active", WARN if target == PVH else INFO, PVH, hook.path, summary, evidence, fixes)

@@ -46,7 +46,7 @@ def known_regression(release: Optional[str], mode: str) -> Optional[Tuple[str, s
 def _is_within(numbers: Tuple[int, ...], affected: str) -> bool:
     from packaging.specifiers import SpecifierSet
 
-    return SpecifierSet(affected).contains(".".join(str(number) for number in numbers))
+    return bool(SpecifierSet(affected).contains(".".join(str(number) for number in numbers)))
 
 
 def _numbers(release: str) -> Tuple[int, ...]:
