@@ -119,11 +119,16 @@ class Kernel(NamedTuple):
 
 
 class EntryError(NamedTuple):
-    """What GRUB would complain of while it runs an entry or the file. ``command`` is the one that is missing, if that is it."""
+    """What GRUB would complain of while it runs an entry or the file. ``command`` is the one that is missing, if that is it.
+
+    ``fatal``: the entry cannot come up as it is written because of it; None when that is not known. After all
+    other errors GRUB goes on.
+    """
 
     text: str
     source: str = ""
     command: Optional[str] = None
+    fatal: Optional[bool] = False
 
 
 class Entry(NamedTuple):
@@ -159,6 +164,8 @@ class Menu(NamedTuple):
     ``candidates`` are the entries that may boot next: one where it is certain, none where there is no bootable
     default. ``reason`` is that of the first, or no-entries, no-config, unreadable. ``fallbacks`` are the entries
     that GRUB tries, in order, when the first fails. ``assumptions`` say what was taken for granted.
+    ``default`` is the value of GRUB's variable, None when it is not set. ``waits``: no timeout is set, so that GRUB
+    waits at its menu for a key. ``elsewhere`` are configurations that the host does not look for, of any boot loader.
     """
 
     platform: str
@@ -171,6 +178,9 @@ class Menu(NamedTuple):
     uses_blscfg: bool = False
     assumptions: Tuple[str, ...] = ()
     problem: Optional[Problem] = None
+    default: Optional[str] = None
+    waits: bool = False
+    elsewhere: Tuple[str, ...] = ()
 
 
 class Initramfs(NamedTuple):
