@@ -1,0 +1,491 @@
+"""GRUB's commands, as far as they change what boots; the others do nothing here.
+
+The lists of names are those of Debian's builds for the Xen platforms (command.lst of grub-xen-bin 2.06).
+"""
+
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
+
+from pvhready.grub import envblock, numbers, options
+from pvhready.grub.devices import (
+    BAD_ARGUMENT, FILE_NOT_FOUND, INVALID_COMMAND, MENU, NONE, TEST_FAILURE, UNKNOWN_DEVICE, Failure, NotKnown, not_found, split,
+)
+from pvhready.grub.options import OPTIONAL, VALUE, Option
+from pvhready.grub.parser import Command, parse
+
+if TYPE_CHECKING:
+    from pvhready.grub.interpreter import Handler, Interpreter
+
+_MENUENTRY = (
+    Option("class", "", VALUE), Option("users", "", VALUE), Option("hotkey", "", VALUE), Option("source", "", VALUE),
+    Option("id", "", VALUE), Option("unrestricted", ""),
+)
+_BLOCK = "{"  # stands for the block among the arguments
+_LOAD_ENV = (Option("file", "f", VALUE), Option("skip-sig", "s"))
+_REGEXP = (Option("set", "s", VALUE),)
+_SEARCH = (
+    Option("file", "f"), Option("label", "l"), Option("fs-uuid", "u"), Option("set", "s", OPTIONAL), Option("no-floppy", "n"),
+    Option("efidisk-only", ""), Option("hint", "h", VALUE), Option("hint-ieee1275", "", VALUE), Option("hint-bios", "", VALUE),
+    Option("hint-baremetal", "", VALUE), Option("hint-efi", "", VALUE), Option("hint-arc", "", VALUE),
+)
+_PROBE = (
+    Option("set", "s", VALUE), Option("driver", "d"), Option("partmap", "p"), Option("fs", "f"), Option("fs-uuid", "u"),
+    Option("label", "l"), Option("part-uuid", ""),
+)
+_ECHO = (Option("n", "n"), Option("e", "e"))
+
+
+# Variables and control
+
+def _set(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if arguments:
+        name, equals, value = arguments[0].partition("=")
+        if not equals:
+            raise Failure(BAD_ARGUMENT, "not an assignment.")
+        run.assign(name, value, node)
+    return NONE
+
+
+def _unset(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "one argument expected.")
+    for name in arguments:
+        run.environment.unset(name)
+    return NONE
+
+
+def _export(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "one argument expected.")
+    for name in arguments:
+        run.environment.export(name)
+    return NONE
+
+
+def _true(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return NONE
+
+
+def _false(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return TEST_FAILURE
+
+
+def _test(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    from pvhready.grub.test import evaluate
+
+    return NONE if evaluate(run, arguments) else TEST_FAILURE
+
+
+def _echo(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    run.print(" ".join(argument for argument in arguments if argument not in ("-n", "-e")))
+    return NONE
+
+
+def _eval(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return run.run_text(" ".join(arguments)) if arguments else NONE
+
+
+def _break(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return _leave(run, arguments, False)
+
+
+def _continue(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return _leave(run, arguments, True)
+
+
+def _leave(run: "Interpreter", arguments: List[str], continuing: bool) -> int:
+    count = 1
+    if len(arguments) > 1:
+        raise Failure(BAD_ARGUMENT, "one argument expected.")
+    if arguments:
+        count = _number(arguments[0])
+        if not count:
+            raise Failure(BAD_ARGUMENT, "can't break 0 loops.")
+    run.continuing = continuing
+    run.breaks = min(count, run.loops)
+    return NONE
+
+
+def _number(text: str) -> int:
+    number = numbers.unsigned(text, 10)
+    if number.error or number.length != len(text):
+        raise Failure(number.error or BAD_ARGUMENT, "unrecognized number.")
+    return number.value
+
+
+def _return(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if run.arguments is None or len(arguments) > 1:
+        raise Failure(BAD_ARGUMENT, "not in function body.")
+    status = _number(arguments[0]) if arguments else int(run.environment.get("?") or 0)
+    run.returning = True
+    return status
+
+
+def _shift(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if run.arguments is None:
+        return NONE
+    number = numbers.unsigned(arguments[0], 10) if arguments else numbers.Number(1, 0, 0)
+    if len(arguments) > 1 or (arguments and number.length != len(arguments[0])) or number.value > len(run.arguments):
+        return BAD_ARGUMENT
+    run.arguments = run.arguments[number.value:]
+    return NONE
+
+
+def _setparams(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if run.arguments is None:
+        return INVALID_COMMAND
+    run.arguments = list(arguments)
+    return NONE
+
+
+# Files and menus
+
+def _source(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if len(arguments) != 1:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    try:
+        run.run_file(*run.find_file(arguments[0]))
+    except Failure:
+        # GRUB forgets this error: a file that is not there is sourced without a word.
+        return NONE
+    return NONE
+
+
+def _configfile(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if len(arguments) != 1:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    run.show_menu_of(arguments[0], opened=True)
+    return NONE
+
+
+def _normal(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    run.show_menu_of(arguments[0] if arguments else (run.environment.get("prefix") or "") + "/grub.cfg", opened=False)
+    return NONE
+
+
+def _stop_by(name: str) -> "Handler":
+    def stop(run: "Interpreter", arguments: List[str], node: Command) -> int:
+        from pvhready.grub.interpreter import Stopped
+
+        raise Stopped(name)
+
+    return stop
+
+
+def _menuentry(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return _add_entry(run, arguments, node, False)
+
+
+def _submenu(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return _add_entry(run, arguments, node, True)
+
+
+def _add_entry(run: "Interpreter", arguments: List[str], node: Command, submenu: bool) -> int:
+    from pvhready.grub.interpreter import MenuEntry
+
+    words = arguments + [_BLOCK] if node.block is not None else arguments
+    given = options.parse(_MENUENTRY, words, accept_dash=True)
+    rest = given.rest
+    if not rest:
+        raise Failure(BAD_ARGUMENT, "missing arguments.")
+    source = given.value("source")
+    if source is not None and node.block is not None:
+        raise Failure(BAD_ARGUMENT, "multiple menuentry definitions.")
+    body = node.block
+    if body is None and source is not None:
+        body = [statement for unit in parse(source, False, node.line) for statement in unit.body]
+    if body is None:
+        raise Failure(BAD_ARGUMENT, "no menuentry definition.")
+    if node.block is not None:
+        rest = rest[:-1]
+    if not rest:
+        raise Failure(MENU, "menuentry is missing title.")
+    users = given.value("users") if given.has("users") else None if given.has("unrestricted") else ""
+    run.add_entry(MenuEntry(rest[0], given.value("id") or rest[0], tuple(rest), users, submenu, body, run.file, node.line))
+    return NONE
+
+
+def _blscfg(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    from pvhready.grub import bls
+
+    bls.add_entries(run, arguments)
+    return NONE
+
+
+# Loading
+
+def _linux(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
+    loader = run.loader
+    loader.cmdline = command_line(arguments[1:])
+    loader.kernel = _named(run, arguments[0])
+    try:
+        run.find_file(arguments[0])
+    except Failure as failure:
+        raise Failure(failure.code, failure.text, fatal=True) from failure
+    except NotKnown as unknown:
+        run.complain(str(unknown), None, None)
+    loader.initrd = []
+    loader.loaded = True
+    return NONE
+
+
+def _initrd(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    names = [name.split(":", 2)[-1] if name.startswith("newc:") else name for name in arguments]
+    run.loader.initrd = [_named(run, name) for name in names]
+    if not run.loader.loaded:
+        raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
+    for name in names:
+        try:
+            run.find_file(name)
+        except Failure as failure:
+            raise Failure(failure.code, failure.text, fatal=True) from failure
+        except NotKnown as unknown:
+            run.complain(str(unknown), None, None)
+    return NONE
+
+
+def _module(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    arguments = [argument for argument in arguments if argument != "--nounzip"]
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    before = run.loader.initrd
+    try:
+        return _initrd(run, arguments[:1], node)
+    finally:
+        run.loader.initrd = before + run.loader.initrd
+
+
+def _named(run: "Interpreter", name: str) -> Tuple[str, str]:
+    """Return device and path of a name, whether or not anything is there."""
+    try:
+        device, path = split(name)
+    except Failure:
+        device, path = None, name
+    return (run.environment.get("root") or "") if device is None else device, path
+
+
+def command_line(arguments: List[str]) -> str:
+    """Return the kernel's command line: an argument with a blank in quotation marks, quotes and backslashes escaped.
+
+    GRUB: lib/cmdline.c.
+    """
+    parts = []  # type: List[str]
+    for argument in arguments:
+        text = argument
+        if "\\" in text or "'" in text or '"' in text:
+            text = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
+        parts.append('"' + text + '"' if " " in text else text)
+    return " ".join(parts)
+
+
+def _boot(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    from pvhready.grub.interpreter import Booted
+
+    if run.loader.loaded:
+        raise Booted()
+    raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
+
+
+def _insmod(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "one argument expected.")
+    name = arguments[0].rpartition("/")[2]
+    name = name[:-4] if name.endswith(".mod") else name
+    if name not in run.modules:
+        run.modules.append(name)
+    return NONE
+
+
+# The environment block
+
+def _load_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    given = options.parse(_LOAD_ENV, arguments)
+    for name, value in _environment_block(run, given).items():
+        if not given.rest or name in given.rest:
+            run.environment.set(name, value)
+            run.environment.origins[name] = name
+    return NONE
+
+
+def _list_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    for name, value in _environment_block(run, options.parse(_LOAD_ENV, arguments)).items():
+        run.print("{}={}".format(name, value))
+    return NONE
+
+
+def _save_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    given = options.parse(_LOAD_ENV, arguments)
+    if not given.rest:
+        raise Failure(BAD_ARGUMENT, "no variable is specified.")
+    _environment_block(run, given)
+    return NONE
+
+
+def _environment_block(run: "Interpreter", given: options.Parsed) -> Dict[str, str]:
+    name = given.value("file")
+    if name is None:
+        prefix = run.environment.get("prefix")
+        if prefix is None:
+            raise Failure(FILE_NOT_FOUND, "variable `prefix' isn't set.")
+        name = prefix + "/grubenv"
+    device, path = run.find_file(name)
+    return envblock.parse(run.devices.read(device, path, 1024 * 1024))
+
+
+def _loadfont(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    for name in arguments:
+        if name[:1] not in ("(", "/", "+"):
+            name = "{}/fonts/{}.pf2".format(run.environment.get("prefix") or "", name)
+        try:
+            run.find_file(name)
+        except NotKnown:
+            # Only how the menu looks depends on it.
+            raise not_found(name)
+    return NONE
+
+
+# Devices
+
+def _search(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    given = options.parse(_SEARCH, arguments, accept_dash=True)
+    rest = given.rest
+    while rest and rest[0].startswith("--hint-"):
+        rest = rest[1:]
+    variable = (given.value("set") or "root") if given.has("set") else None
+    if rest:
+        value = rest[0]
+    elif given.value("set"):
+        value, variable = str(given.value("set")), "root"
+    else:
+        raise Failure(BAD_ARGUMENT, "one argument expected.")
+    for option, what in (("label", "label"), ("fs-uuid", "uuid"), ("file", "file")):
+        if given.has(option):
+            return _find_device(run, what, value, variable)
+    raise Failure(INVALID_COMMAND, "unspecified search type.")
+
+
+def _find_device(run: "Interpreter", what: str, value: str, variable: Optional[str]) -> int:
+    device = run.devices.search(what, value)
+    if device is None:
+        raise Failure(UNKNOWN_DEVICE, "no such device: {}.".format(value))
+    if variable:
+        run.environment.set(variable, device)
+    else:
+        run.print(device)
+    return NONE
+
+
+def _search_by(what: str) -> "Handler":
+    def search(run: "Interpreter", arguments: List[str], node: Command) -> int:
+        if not arguments:
+            raise Failure(BAD_ARGUMENT, "one argument expected.")
+        return _find_device(run, what, arguments[0], arguments[1] if len(arguments) > 1 else None)
+
+    return search
+
+
+def _probe(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    given = options.parse(_PROBE, arguments)
+    if not given.rest:
+        raise Failure(BAD_ARGUMENT, "device name required.")
+    name = given.rest[0]
+    device = name[1:-1] if name.startswith("(") and name.endswith(")") else name
+    if not run.devices.exists(device):
+        raise Failure(UNKNOWN_DEVICE, "disk `{}' not found.".format(device))
+    for option, what in (("fs", "type"), ("fs-uuid", "uuid"), ("label", "label")):
+        if given.has(option):
+            value = run.devices.property(device, what) or ""
+            break
+    else:
+        raise NotKnown("({})".format(device), "what `probe' tells of it cannot be told")
+    if given.value("set"):
+        run.environment.set(str(given.value("set")), value)
+    else:
+        run.print(value)
+    return NONE
+
+
+def _regexp(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    from pvhready.grub import regexp
+
+    given = options.parse(_REGEXP, arguments)
+    if len(given.rest) != 2:
+        raise Failure(BAD_ARGUMENT, "two arguments expected.")
+    groups = regexp.search(given.rest[0], given.rest[1], run.step)
+    if groups is None:
+        return TEST_FAILURE
+    for target in given.given.get("set", ()):
+        number, colon, name = str(target).partition(":")
+        index = 1
+        if colon:
+            index = _number(number)
+        else:
+            name = number
+        value = groups[index] if index < len(groups) else None
+        if value is None:
+            run.environment.unset(name)
+        else:
+            run.environment.set(name, value)
+    return NONE
+
+
+def _keystatus(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return TEST_FAILURE  # nobody holds a key down
+
+
+def _read(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    run.complain("waits for a line to be typed.", None, None)
+    if arguments:
+        run.environment.set(arguments[0], "")
+    return NONE
+
+
+def _nothing(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    return NONE
+
+
+_NOTHING = (
+    "authenticate background_color background_image badram blocklist cat clear cmp cpuid crc cryptomount cutmem date distrust dump"
+    " file functional_test gettext gptsync hashsum hello help hexdump list_trusted loopback ls lsfonts lsmmap lsmod macppcbless"
+    " mactelbless md5sum net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_del_addr net_del_dns net_del_route net_dhcp"
+    " net_get_dhcp_option net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool"
+    " password password_pbkdf2 read_byte read_dword read_word rmmod sha1sum sha256sum sha512sum sleep terminal_input"
+    " terminal_output testload testspeed time tr trust verify_detached videoinfo videotest write_byte write_dword write_word"
+    " xnu_uuid zfs-bootfs zfsinfo zfskey"
+)
+
+
+def _table() -> Dict[str, "Handler"]:
+    table = {name: _nothing for name in _NOTHING.split()}  # type: Dict[str, Handler]
+    table.update({
+        "set": _set, "unset": _unset, "export": _export, "true": _true, "false": _false, "test": _test, "[": _test, "echo": _echo,
+        "eval": _eval, "break": _break, "continue": _continue, "return": _return, "shift": _shift, "setparams": _setparams,
+        "source": _source, ".": _source, "configfile": _configfile, "normal": _normal, "exit": _stop_by("exit"),
+        "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "linux": _linux, "initrd": _initrd, "multiboot": _linux,
+        "module": _module, "boot": _boot, "insmod": _insmod, "load_env": _load_env, "list_env": _list_env,
+        "save_env": _save_env, "loadfont": _loadfont, "search": _search, "search.file": _search_by("file"),
+        "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"), "probe": _probe, "regexp": _regexp,
+        "keystatus": _keystatus, "read": _read,
+    })
+    return table
+
+
+# Commands that some builds have and others lack.
+_OPTIONAL = {
+    "linux16": _linux, "initrd16": _initrd, "linuxefi": _linux, "initrdefi": _initrd, "blscfg": _blscfg, "chainloader": _linux,
+    "ntldr": _linux,
+}  # type: Dict[str, Handler]
+
+
+def table(platform: str, has: Callable[[str], bool]) -> Dict[str, "Handler"]:
+    """Return the commands of a GRUB for ``grub_platform`` xen or xen_pvh; ``has`` answers for the optional ones."""
+    commands = _table()
+    if platform == "xen_pvh":
+        commands.update({"multiboot2": _linux, "module2": _module})
+    commands.update((name, handler) for name, handler in _OPTIONAL.items() if has(name))
+    return commands

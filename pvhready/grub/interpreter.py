@@ -1,0 +1,530 @@
+"""Runs GRUB scripts (GRUB: grub-core/script/execute.c): statements, variables, functions, loops.
+
+What commands do stands in ``commands``; which of them the host has is given. An interpreter is bounded in steps,
+depth and text, so that a script that never ends raises LimitReached.
+"""
+
+from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set, Tuple
+
+from pvhready.grub import wildcard
+from pvhready.grub.devices import (
+    BAD_ARGUMENT, BAD_FILE_TYPE, BAD_FILENAME, FILE_NOT_FOUND, FILE, NONE, TEST_FAILURE, UNKNOWN_DEVICE, Devices, Failure, NotKnown,
+    split,
+)
+from pvhready.grub.environment import Environment
+from pvhready.grub.lexer import CONSTANT, GETTEXT, QUOTED, VARIABLE, Piece, Word, escape, has_wildcard, unescape
+from pvhready.grub.parser import Body, Command, For, Function, If, Node, Unit, While, parse
+
+MAX_STEPS = 300000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
+MAX_DEPTH = 120  # statements within each other, functions and files counted
+MAX_FILES = 20  # files that source each other
+MAX_TEXT = 4 * 1024 * 1024  # bytes in one script
+MAX_VALUE = 1024 * 1024  # characters in one argument
+MAX_ENTRIES = 20000
+MAX_ERRORS = 200
+MAX_OUTPUT = 10000
+
+
+class LimitReached(Exception):
+    """The script was given up. ``text`` says on what, ``source`` is path:line."""
+
+    def __init__(self, text: str, source: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.source = source
+
+
+class Booted(Exception):
+    """The ``boot`` command ran with a kernel loaded."""
+
+
+class Stopped(Exception):
+    """GRUB was left: exit, halt, reboot. ``command`` says by what."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(command)
+        self.command = command
+
+
+class TookOver(Exception):
+    """Another file's menu is shown from here on (configfile, normal)."""
+
+    def __init__(self, menu: List["MenuEntry"], environment: Environment) -> None:
+        super().__init__()
+        self.menu = menu
+        self.environment = environment
+
+
+class Complaint(NamedTuple):
+    """An error that GRUB would print. ``command`` is one that is missing, or not known to be there.
+
+    ``fatal`` tells whether the entry cannot boot as it is written because of it; None when that is not known.
+    """
+
+    text: str
+    source: str
+    command: Optional[str] = None
+    fatal: Optional[bool] = False
+
+
+class MenuEntry(NamedTuple):
+    """A menuentry or submenu. ``users`` is None when anybody may boot it."""
+
+    title: str
+    id: str
+    arguments: Tuple[str, ...]
+    users: Optional[str]
+    submenu: bool
+    body: Body
+    file: str
+    line: int
+
+
+class Loader:
+    """What an entry has loaded. Files are (device, path). ``kernel`` is the one named last, loaded or not."""
+
+    def __init__(self) -> None:
+        self.loaded = False
+        self.kernel = None  # type: Optional[Tuple[str, str]]
+        self.initrd = []  # type: List[Tuple[str, str]]
+        self.cmdline = ""
+
+
+Handler = Callable[["Interpreter", List[str], Command], int]
+
+
+class Scripts:
+    """Parsed files, so that a second interpreter need not parse them again."""
+
+    def __init__(self) -> None:
+        self._units = {}  # type: Dict[str, List[Unit]]
+
+    def load(self, devices: Devices, device: str, path: str) -> List[Unit]:
+        """Return the units of a file. Raises Failure and NotKnown as ``Devices.read`` does."""
+        name = devices.shown(device, path)
+        units = self._units.get(name)
+        if units is None:
+            text = devices.read(device, path, MAX_TEXT).decode("utf-8", "surrogateescape")
+            units = self._units[name] = parse(text)
+        return units
+
+
+class Interpreter:
+    """One run of a configuration. ``commands`` are those of this GRUB; of ``doubtful`` ones it is not known whether it has them."""
+
+    def __init__(
+        self, devices: Devices, environment: Environment, commands: Mapping[str, Handler],
+        doubtful: FrozenSet[str] = frozenset(), scripts: Optional[Scripts] = None,
+    ) -> None:
+        self.devices = devices
+        self.environment = environment
+        self.commands = commands
+        self.doubtful = doubtful
+        self.scripts = scripts or Scripts()
+        self.functions = {}  # type: Dict[str, Tuple[Function, str]]
+        self.menu = []  # type: List[MenuEntry]
+        self.loader = Loader()
+        self.modules = []  # type: List[str]
+        self.complaints = []  # type: List[Complaint]
+        self.output = []  # type: List[str]
+        self.assumptions = []  # type: List[str]
+        self.unknowns = []  # type: List[NotKnown]
+        self.used = set()  # type: Set[str]
+        self.file = ""
+        self.line = 0
+        self.arguments = None  # type: Optional[List[str]]
+        self.loops = 0
+        self.breaks = 0
+        self.continuing = False
+        self.returning = False
+        self._steps = 0
+        self._depth = 0
+        self._files = 0
+
+    # Running
+
+    def run_file(self, device: str, path: str) -> None:
+        """Read a file into the current menu and context. Raises Failure when GRUB cannot open it."""
+        units = self.scripts.load(self.devices, device, path)
+        self._files += 1
+        if self._files > MAX_FILES:
+            raise self.limit("files that source each other without end")
+        before, line = self.file, self.line
+        environment = self.environment
+        saved = [(name, environment.get(name)) for name in ("config_file", "config_directory")]
+        whole = "({}){}".format(device, path)
+        environment.set("config_file", whole)
+        environment.set("config_directory", whole.rpartition("/")[0])
+        environment.export("config_file")
+        environment.export("config_directory")
+        self.file = self.devices.shown(device, path)
+        self.run_units(units)
+        for name, value in saved:
+            if value is None:
+                environment.unset(name)
+            else:
+                environment.set(name, value)
+        self.file, self.line = before, line
+        self._files -= 1
+
+    def run_units(self, units: List[Unit]) -> int:
+        """Run what ``parse`` returned, in the current file; the status of the last unit."""
+        status = NONE
+        for unit in units:
+            for function in unit.functions:
+                self.functions[function.name] = (function, self.file)
+            if unit.fault:
+                self.line = unit.fault.line
+                self.complain(unit.fault.text)
+                continue
+            status = self.run(unit.body)
+            self.environment.values["?"] = str(status)
+        return status
+
+    def run_text(self, text: str) -> int:
+        """Run a text as ``eval`` does. GRUB gives up at a syntax error here."""
+        units = parse(text, from_file=False, first=self.line)
+        for index, unit in enumerate(units):
+            if unit.fault:
+                return self.run_units(units[:index + 1]) or 1
+        return self.run_units(units)
+
+    def run_entry(self, entry: MenuEntry) -> None:
+        """Run an entry's body with its arguments."""
+        self.file, self.line, self._depth, self._files = entry.file, entry.line, 0, 0
+        self.loops = self.breaks = 0
+        self.returning = False
+        self.arguments = list(entry.arguments)
+        self.run(entry.body)
+        self.arguments = None
+        self.returning = False
+
+    def run(self, body: Body) -> int:
+        """Run statements one after another; return the status of the last."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self.limit("statements nested too deep")
+        status = NONE
+        values = self.environment.values
+        for node in body:
+            if self.breaks:
+                break
+            if type(node) is Command:
+                status = self.run_command(node)
+            else:
+                status = self._compound(node)
+            values = self.environment.values
+            values["?"] = str(status)
+            if self.returning:
+                break
+        self._depth -= 1
+        return status
+
+    def _compound(self, node: Node) -> int:
+        if isinstance(node, If):
+            return self._if(node)
+        if isinstance(node, For):
+            return self._for(node)
+        assert isinstance(node, While)
+        return self._while(node)
+
+    def _if(self, node: If) -> int:
+        for condition, then in node.branches:
+            status = self.run(condition)
+            if self.returning:
+                return status
+            if status == NONE:
+                return self.run(then)
+        return self.run(node.rest) if node.rest is not None else NONE
+
+    def _for(self, node: For) -> int:
+        self.line = node.line
+        self.loops += 1
+        status = NONE
+        for value in self.expand(node.words):
+            if self.continuing and self.breaks == 1:
+                self.breaks = 0
+            if not self.breaks:
+                self.step(1)
+                self.environment.set(node.name, value)
+                self.environment.origins.pop(node.name, None)
+                status = self.run(node.body)
+                if self.returning:
+                    break
+        self.breaks = max(0, self.breaks - 1)
+        self.loops -= 1
+        return status
+
+    def _while(self, node: While) -> int:
+        self.loops += 1
+        while True:
+            self.line = node.line
+            self.step(1)
+            status = self.run(node.condition)
+            if self.returning or (status == NONE) == node.until:
+                break
+            status = self.run(node.body)
+            if self.returning:
+                break
+            if self.breaks == 1 and self.continuing:
+                self.breaks = 0
+            if self.breaks:
+                break
+        self.breaks = max(0, self.breaks - 1)
+        self.loops -= 1
+        return status
+
+    def run_command(self, node: Command) -> int:
+        """Run one command line; return its status."""
+        self.line = node.line
+        words = self.expand(node.words)
+        if not words:
+            return NONE
+        inverted = words[0] == "!"
+        if inverted:
+            del words[0]
+            if not words:
+                self.complain("no command is specified.")
+                return BAD_ARGUMENT
+        name = words[0]
+        try:
+            handler = self.commands.get(name)
+            if handler is not None:
+                if name in self.doubtful:
+                    self.used.add(name)
+                    self.complain("it is not known whether the host's GRUB has the command `{}'.".format(name), name, None)
+                status = handler(self, words[1:], node)
+            elif name in self.functions:
+                status = self._call(name, words[1:])
+            else:
+                return self._assign(name, node)
+        except NotKnown as unknown:
+            self.unknowns.append(unknown)
+            self.complain(str(unknown), None, None)
+            status = FILE_NOT_FOUND
+        except Failure as failure:
+            status = failure.code
+            if status != TEST_FAILURE:
+                self.line = node.line
+                self.complain(failure.text, None, failure.fatal)
+                if inverted:
+                    return NONE
+        if inverted:
+            return TEST_FAILURE if status == NONE else NONE
+        return status
+
+    def _call(self, name: str, arguments: List[str]) -> int:
+        function, file = self.functions[name]
+        saved = self.arguments, self.loops, self.file, self.line
+        self.arguments = arguments
+        self.loops = 0
+        self.file = file
+        status = self.run(function.body)
+        self.returning = False
+        self.arguments, self.loops, self.file, self.line = saved
+        return status
+
+    def _assign(self, text: str, node: Command) -> int:
+        name, equals, value = text.partition("=")
+        if not equals:
+            self.used.add(name)
+            self.complain("can't find command `{}'.".format(name), name)
+        elif _is_special(name):
+            self.complain("invalid variable name `{}'.".format(name))
+        else:
+            self.assign(name, value, node)
+        return NONE
+
+    def assign(self, name: str, value: str, node: Command) -> None:
+        """Set a variable, and remember which variable of the environment block its value was made from."""
+        environment = self.environment
+        environment.set(name, value)
+        origin = None  # type: Optional[str]
+        if environment.origins:
+            for word in node.words:
+                if not isinstance(word, str):
+                    for kind, text in word:
+                        if kind in (VARIABLE, QUOTED):
+                            origin = origin or environment.origins.get(text)
+        if origin:
+            environment.origins[name] = origin
+        else:
+            environment.origins.pop(name, None)
+
+    # Words
+
+    def expand(self, words: Tuple[Word, ...]) -> List[str]:
+        """Return the arguments that words stand for."""
+        result = []  # type: List[str]
+        cost = 16
+        for word in words:
+            if isinstance(word, str):
+                result.append(word)
+                continue
+            for field in self._fields(word):
+                cost += len(field)
+                if len(field) > MAX_VALUE:
+                    raise self.limit("a value that grows without end")
+                if has_wildcard(field):
+                    result.extend(self._wildcard(field))
+                else:
+                    result.append(unescape(field))
+        self.step(cost >> 4)
+        return result
+
+    def _wildcard(self, pattern: str) -> List[str]:
+        names = wildcard.expand(pattern, self.devices, self.environment.get("root") or "", self.step)
+        if not names:
+            return [unescape(pattern)]
+        if len(names) > 1:
+            self.assume("names that a wildcard stands for are taken in alphabetical order; GRUB takes them as the directory holds them")
+        return names
+
+    def _fields(self, word: Tuple[Piece, ...]) -> List[str]:
+        """Return the fields that a word makes, still escaped. A word of empty variables makes none."""
+        fields = []  # type: List[str]
+        current = None  # type: Optional[str]
+        for kind, text in word:
+            if kind == CONSTANT:
+                current = text if current is None else current + text
+                continue
+            if kind == GETTEXT:
+                current = (current or "") + escape(self._translated(text))
+                continue
+            for index, value in enumerate(self._values(text, kind)):
+                if index and current is not None:
+                    fields.append(current)
+                    current = None
+                if value is not None:
+                    current = (current or "") + value
+        if current is not None:
+            fields.append(current)
+        return fields
+
+    def _values(self, name: str, kind: int) -> List[str]:
+        """Return what a variable puts in: parts of one field each, escaped."""
+        if name[0].isdigit() or name in "#*@":
+            if self.arguments is None:
+                return []
+            values = self._argument_values(name, kind)
+        else:
+            value = self.environment.values.get(name)
+            values = [value] if value else []
+        if kind == QUOTED:
+            return [escape(value) for value in values]
+        return [_escape_variable(part) for value in values for part in fields_of(value)]
+
+    def _argument_values(self, name: str, kind: int) -> List[str]:
+        arguments = self.arguments or []
+        if name == "#":
+            return [str(len(arguments))]
+        if name == "@":
+            return list(arguments)
+        if name == "*":
+            return [" ".join(arguments)] if kind == QUOTED and arguments else list(arguments)
+        number = int(name[:9])
+        return [arguments[number - 1]] if 0 < number <= len(arguments) else []
+
+    def _translated(self, text: str) -> str:
+        """Return a text of ``$"..."`` with its variables put in; it is never translated here."""
+        from pvhready.grub.gettext import substitute
+
+        return substitute(text, self.environment.values, self.arguments)
+
+    # Files
+
+    def locate(self, name: str) -> Tuple[str, str]:
+        """Return device and path of a file name. Raises Failure when there is no such device, or no path."""
+        device, path = split(name)
+        if device is None:
+            device = self.environment.get("root") or ""
+            if not device:
+                raise Failure(FILE_NOT_FOUND, "variable `root' isn't set.")
+        if not self.devices.exists(device):
+            raise Failure(UNKNOWN_DEVICE, "disk `{}' not found.".format(device))
+        return device, path
+
+    def find_file(self, name: str) -> Tuple[str, str]:
+        """Return device and path of a file that is there. Raises Failure as GRUB does when it is not."""
+        device, path = self.locate(name)
+        if not path.startswith("/"):
+            raise Failure(BAD_FILENAME, "invalid file name `{}'.".format(path))
+        information = self.devices.information(device, path)
+        if information is None:
+            raise Failure(FILE_NOT_FOUND, "file `{}' not found.".format(path))
+        if information.kind != FILE:
+            raise Failure(BAD_FILE_TYPE, "not a regular file.")
+        return device, path
+
+    def show_menu_of(self, name: str, opened: bool) -> None:
+        """Run another file for a menu of its own, in a new context when ``opened``. Raises TookOver when it has entries."""
+        device, path = self.find_file(name)
+        saved = self.menu, self.environment
+        self.menu = []
+        if opened:
+            self.environment = self.environment.opened()
+        self.run_file(device, path)
+        if self.menu:
+            raise TookOver(self.menu, self.environment)
+        self.menu, self.environment = saved
+
+    # Accounts
+
+    def print(self, text: str) -> None:
+        """Note what GRUB writes to the screen."""
+        if len(self.output) < MAX_OUTPUT:
+            self.output.append(text)
+
+    def step(self, cost: int) -> None:
+        """Count work. Raises LimitReached when the script has had its share."""
+        self._steps += cost
+        if self._steps > MAX_STEPS:
+            raise self.limit("more steps than any configuration needs: it may never end")
+
+    def limit(self, text: str) -> LimitReached:
+        """Return the error for a script that is given up here."""
+        return LimitReached(text, self.source())
+
+    def source(self) -> str:
+        """Return path:line of what runs now."""
+        return "{}:{}".format(self.file, self.line)
+
+    def complain(self, text: str, command: Optional[str] = None, fatal: Optional[bool] = False) -> None:
+        """Note an error that GRUB would print."""
+        if len(self.complaints) < MAX_ERRORS:
+            self.complaints.append(Complaint(text, self.source(), command, fatal))
+
+    def assume(self, text: str) -> None:
+        """Note something that was taken for granted."""
+        if text not in self.assumptions:
+            self.assumptions.append(text)
+
+    def add_entry(self, entry: MenuEntry) -> None:
+        """Put an entry at the end of the current menu."""
+        if len(self.menu) >= MAX_ENTRIES:
+            raise self.limit("more than {} menu entries".format(MAX_ENTRIES))
+        self.menu.append(entry)
+
+
+def fields_of(value: str) -> List[str]:
+    """Split a value on what GRUB takes for blanks."""
+    if "\t" in value or "\n" in value or "\r" in value:
+        value = value.replace("\t", " ").replace("\n", " ").replace("\r", " ")
+    return [part for part in value.split(" ") if part]
+
+
+def _is_special(name: str) -> bool:
+    return name[:1].isdigit() or name in ("#", "*", "@")
+
+
+def _escape_variable(value: str) -> str:
+    """Escape the value of an unquoted variable: its wildcards count, unless a backslash is before them."""
+    if "\\" not in value:
+        return value
+    parts = []  # type: List[str]
+    for index, char in enumerate(value):
+        if char == "\\":
+            parts.append("\\\\\\" if value[index + 1:index + 2] in ("?", "*") else "\\\\")
+        else:
+            parts.append(char)
+    return "".join(parts)

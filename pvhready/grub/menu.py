@@ -1,0 +1,250 @@
+"""Which entry of a menu boots (GRUB: grub-core/normal/menu.c).
+
+Every entry is run in a copy of the variables, so that its kernel, initramfs and command line are known whether or
+not it is the default.
+"""
+
+from typing import List, NamedTuple, Optional, Tuple
+
+from pvhready.grub import numbers
+from pvhready.grub.environment import Environment
+from pvhready.grub.interpreter import Booted, Complaint, Interpreter, Loader, MenuEntry, Stopped, TookOver
+
+MAX_MENUS = 20  # menus within menus
+_DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
+_ORIGINS = {"next_entry": "next_entry", "saved_entry": "saved_entry", "prev_saved_entry": "saved_entry"}
+
+
+class Result(NamedTuple):
+    """An entry that is no submenu, with what it loads. Files are (device, path).
+
+    ``boots`` is False when GRUB itself stops at it, None when that is not known.
+    """
+
+    path: str
+    entry: MenuEntry
+    loader: Loader
+    modules: Tuple[str, ...]
+    complaints: Tuple[Complaint, ...]
+    boots: Optional[bool]
+
+
+class Item(NamedTuple):
+    """A line of a menu: an entry's number among all results, or the menu that it opens."""
+
+    entry: MenuEntry
+    result: Optional[int]
+    menu: Optional["Shown"]
+
+
+class Shown:
+    """A menu as GRUB shows it, with the variables of its context."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.items = []  # type: List[Item]
+
+
+class Choice(NamedTuple):
+    """The entry that boots, why, and what follows when it fails, as numbers of results. ``index`` is None for no entry."""
+
+    index: Optional[int]
+    reason: str
+    fallbacks: Tuple[int, ...]
+
+
+class Collector:
+    """Runs all entries of a menu and of its submenus."""
+
+    def __init__(self, run: Interpreter) -> None:
+        self._run = run
+        self.results = []  # type: List[Result]
+
+    def collect(self, menu: List[MenuEntry], environment: Environment, above: str = "", chosen: str = "", depth: int = 0) -> Shown:
+        """Return the menu with each entry's result. ``above`` is the path of the menu, with its ``>``."""
+        shown = Shown(environment)
+        if depth > MAX_MENUS:
+            raise self._run.limit("menus nested too deep")
+        for number, entry in enumerate(menu):
+            path = above + str(number)
+            name = chosen + entry.id.replace(">", ">>")
+            if entry.submenu:
+                shown.items.append(self._submenu(entry, environment, path, name, depth))
+            else:
+                shown.items.append(self._entry(entry, environment, path, name, depth))
+        return shown
+
+    def _submenu(self, entry: MenuEntry, environment: Environment, path: str, chosen: str, depth: int) -> Item:
+        run = self._run
+        context = _entered(environment.opened(), chosen)
+        modules = list(run.modules)
+        run.menu, run.environment = [], context
+        try:
+            run.run_entry(entry)
+        except TookOver as other:
+            run.menu, context = other.menu, other.environment
+        except (Booted, Stopped):
+            run.menu = []
+        item = Item(entry, None, self.collect(run.menu, context, path + ">", chosen + ">", depth + 1))
+        run.modules = modules
+        return item
+
+    def _entry(self, entry: MenuEntry, environment: Environment, path: str, chosen: str, depth: int) -> Item:
+        run = self._run
+        outer = run.complaints, run.modules, run.loader, run.unknowns
+        run.complaints, run.modules, run.loader = [], list(run.modules), Loader()
+        run.unknowns = []
+        run.environment = _entered(environment.copied(), chosen)
+        run.menu = []
+        other = None  # type: Optional[TookOver]
+        try:
+            run.run_entry(entry)
+        except Booted:
+            pass
+        except Stopped as stop:
+            run.loader = Loader()
+            run.complain("`{}' leaves GRUB.".format(stop.command), None, True)
+        except TookOver as over:
+            other = over
+        item = None  # type: Optional[Item]
+        if other is None:
+            self.results.append(self._result(entry, environment, path))
+            item = Item(entry, len(self.results) - 1, None)
+        run.complaints, run.modules, run.loader, run.unknowns = outer
+        return item or Item(entry, None, self.collect(other.menu, other.environment, path + ">", "", depth + 1) if other else None)
+
+    def _result(self, entry: MenuEntry, environment: Environment, path: str) -> Result:
+        run = self._run
+        loader = run.loader
+        boots = loader.loaded  # type: Optional[bool]
+        if not loader.loaded and not any(complaint.fatal for complaint in run.complaints):
+            run.line = entry.line
+            run.complain("loads no kernel.", None, True)
+        if boots and any(complaint.fatal is None for complaint in run.complaints):
+            boots = None
+        if entry.users is not None and environment.get("superusers") is not None:
+            run.line = entry.line
+            run.complain("asks for a user name and a password before it boots.", None, True)
+            boots = False
+        return Result(path, entry, loader, tuple(run.modules), tuple(run.complaints), boots)
+
+
+def _entered(environment: Environment, chosen: str) -> Environment:
+    environment.set("chosen", chosen)
+    environment.export("chosen")
+    return environment
+
+
+def choose(shown: Shown, results: List[Result], names_first: bool = False) -> Choice:
+    """Return what boots. ``names_first``: ids and titles before numbers, as Fedora's GRUB looks at ``default``."""
+    default = shown.environment.get("default")
+    if not results:
+        return Choice(None, "no-entries", ())
+    number, reason, tail = _select(shown, default, names_first)
+    origin = shown.environment.origins.get("default")
+    if origin in _ORIGINS and reason != _FIRST:
+        reason = _ORIGINS[origin]
+    first = _leaf(shown, results, number, tail, names_first)
+    fallbacks = [_leaf(shown, results, other, None, names_first) for other in _fallbacks(shown)]
+    others = tuple(index for index in fallbacks if index is not None)
+    if first is not None and results[first].boots is not False:
+        return Choice(first, reason, others)
+    for index in others:
+        if results[index].boots is not False:
+            return Choice(index, "fallback", others)
+    return Choice(first, reason, others)
+
+
+def _select(shown: Shown, default: Optional[str], names_first: bool) -> Tuple[int, str, Optional[str]]:
+    """Return the number of the item that ``default`` means, why, and what follows its first ``>``."""
+    number, reason = _FIND[names_first](shown, default or "")
+    if not 0 <= number < len(shown.items):
+        number, reason = 0, _FIRST
+    return number, reason, _tail(default or "")
+
+
+def _by_number_first(shown: Shown, default: str) -> Tuple[int, str]:
+    number = numbers.unsigned(default)
+    if number.error == 0:
+        return number.value, _DEFAULT_INDEX
+    if number.error == numbers.BAD_NUMBER:
+        for index, item in enumerate(shown.items):
+            if _is_named(item.entry.title, default):
+                return index, _DEFAULT_ID if item.entry.title == item.entry.id else _DEFAULT_TITLE
+            if _is_named(item.entry.id, default):
+                return index, _DEFAULT_ID
+    return -1, _FIRST
+
+
+def _by_name_first(shown: Shown, default: str) -> Tuple[int, str]:
+    for field, reason in (("id", _DEFAULT_ID), ("title", _DEFAULT_TITLE)):
+        for index, item in enumerate(shown.items):
+            if default and _is_named(getattr(item.entry, field), default):
+                return index, reason
+    number = numbers.unsigned(default)
+    if number.error == 0 and default[number.length:number.length + 1] in ("", ">", " "):
+        return number.value, _DEFAULT_INDEX
+    return -1, _FIRST
+
+
+_FIND = {False: _by_number_first, True: _by_name_first}
+
+
+def _is_named(name: str, default: str) -> bool:
+    """Whether ``default`` up to its first single ``>`` is this name; a doubled ``>>`` stands for one in the name."""
+    head = default.replace(">>", "\0").partition(">")[0].replace("\0", ">")
+    return head == name
+
+
+def _tail(default: str) -> Optional[str]:
+    at = 0
+    while at < len(default):
+        if default.startswith(">>", at):
+            at += 2
+        elif default[at] == ">":
+            return default[at + 1:] or None
+        else:
+            at += 1
+    return None
+
+
+def _leaf(shown: Shown, results: List[Result], number: int, tail: Optional[str], names_first: bool) -> Optional[int]:
+    """Return the entry that an item comes down to: itself, or the default of the menu that it opens."""
+    if not 0 <= number < len(shown.items):
+        return None
+    item = shown.items[number]
+    if item.menu is None:
+        return item.result
+    if not item.menu.items:
+        return None
+    default = tail if tail is not None else item.menu.environment.get("default")
+    below, _, rest = _select(item.menu, default, names_first)
+    first = _leaf(item.menu, results, below, rest, names_first)
+    if first is not None and results[first].boots is not False:
+        return first
+    for other in _fallbacks(item.menu):
+        index = _leaf(item.menu, results, other, None, names_first)
+        if index is not None and results[index].boots is not False:
+            return index
+    return first
+
+
+def _fallbacks(shown: Shown) -> List[int]:
+    """Return the numbers in ``fallback``; GRUB stops at the first that is none (2.06: titles are not looked at)."""
+    found = []  # type: List[int]
+    text = shown.environment.get("fallback") or ""
+    while text and len(found) < 100:
+        number = numbers.unsigned(text)
+        if number.error:
+            break
+        found.append(number.value)
+        text = text[number.length:]
+    return found
+
+
+def waits(environment: Environment) -> bool:
+    """Whether GRUB waits at its menu for a key: no timeout is set, or it is no number."""
+    timeout = environment.get("timeout")
+    return timeout is None or numbers.unsigned(timeout).error != 0
+
+

@@ -1,0 +1,101 @@
+"""Options of GRUB's commands (GRUB: lib/arg.c)."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+from pvhready.grub.devices import BAD_ARGUMENT, Failure
+
+FLAG = 0  # takes no value
+OPTIONAL = 1  # takes one when it is there
+VALUE = 2  # must have one
+
+
+class Option(NamedTuple):
+    """An option: its long name, its letter ("" for none), and whether it takes a value."""
+
+    name: str
+    letter: str
+    takes: int = FLAG
+
+
+class Parsed(NamedTuple):
+    """What was given: the values of each option (None where it had none), and the other arguments."""
+
+    given: Dict[str, List[Optional[str]]]
+    rest: List[str]
+
+    def has(self, name: str) -> bool:
+        """Whether an option was given."""
+        return name in self.given
+
+    def value(self, name: str) -> Optional[str]:
+        """Return the last value of an option."""
+        return self.given[name][-1] if name in self.given else None
+
+
+def parse(options: Sequence[Option], arguments: Sequence[str], accept_dash: bool = False) -> Parsed:
+    """Sort arguments. ``accept_dash``: what looks like an option and is none is an argument. Raises Failure."""
+    given = {}  # type: Dict[str, List[Optional[str]]]
+    rest = []  # type: List[str]
+    queue = list(reversed(arguments))
+    while queue:
+        argument = queue.pop()
+        if not argument.startswith("-") or argument == "-":
+            rest.append(argument)
+        elif argument == "--":
+            rest.extend(reversed(queue))
+            break
+        elif argument.startswith("--"):
+            _long(options, argument, queue, given, rest, accept_dash)
+        else:
+            _short(options, argument, queue, given, rest, accept_dash)
+    return Parsed(given, rest)
+
+
+def _long(
+    options: Sequence[Option], argument: str, queue: List[str], given: Dict[str, List[Optional[str]]], rest: List[str], accept_dash: bool
+) -> None:
+    name, equals, text = argument[2:].partition("=")
+    value = text if equals else None  # type: Optional[str]
+    option = _find(options, name, 0)
+    if option is None:
+        if not accept_dash:
+            raise Failure(BAD_ARGUMENT, "unknown argument `{}'.".format(argument))
+        rest.append(argument)
+        return
+    if value is None and option.takes != FLAG and queue and not queue[-1].startswith("-"):
+        value = queue.pop()
+    _give(option, argument, value, given)
+
+
+def _short(
+    options: Sequence[Option], argument: str, queue: List[str], given: Dict[str, List[Optional[str]]], rest: List[str], accept_dash: bool
+) -> None:
+    found = [(letter, _find(options, letter, 1)) for letter in argument[1:]]
+    if accept_dash and any(option is None for _, option in found):
+        rest.append(argument)
+        return
+    for index, (letter, option) in enumerate(found):
+        if option is None:
+            raise Failure(BAD_ARGUMENT, "unknown argument `-{}'.".format(letter))
+        value = None  # type: Optional[str]
+        if option.takes != FLAG and index == len(found) - 1 and queue:
+            if option.takes == VALUE or len(queue[-1]) < 2 or not queue[-1].startswith("-"):
+                value = queue.pop()
+        _give(option, argument, value, given)
+
+
+def _find(options: Sequence[Option], text: str, field: int) -> Optional[Option]:
+    for option in options:
+        if option[field] == text:
+            return option
+    return None
+
+
+def _give(option: Option, argument: str, value: Optional[str], given: Dict[str, List[Optional[str]]]) -> None:
+    if option.takes == VALUE and value is None:
+        raise Failure(BAD_ARGUMENT, "missing mandatory option for `{}'.".format(option.name))
+    if option.takes == FLAG and value is not None:
+        raise Failure(
+            BAD_ARGUMENT, "a value was assigned to the argument `{}' while it doesn't require an argument.".format(argument)
+        )
+    given.setdefault(option.name, []).append(value)

@@ -1,0 +1,265 @@
+"""From tokens to statements (GRUB: grub-core/script/parser.y).
+
+The grammar is narrower than a shell's: no ``&&``, ``||``, pipes or bare blocks, no empty bodies, functions only at
+the top of a unit. A unit with an error in it is dropped whole, and GRUB goes on with the next line.
+"""
+
+from typing import Iterator, List, Optional, Tuple, Union
+
+from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault, Token, Word, is_name
+
+MAX_NESTING = 60  # blocks and compound commands within each other; configurations have four or five
+_WORDS = frozenset((WORD, MADE))
+_ARGUMENTS = _WORDS | KEYWORDS
+_STARTS = _WORDS | frozenset(("if", "for", "while", "until"))
+
+
+class Command:
+    """A command line. ``block`` is the ``{ }`` that a menuentry carries."""
+
+    __slots__ = ("words", "block", "line")
+
+    def __init__(self, words: Tuple[Word, ...], block: Optional["Body"], line: int) -> None:
+        self.words = words
+        self.block = block
+        self.line = line
+
+
+class If:
+    """``if`` and its ``elif``: conditions, each with what runs when it is the first to hold; ``rest`` when none does."""
+
+    __slots__ = ("branches", "rest", "line")
+
+    def __init__(self, branches: List[Tuple["Body", "Body"]], rest: Optional["Body"], line: int) -> None:
+        self.branches = branches
+        self.rest = rest
+        self.line = line
+
+
+class For:
+    """``for name in words``."""
+
+    __slots__ = ("name", "words", "body", "line")
+
+    def __init__(self, name: str, words: Tuple[Word, ...], body: "Body", line: int) -> None:
+        self.name = name
+        self.words = words
+        self.body = body
+        self.line = line
+
+
+class While:
+    """``while``, or ``until``."""
+
+    __slots__ = ("condition", "body", "until", "line")
+
+    def __init__(self, condition: "Body", body: "Body", until: bool, line: int) -> None:
+        self.condition = condition
+        self.body = body
+        self.until = until
+        self.line = line
+
+
+Node = Union[Command, If, For, While]
+Body = List[Node]
+
+
+class Function:
+    """A function's body, and where it was written."""
+
+    __slots__ = ("name", "body", "line")
+
+    def __init__(self, name: str, body: Body, line: int) -> None:
+        self.name = name
+        self.body = body
+        self.line = line
+
+
+class Unit:
+    """What GRUB parses and runs in one go: statements, the functions defined in between, or the error that drops it."""
+
+    __slots__ = ("body", "functions", "fault")
+
+    def __init__(self, body: Body, functions: List[Function], fault: Optional[SyntaxFault]) -> None:
+        self.body = body
+        self.functions = functions
+        self.fault = fault
+
+
+def parse(text: str, from_file: bool = True, first: int = 1) -> List[Unit]:
+    """Return the units of a script; ``first`` is the number of its first line."""
+    return list(Parser(Lexer(Lines(text, from_file, first))).units())
+
+
+class Parser:
+    """Recursive descent that asks the lexer for a token exactly when GRUB's parser does."""
+
+    def __init__(self, lexer: Lexer) -> None:
+        self._lexer = lexer
+        self._ahead = None  # type: Optional[Token]
+        self._depth = 0
+        self._functions = []  # type: List[Function]
+
+    def units(self) -> Iterator[Unit]:
+        """Yield each unit that holds something."""
+        while self._lexer.begin():
+            self._ahead = None
+            self._depth = 0
+            self._functions = []
+            fault = None  # type: Optional[SyntaxFault]
+            body = []  # type: Body
+            try:
+                body = self._unit()
+            except SyntaxFault as error:
+                body, fault = [], error
+            if body or self._functions or fault:
+                yield Unit(body, self._functions, fault)
+
+    def _peek(self) -> str:
+        if self._ahead is None:
+            self._ahead = self._lexer.take()
+        return self._ahead.kind
+
+    def _take(self) -> Token:
+        token = self._ahead or self._lexer.take()
+        self._ahead = None
+        return token
+
+    def _expect(self, kind: str) -> Token:
+        token = self._take()
+        if token.kind != kind:
+            raise SyntaxFault("syntax error.", token.line)
+        return token
+
+    def _newlines(self) -> None:
+        while self._peek() == NEWLINE:
+            self._ahead = None
+
+    def _delimiters(self) -> bool:
+        """Take a delimiter and the newlines after it; False when there is none."""
+        if self._peek() not in (";", NEWLINE):
+            return False
+        self._ahead = None
+        self._newlines()
+        return True
+
+    def _unit(self) -> Body:
+        body = []  # type: Body
+        self._newlines()
+        while self._peek() != END:
+            if self._peek() == "function":
+                self._function()
+            else:
+                body.append(self._command())
+            if not self._delimiters():
+                raise SyntaxFault("syntax error.", self._take().line)
+        return body
+
+    def _function(self) -> None:
+        line = self._take().line
+        name = self._take()
+        if name.kind != WORD or not is_name(name.word):
+            raise SyntaxFault("syntax error.", name.line)
+        self._lexer.held += 1
+        self._newlines()
+        self._expect("{")
+        body = self._commands()
+        self._expect("}")
+        self._lexer.held -= 1
+        self._functions.append(Function(str(name.word), body, line))
+
+    def _commands(self, delimited: bool = True) -> Body:
+        """Take commands up to a token that starts none; ``delimited``: a delimiter must stand before that token."""
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise SyntaxFault("memory exhausted.", self._take().line)
+        self._newlines()
+        body = [self._command()]
+        while True:
+            if not self._delimiters():
+                if delimited:
+                    raise SyntaxFault("syntax error.", self._take().line)
+                break
+            if self._peek() not in _STARTS:
+                break
+            body.append(self._command())
+        self._depth -= 1
+        return body
+
+    def _command(self) -> Node:
+        kind = self._peek()
+        if kind in _WORDS:
+            return self._simple()
+        if kind == "if":
+            return self._if()
+        if kind == "for":
+            return self._for()
+        if kind in ("while", "until"):
+            return self._while()
+        raise SyntaxFault("syntax error.", self._take().line)
+
+    def _arguments(self) -> List[Word]:
+        words = []  # type: List[Word]
+        while self._peek() in _ARGUMENTS:
+            words.append(self._take().word)
+        return words
+
+    def _simple(self) -> Command:
+        line = self._peek_line()
+        words = tuple(self._arguments())
+        if self._peek() != "{":
+            return Command(words, None, line)
+        self._ahead = None
+        self._lexer.held += 1
+        block = self._commands(delimited=False)
+        self._expect("}")
+        self._lexer.held -= 1
+        return Command(words, block, line)
+
+    def _peek_line(self) -> int:
+        self._peek()
+        return self._ahead.line if self._ahead else 0
+
+    def _if(self) -> If:
+        self._lexer.held += 1
+        line = self._take().line
+        branches = []  # type: List[Tuple[Body, Body]]
+        rest = None  # type: Optional[Body]
+        while True:
+            condition = self._commands()
+            self._expect("then")
+            branches.append((condition, self._commands()))
+            if self._peek() != "elif":
+                break
+            self._ahead = None
+        if self._peek() == "else":
+            self._ahead = None
+            rest = self._commands()
+        self._expect("fi")
+        self._lexer.held -= 1
+        return If(branches, rest, line)
+
+    def _for(self) -> For:
+        line = self._take().line
+        name = self._take()
+        if name.kind != WORD or not is_name(name.word):
+            raise SyntaxFault("syntax error.", name.line)
+        self._lexer.held += 1
+        self._expect("in")
+        words = tuple(self._arguments())
+        if not self._delimiters():
+            raise SyntaxFault("syntax error.", self._take().line)
+        return For(str(name.word), words, self._loop(), line)
+
+    def _while(self) -> While:
+        token = self._take()
+        self._lexer.held += 1
+        condition = self._commands()
+        return While(condition, self._loop(), token.kind == "until", token.line)
+
+    def _loop(self) -> Body:
+        self._expect("do")
+        body = self._commands()
+        self._expect("done")
+        self._lexer.held -= 1
+        return body

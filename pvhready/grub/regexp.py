@@ -1,0 +1,245 @@
+"""Extended regular expressions for GRUB's ``regexp`` command, matched in bounded time.
+
+Python's own matcher may take forever over a hostile expression. This one follows all possibilities side by side,
+so that its work is at most the product of the two lengths. Of the leftmost matches it takes the longest.
+"""
+
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+MAX_REPEATS = 255  # RE_DUP_MAX
+MAX_NESTING = 30
+MAX_PROGRAM = 5000
+
+_TEST, _SPLIT, _JUMP, _SAVE, _START, _END, _MATCH = range(7)
+_Test = Callable[[str], bool]
+_Spans = Tuple[int, ...]
+
+_CLASSES = {
+    "alpha": lambda char: char.isalpha() and char < "\x80", "digit": lambda char: char in "0123456789",
+    "alnum": lambda char: char.isalnum() and char < "\x80", "upper": lambda char: "A" <= char <= "Z",
+    "lower": lambda char: "a" <= char <= "z", "space": lambda char: char in " \t\n\r\f\v", "blank": lambda char: char in " \t",
+    "xdigit": lambda char: char in "0123456789abcdefABCDEF", "print": lambda char: " " <= char <= "~",
+    "graph": lambda char: "!" <= char <= "~", "punct": lambda char: "!" <= char <= "~" and not char.isalnum(),
+    "cntrl": lambda char: char < " " or char == "\x7f",
+}  # type: Dict[str, _Test]
+
+
+class _Step(NamedTuple):
+    """An instruction: what to do, where to go on (two places for _SPLIT, the first preferred), what a character must be."""
+
+    action: int
+    first: int = 0
+    second: int = 0
+    test: Optional[_Test] = None
+
+
+class _Invalid(Exception):
+    """GRUB's regcomp would refuse the expression, or it is too large."""
+
+
+def search(expression: str, text: str, step: Callable[[int], None]) -> Optional[List[Optional[str]]]:
+    """Return the groups of the leftmost match, the whole first; None for no match or an invalid expression.
+
+    ``step`` is told how much work was done, and may raise.
+    """
+    try:
+        compiler = _Compiler(expression)
+        program = compiler.program()
+    except _Invalid:
+        return None
+    spans = _run(program, compiler.groups, text, step)
+    if spans is None:
+        return None
+    pairs = [(spans[2 * index], spans[2 * index + 1]) for index in range(compiler.groups + 1)]
+    return [text[start:end] if start >= 0 and end >= 0 else None for start, end in pairs]
+
+
+class _Compiler:
+    """From an expression to instructions."""
+
+    def __init__(self, expression: str) -> None:
+        self._text = expression
+        self._at = 0
+        self._depth = 0
+        self.groups = 0
+
+    def program(self) -> List[_Step]:
+        """Return the whole program."""
+        body = self._choice()
+        if self._at < len(self._text):
+            raise _Invalid()
+        return [_Step(_SAVE, 0)] + body + [_Step(_SAVE, 1), _Step(_MATCH)]
+
+    def _next(self) -> str:
+        return self._text[self._at:self._at + 1]
+
+    def _choice(self) -> List[_Step]:
+        """Instructions jump by relative places, so that pieces can be moved and copied."""
+        left = self._sequence()
+        while self._next() == "|":
+            self._at += 1
+            right = self._sequence()
+            left = [_Step(_SPLIT, 1, len(left) + 2)] + left + [_Step(_JUMP, len(right) + 1)] + right
+        return left
+
+    def _sequence(self) -> List[_Step]:
+        steps = []  # type: List[_Step]
+        while self._next() and self._next() != "|" and not (self._next() == ")" and self._depth):
+            steps.extend(self._repeated(self._atom()))
+            if len(steps) > MAX_PROGRAM:
+                raise _Invalid()
+        return steps
+
+    def _repeated(self, atom: List[_Step]) -> List[_Step]:
+        while True:
+            char = self._next()
+            if char == "*":
+                low, high = 0, -1
+            elif char == "+":
+                low, high = 1, -1
+            elif char == "?":
+                low, high = 0, 1
+            elif char == "{" and self._text[self._at + 1:self._at + 2].isdigit():
+                low, high = self._bounds()
+            else:
+                return atom
+            self._at += 1
+            atom = self._times(atom, low, high)
+
+    def _bounds(self) -> Tuple[int, int]:
+        end = self._text.find("}", self._at)
+        low, comma, high = self._text[self._at + 1:max(end, self._at)].partition(",")
+        if end < 0 or not low.isdigit() or (high and not high.isdigit()) or len(low) > 3 or len(high) > 3:
+            raise _Invalid()
+        self._at = end
+        bounds = int(low), (int(high) if high else -1) if comma else int(low)
+        if max(bounds) > MAX_REPEATS or 0 <= bounds[1] < bounds[0]:
+            raise _Invalid()
+        return bounds
+
+    def _times(self, atom: List[_Step], low: int, high: int) -> List[_Step]:
+        if len(atom) * max(low, high, 1) > MAX_PROGRAM:
+            raise _Invalid()
+        steps = atom * low
+        if high < 0:
+            return steps + [_Step(_SPLIT, 1, len(atom) + 2)] + atom + [_Step(_JUMP, -len(atom) - 1)]
+        for _ in range(high - low):
+            steps = steps + [_Step(_SPLIT, 1, len(atom) + 1)] + atom
+        return steps
+
+    def _atom(self) -> List[_Step]:
+        char = self._next()
+        self._at += 1
+        if char == "(":
+            return self._group()
+        if char == "[":
+            return [_Step(_TEST, test=self._bracket())]
+        if char == ".":
+            return [_Step(_TEST, test=lambda other: True)]
+        if char == "^":
+            return [_Step(_START)]
+        if char == "$":
+            return [_Step(_END)]
+        if char in "*+?":
+            raise _Invalid()
+        if char == "\\":
+            char = self._next()
+            self._at += 1
+            if not char or char.isalnum():
+                raise _Invalid()  # back references and GNU's \w, \b and the like are not followed here
+        return [_Step(_TEST, test=char.__eq__)]
+
+    def _group(self) -> List[_Step]:
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise _Invalid()
+        self.groups += 1
+        number = self.groups
+        body = self._choice()
+        if self._next() != ")":
+            raise _Invalid()
+        self._at += 1
+        self._depth -= 1
+        return [_Step(_SAVE, 2 * number)] + body + [_Step(_SAVE, 2 * number + 1)]
+
+    def _bracket(self) -> _Test:
+        inverted = self._next() == "^"
+        self._at += inverted
+        tests = []  # type: List[_Test]
+        first = True
+        while first or self._next() != "]":
+            if not self._next():
+                raise _Invalid()
+            tests.append(self._member())
+            first = False
+        self._at += 1
+        return lambda char: any(test(char) for test in tests) != inverted
+
+    def _member(self) -> _Test:
+        text, at = self._text, self._at
+        if text.startswith("[:", at):
+            end = text.find(":]", at)
+            name = text[at + 2:end] if end >= 0 else ""
+            if name not in _CLASSES:
+                raise _Invalid()
+            self._at = end + 2
+            return _CLASSES[name]
+        low = text[at]
+        if text[at + 1:at + 2] == "-" and text[at + 2:at + 3] not in ("", "]"):
+            high = text[at + 2]
+            self._at = at + 3
+            if high < low:
+                raise _Invalid()
+            return lambda char: low <= char <= high
+        self._at = at + 1
+        return low.__eq__
+
+
+def _run(program: List[_Step], groups: int, text: str, step: Callable[[int], None]) -> Optional[_Spans]:
+    """Follow all threads over the text; return the spans of the leftmost longest match."""
+    best = None  # type: Optional[_Spans]
+    threads = []  # type: List[Tuple[int, _Spans]]
+    empty = (-1,) * (2 * groups + 2)
+    for at in range(len(text) + 1):
+        if best is None:
+            threads.append((0, empty))
+        waiting, match = _settle(program, threads, at, len(text))
+        step(1 + len(waiting))
+        if match is not None and (best is None or match[0] <= best[0]):
+            best = match
+        threads = []
+        for place, spans in waiting:
+            test = program[place].test
+            if at < len(text) and test is not None and test(text[at]) and (best is None or spans[0] <= best[0]):
+                threads.append((place + 1, spans))
+        if best is not None and not threads:
+            break
+    return best
+
+
+def _settle(program: List[_Step], threads: List[Tuple[int, _Spans]], at: int, length: int) -> Tuple[List[Tuple[int, _Spans]], Optional[_Spans]]:
+    """Move threads on to where each needs a character; return those, and a match that ends here."""
+    waiting = []  # type: List[Tuple[int, _Spans]]
+    match = None  # type: Optional[_Spans]
+    seen = set()
+    stack = threads[::-1]
+    while stack:
+        place, spans = stack.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        action, first, second, _ = program[place]
+        if action == _TEST:
+            waiting.append((place, spans))
+        elif action == _MATCH:
+            match = match or spans
+        elif action == _JUMP:
+            stack.append((place + first, spans))
+        elif action == _SPLIT:
+            stack.append((place + second, spans))
+            stack.append((place + first, spans))
+        elif action == _SAVE:
+            stack.append((place + 1, spans[:first] + (at,) + spans[first + 1:]))
+        elif (action == _START and at == 0) or (action == _END and at == length):
+            stack.append((place + 1, spans))
+    return waiting, match

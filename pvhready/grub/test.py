@@ -1,0 +1,149 @@
+"""The commands ``test`` and ``[`` (GRUB: commands/test.c).
+
+``-a`` binds stronger than ``-o``; what is no operator counts as true unless it is empty; nothing at all is true.
+"""
+
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional
+
+from pvhready.grub.devices import DIRECTORY, FILE, Failure, Information
+from pvhready.grub.numbers import signed, unsigned
+
+if TYPE_CHECKING:
+    from pvhready.grub.interpreter import Interpreter
+
+_MAX_NESTING = 50
+
+
+def evaluate(interpreter: "Interpreter", arguments: List[str]) -> bool:
+    """Return what an expression comes to; a closing ``]`` is dropped."""
+    if arguments and arguments[-1] == "]":
+        arguments = arguments[:-1]
+    return _Expression(interpreter, arguments).parse(0)
+
+
+class _Expression:
+    """One expression, read from left to right."""
+
+    def __init__(self, interpreter: "Interpreter", arguments: List[str]) -> None:
+        self._interpreter = interpreter
+        self._arguments = arguments
+        self._at = 0
+
+    def parse(self, depth: int) -> bool:
+        """Evaluate up to the end or a closing parenthesis."""
+        if depth > _MAX_NESTING:
+            raise self._interpreter.limit("parentheses nested too deep")
+        arguments = self._arguments
+        any_before, all_here, inverted = False, True, False
+        while self._at < len(arguments):
+            word = arguments[self._at]
+            value = self._operator()
+            if value is None:
+                self._at += 1
+                if word == ")":
+                    break
+                if word == "!":
+                    inverted = not inverted
+                    continue
+                if word == "-a":
+                    continue
+                if word == "-o":
+                    any_before = any_before or all_here
+                    all_here = True
+                    continue
+                value = self.parse(depth + 1) if word == "(" else bool(word)
+            all_here = all_here and value != inverted
+            inverted = False
+        return any_before or all_here
+
+    def _operator(self) -> Optional[bool]:
+        """Evaluate an operator with its operands, if one is here: three words first, then two."""
+        left = len(self._arguments) - self._at
+        if left > 2:
+            first, name, second = self._arguments[self._at:self._at + 3]
+            compare = _COMPARE.get(name)
+            if compare:
+                self._at += 3
+                return compare(first, second)
+            if name[:3] in ("-nt", "-ot"):
+                self._at += 3
+                return self._newer(first, name, second)
+        if left > 1:
+            name, operand = self._arguments[self._at:self._at + 2]
+            if name in ("-d", "-e", "-f", "-s", "-n", "-z"):
+                self._at += 2
+                return self._single(name, operand)
+        return None
+
+    def _single(self, name: str, operand: str) -> bool:
+        if name == "-n":
+            return bool(operand)
+        if name == "-z":
+            return not operand
+        information = self._information(operand)
+        if information is None:
+            return False
+        if name == "-d":
+            return information.kind == DIRECTORY
+        if name == "-f":
+            return information.kind != DIRECTORY
+        if name == "-s":
+            return information.kind == FILE and information.size > 0
+        return True
+
+    def _information(self, name: str) -> Optional[Information]:
+        try:
+            device, path = self._interpreter.locate(name)
+        except Failure:
+            return None
+        path = path.rstrip("/")
+        return self._interpreter.devices.information(device, path if path.startswith("/") else "/" + path)
+
+    def _newer(self, first: str, name: str, second: str) -> bool:
+        one, other = self._information(first), self._information(second)
+        if one is None or other is None:
+            return one is not None if name.startswith("-nt") else other is not None
+        time = one.modified + (signed(name[3:]) if name[3:] else 0)
+        return time > other.modified if name.startswith("-nt") else time < other.modified
+
+
+def _less_by_number(first: str, second: str) -> bool:
+    return _after_common(first, second) < _after_common(second, first)
+
+
+def _greater_by_number(first: str, second: str) -> bool:
+    return _after_common(first, second) > _after_common(second, first)
+
+
+def _after_common(text: str, other: str) -> int:
+    """Return the number where two names begin to differ, whole digits taken."""
+    at = 0
+    while at < len(text) and at < len(other) and text[at] == other[at]:
+        at += 1
+    at -= 1
+    while at > 0 and text[at] in "0123456789":
+        at -= 1
+    return unsigned(text[at + 1:]).value
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+_COMPARE = {
+    "=": lambda first, second: first == second,
+    "==": lambda first, second: first == second,
+    "!=": lambda first, second: first != second,
+    "<": lambda first, second: _bytes(first) < _bytes(second),
+    "<=": lambda first, second: _bytes(first) <= _bytes(second),
+    ">": lambda first, second: _bytes(first) > _bytes(second),
+    ">=": lambda first, second: _bytes(first) >= _bytes(second),
+    "-eq": lambda first, second: signed(first) == signed(second),
+    "-ne": lambda first, second: signed(first) != signed(second),
+    "-lt": lambda first, second: signed(first) < signed(second),
+    "-le": lambda first, second: signed(first) <= signed(second),
+    "-gt": lambda first, second: signed(first) > signed(second),
+    "-ge": lambda first, second: signed(first) >= signed(second),
+    "-plt": _less_by_number,
+    "-pgt": _greater_by_number,
+}  # type: Dict[str, Callable[[str, str], bool]]

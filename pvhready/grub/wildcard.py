@@ -1,0 +1,100 @@
+"""Wildcards in arguments: ``*`` and ``?`` stand for names of devices and files (GRUB: commands/wildcard.c)."""
+
+from typing import Callable, List
+
+from pvhready.grub.devices import Devices, Failure, split
+from pvhready.grub.lexer import unescape
+
+
+def expand(pattern: str, devices: Devices, root: str, step: Callable[[int], None]) -> List[str]:
+    """Return what an escaped pattern that begins with ``/``, ``(`` or ``*`` stands for; nothing when nothing fits.
+
+    ``root`` is the device of a name that has none. ``step`` is told how many names were looked at, and may raise.
+    """
+    found = [""]
+    rest = pattern
+    if pattern[0] != "/":
+        end = pattern.find(")") + 1 if pattern[0] == "(" else pattern.find("/")
+        end = end if end > 0 else len(pattern)
+        found = _devices(pattern[:end], devices)
+        rest = pattern[end:]
+    parts = rest.split("/")[1:]
+    for part in parts:
+        if not _has_wildcard(part):
+            found = [name + "/" + unescape(part) for name in found]
+            continue
+        before, found = found, []
+        for directory in before:
+            place = _place(directory, devices, root)
+            names = devices.names(place[0], place[1]) if place else ()
+            step(1 + len(names))
+            found.extend(directory + "/" + name for name in names if matches(name, part))
+    if parts and not _has_wildcard(parts[-1]):
+        step(len(found))
+        found = [name for name in found if _exists(name, devices, root)]
+    return found
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name fits an escaped pattern. Costs at most the product of their lengths."""
+    tokens = _tokens(pattern)
+    at = star = mark = 0
+    has_star = False
+    here = 0
+    while at < len(name):
+        if here < len(tokens) and tokens[here] == "*":
+            has_star, star, mark = True, here, at
+            here += 1
+        elif here < len(tokens) and (tokens[here] == "?" or tokens[here] == "\\" + name[at]):
+            here += 1
+            at += 1
+        elif has_star:
+            mark += 1
+            here, at = star + 1, mark
+        else:
+            return False
+    return all(token == "*" for token in tokens[here:])
+
+
+def _tokens(pattern: str) -> List[str]:
+    """Return ``*``, ``?``, or a character with a backslash before it, for each part of a pattern."""
+    tokens = []  # type: List[str]
+    at = 0
+    while at < len(pattern):
+        char = pattern[at]
+        if char == "\\":
+            at += 1
+            tokens.append(pattern[at - 1:at + 1])
+        elif char in "*?":
+            tokens.append(char)
+        else:
+            tokens.append("\\" + char)
+        at += 1
+    return tokens
+
+
+def _has_wildcard(part: str) -> bool:
+    return any(token in "*?" for token in _tokens(part))
+
+
+def _devices(part: str, devices: Devices) -> List[str]:
+    if not _has_wildcard(part):
+        return [unescape(part)]
+    # A bare * takes whole disks only, (*) takes partitions too.
+    names = ["({})".format(name) for name in devices.devices() if part[0] == "(" or "," not in name]
+    return [name for name in names if matches(name, part)]
+
+
+def _place(name: str, devices: Devices, root: str) -> List[str]:
+    """Return [device, path], or nothing when there is no such device."""
+    try:
+        device, path = split(name)
+    except Failure:
+        return []
+    device = root if device is None else device
+    return [device, path or "/"] if devices.exists(device) else []
+
+
+def _exists(name: str, devices: Devices, root: str) -> bool:
+    place = _place(name, devices, root)
+    return bool(place) and devices.information(place[0], place[1]) is not None

@@ -1,0 +1,327 @@
+"""The guest's file systems as GRUB sees them: devices instead of mounts, and no mount below another.
+
+GRUB's device names mean nothing to Linux, so every device is matched with a file system of /etc/fstab or of the
+live mounts. Where that cannot be told, the file is taken where the guest has it, and that is said.
+"""
+
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
+
+from pvhready.facts import Mount, Storage
+from pvhready.grub.devices import DIRECTORY, FILE, OTHER, Devices, Information, NotKnown, not_found
+from pvhready.root import Denied, Missing, Root, Unreadable
+
+HOME = "xen/xvda"  # $root when GRUB reads the configuration (measured: a disk without partitions)
+MEMDISK = "memdisk"
+_NO_DISK = ("swap", "tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "overlay", "nfs", "nfs4", "cifs", "squashfs", "autofs")
+
+
+class FileSystem(NamedTuple):
+    """A file system: GRUB's name for it, where it is mounted (mount point and btrfs subvolume), what it is known by.
+
+    ``ids`` are ``uuid:...``, ``label:...`` and ``device:/dev/...``.
+    """
+
+    name: str
+    points: Tuple[Tuple[str, str], ...]
+    ids: FrozenSet[str]
+
+
+class GuestDevices(Devices):
+    """Answers GRUB's questions from the guest's files. ``assumptions`` collects what was taken for granted."""
+
+    def __init__(self, root: Root, storage: Storage, config: str, memdisk: bool) -> None:
+        """Take the file system that holds ``config`` (the guest's path) as GRUB's first device."""
+        self._root = root
+        self._storage = storage
+        self._memdisk = memdisk
+        self._known = {}  # type: Dict[str, Optional[Information]]
+        self.assumptions = []  # type: List[str]
+        self.systems = file_systems(storage)
+        home = self._covering(config)
+        self.systems.sort(key=lambda system: system is not home)
+        self.systems[0] = home._replace(name=HOME)
+        self._named = {system.name: [system] for system in self.systems}  # type: Dict[str, List[FileSystem]]
+
+    def home_path(self, guest: str) -> str:
+        """Return the path that GRUB has for a file of the guest on its first device."""
+        for point, subvolume in self.systems[0].points:
+            if guest == point or guest.startswith(point.rstrip("/") + "/"):
+                return (("/" + subvolume) if subvolume else "") + "/" + guest[len(point):].lstrip("/")
+        return guest
+
+    # What GRUB asks
+
+    def exists(self, device: str) -> bool:
+        return device == MEMDISK and self._memdisk or self._systems(device) is not None
+
+    def devices(self) -> Tuple[str, ...]:
+        return tuple(system.name for system in self.systems)
+
+    def shown(self, device: str, path: str) -> str:
+        if device == MEMDISK:
+            return "({}){}".format(device, path)
+        places = self._places(device, path)[0]
+        for place in places:
+            try:
+                if self._status(place) is not None:
+                    return place
+            except NotKnown:
+                return place
+        return places[0] if places else path
+
+    def information(self, device: str, path: str) -> Optional[Information]:
+        found = self._find(device, path)
+        return found[1] if found else None
+
+    def read(self, device: str, path: str, limit: int) -> bytes:
+        found = self._find(device, path)
+        if found is None:
+            raise not_found(path)
+        try:
+            return self._root.read(found[0], limit)
+        except Missing as error:
+            raise not_found(path) from error
+        except Unreadable as error:
+            raise NotKnown(error.path, error.reason) from error
+
+    def names(self, device: str, path: str) -> Tuple[str, ...]:
+        for place in self._places(device, path)[0]:
+            try:
+                return self._root.names(place)
+            except Missing:
+                continue
+            except Unreadable as error:
+                if not isinstance(error, Denied) and not self._is_directory(place):
+                    continue
+                raise NotKnown(error.path, error.reason) from error
+        return ()
+
+    def search(self, what: str, value: str) -> Optional[str]:
+        if what == "file":
+            for system in self.systems:
+                found = self._find(system.name, value)
+                if found and found[1].kind == FILE:
+                    return system.name
+            return None
+        key = "{}:{}".format(what, value.lower() if what == "uuid" else value)
+        for system in self.systems:
+            if key in system.ids:
+                return system.name
+        known = self._storage.uuids if what == "uuid" else self._storage.labels
+        if known is None:
+            return self._take_for_granted(what, value)
+        device = {name.lower(): path for name, path in known.items()}.get(value.lower()) if what == "uuid" else known.get(value)
+        if device is None:
+            return None
+        raise NotKnown(device, "the file system on it is not mounted, so that what GRUB finds there cannot be told")
+
+    def property(self, device: str, what: str) -> Optional[str]:
+        for system in self._systems(device) or ():
+            for name in sorted(system.ids):
+                if name.startswith(what + ":"):
+                    return name.partition(":")[2]
+        raise NotKnown("({})".format(device), "its {} cannot be told".format(what))
+
+    # From devices to file systems
+
+    def _covering(self, path: str) -> FileSystem:
+        """Return the file system that a path of the guest lies on."""
+        best = None  # type: Optional[FileSystem]
+        length = -1
+        for system in self.systems:
+            for point, _ in system.points:
+                if len(point) > length and (path == point or path.startswith(point.rstrip("/") + "/")):
+                    best, length = system, len(point)
+        if best is None:
+            best = FileSystem("root", (("/", ""),), frozenset())
+            self.systems.append(best)
+        return best
+
+    def _systems(self, device: str) -> Optional[List[FileSystem]]:
+        """Return what a device may be; None when GRUB has no such device."""
+        if device not in self._named:
+            found = self._match(device)
+            if found is None:
+                return None
+            self._named[device] = found
+        return self._named[device]
+
+    def _match(self, device: str) -> Optional[List[FileSystem]]:
+        names = linux_names(device)
+        if not names:
+            return None
+        for system in self.systems:
+            if any("device:" + name in system.ids for name in names):
+                return [system]
+        if device.startswith("xen/") and self._storage.devices is not None:
+            if not any(name in self._storage.devices for name in names):
+                return None
+            raise NotKnown(names[0], "what GRUB finds on it cannot be told")
+        self._assume("({}) is taken for the guest's own file systems: /etc/fstab does not name it".format(device))
+        return self._own()
+
+    def _own(self) -> List[FileSystem]:
+        """Return the file systems that hold / and /boot, first the one that GRUB starts from."""
+        return [system for system in self.systems if system is self.systems[0] or any(point in ("/", "/boot") for point, _ in system.points)]
+
+    def _take_for_granted(self, what: str, value: str) -> str:
+        name = "{}/{}".format(what, value)
+        if name not in self._named:
+            self._named[name] = self._own()
+            self._assume("the {} {} is taken for that of the guest's own file system: /etc/fstab does not name it".format(
+                {"uuid": "UUID"}.get(what, what), value))
+        return name
+
+    def _assume(self, text: str) -> None:
+        if text not in self.assumptions:
+            self.assumptions.append(text)
+
+    # From a file system's paths to the guest's
+
+    def _places(self, device: str, path: str) -> Tuple[List[str], str]:
+        """Return the guest's paths that a path may mean, best first, and the mount point that hides one of them."""
+        places = []  # type: List[str]
+        hidden = ""
+        for system in self._systems(device) or ():
+            for point, subvolume in system.points:
+                relative, named = _below(path, subvolume)
+                if not named:
+                    self._assume("paths without the btrfs subvolume {} are taken to lie in it".format(subvolume))
+                place = point.rstrip("/") + relative
+                over = self._mounted_over(place, system)
+                if over:
+                    hidden = over
+                elif place not in places:
+                    places.append(place)
+        return places, hidden
+
+    def _mounted_over(self, place: str, system: FileSystem) -> str:
+        """Return the mount point of another file system that hides a place of this one, or ""."""
+        if len(self.systems) == 1 or place == "/":
+            return ""
+        other = self._covering(place)
+        if other == system:
+            return ""
+        return max((point for point, _ in other.points if place.startswith(point.rstrip("/") + "/") or place == point), key=len)
+
+    def _find(self, device: str, path: str) -> Optional[Tuple[str, Information]]:
+        """Return the guest's path of a file or directory, and what it is; None for nothing there. Raises NotKnown."""
+        places, hidden = self._places(device, path)
+        for place in places:
+            information = self._status(place)
+            if information is not None:
+                return place, information
+        if hidden and not places:
+            raise NotKnown("({}){}".format(device, path), "hidden below the file system that is mounted at " + hidden)
+        return None
+
+    def _status(self, place: str) -> Optional[Information]:
+        if place not in self._known:
+            self._known[place] = self._look(place)
+        return self._known[place]
+
+    def _look(self, place: str) -> Optional[Information]:
+        import stat
+
+        try:
+            status = self._root.status(place)
+        except Denied as error:
+            raise NotKnown(error.path, error.reason) from error
+        except Unreadable:
+            # Missing, or links that lead nowhere: GRUB does not get there either.
+            return None
+        kind = FILE if stat.S_ISREG(status.st_mode) else DIRECTORY if stat.S_ISDIR(status.st_mode) else OTHER
+        return Information(kind, status.st_size, int(status.st_mtime))
+
+    def _is_directory(self, place: str) -> bool:
+        information = self._status(place)
+        return information is not None and information.kind == DIRECTORY
+
+
+def file_systems(storage: Storage) -> List[FileSystem]:
+    """Return the file systems on disks that the live mounts and /etc/fstab name, joined where they are the same."""
+    groups = []  # type: List[Tuple[List[Tuple[str, str]], Set[str]]]
+    for mount in storage.mounts + storage.fstab:
+        if mount.filesystem in _NO_DISK or not mount.point.startswith("/"):
+            continue
+        ids = _ids(mount.device, storage)
+        if not ids:
+            continue
+        point = (mount.point.rstrip("/") or "/", _subvolume(mount))
+        same = [group for group in groups if group[1] & ids or any(other == point[0] for other, _ in group[0])]
+        if not same:
+            groups.append(([point], ids))
+            continue
+        points, known = same[0]
+        known |= ids
+        if not any(other == point[0] for other, _ in points):
+            points.append(point)
+    return [
+        FileSystem("disk{}".format(number), tuple(sorted(points, key=lambda pair: len(pair[0]))), frozenset(ids))
+        for number, (points, ids) in enumerate(groups)
+    ]
+
+
+def linux_names(device: str) -> Tuple[str, ...]:
+    """Return the names that Linux may have for a device of GRUB; nothing for one that a Xen guest cannot have.
+
+    There are no BIOS disks (hd0) in a Xen guest: its disks are xen/xvda and so on, with partitions after a comma.
+    """
+    kind, slash, name = device.partition("/")
+    if kind == "xen" and slash:
+        disk, comma, partition = name.partition(",")
+        number = partition.rpartition(",")[2].lstrip("abcdefghijklmnopqrstuvwxyz")
+        return ("/dev/" + disk + (number if comma else ""),) if disk else ()
+    if kind == "lvm" and slash:
+        group, _, volume = name.replace("--", "\0").partition("-")
+        pair = "{}/{}".format(group, volume).replace("\0", "-")
+        return "/dev/mapper/" + name, "/dev/" + pair
+    if kind == "md" and slash:
+        return "/dev/md" + name, "/dev/md/" + name
+    if kind in ("lvmid", "mduuid", "cryptouuid", "crypto") and slash:
+        return (device,)
+    return ()
+
+
+def _ids(device: str, storage: Storage) -> Set[str]:
+    """Return all that a device of a mount is known by; nothing when it is no disk."""
+    kind, equals, value = device.partition("=")
+    value = value.strip("\"'")
+    if device.startswith("/dev/disk/by-uuid/"):
+        kind, equals, value = "UUID", "=", device[18:]
+    elif device.startswith("/dev/disk/by-label/"):
+        kind, equals, value = "LABEL", "=", device[19:]
+    tables = {"UUID": storage.uuids, "LABEL": storage.labels, "PARTUUID": storage.partuuids, "PARTLABEL": storage.partlabels}
+    if equals and kind in tables:
+        ids = {"{}:{}".format(kind.lower(), value.lower() if kind == "UUID" else value)}
+        node = {name.lower(): path for name, path in (tables[kind] or {}).items()}.get(value.lower())
+    elif device.startswith("/dev/"):
+        ids, node = set(), device
+    else:
+        return set()
+    if node:
+        ids.add("device:" + node)
+        for kind, table in tables.items():
+            ids.update(
+                "{}:{}".format(kind.lower(), name.lower() if kind == "UUID" else name)
+                for name, path in (table or {}).items() if path == node
+            )
+    return ids
+
+
+def _subvolume(mount: Mount) -> str:
+    for option in mount.options.split(","):
+        name, _, value = option.partition("=")
+        if name == "subvol" and mount.filesystem == "btrfs":
+            return value.strip("/")
+    return ""
+
+
+def _below(path: str, subvolume: str) -> Tuple[str, bool]:
+    """Return the path below a mount point, without the subvolume's name, and whether it began with that name."""
+    clean = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+    if not subvolume:
+        return clean, True
+    if clean == "/" + subvolume or clean.startswith("/" + subvolume + "/"):
+        return clean[len(subvolume) + 1:] or "/", True
+    return clean, False

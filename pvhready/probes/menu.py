@@ -1,0 +1,308 @@
+"""What GRUB makes of the guest's configuration: which file it finds, its menu, and which entry boots next.
+
+Facts that the host's profile leaves open are tried both ways. Where the answers differ, each is a candidate with the
+condition that it depends on; a lone candidate with a condition means that otherwise nothing boots.
+"""
+
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
+
+from pvhready.facts import Candidate, Entry, EntryError, Menu, Problem, Storage
+from pvhready.grub import commands, menu
+from pvhready.grub.devices import Devices, Failure, NotKnown
+from pvhready.grub.environment import initial
+from pvhready.grub.interpreter import Booted, Complaint, Interpreter, LimitReached, Scripts, Stopped, TookOver
+from pvhready.host import NO, UNKNOWN, YES, Host
+from pvhready.probes.grub_devices import HOME, MEMDISK, GuestDevices
+from pvhready.root import Missing, Root, Unreadable
+
+_PREFIX = "prefix"
+_BLSCFG = "blscfg"
+_CONDITIONS = {
+    (_PREFIX, True): "the host's GRUB reads the guest's grubenv",
+    (_PREFIX, False): "the host's GRUB does not read the guest's grubenv",
+    (_BLSCFG, True): "the host's GRUB has the command blscfg",
+    (_BLSCFG, False): "the host's GRUB lacks the command blscfg",
+}
+# $prefix of Debian's host images (measured): a folder of the image itself.
+_HOST_PREFIX = "({})/boot/grub".format(MEMDISK)
+_HOST_CONFIG = "({})/grub.cfg".format(MEMDISK)
+_ELSEWHERE = (
+    "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/menu.lst", "/boot/grub/grub.conf", "/etc/extlinux.conf",
+    "/boot/extlinux.conf", "/boot/extlinux/extlinux.conf", "/boot/syslinux/syslinux.cfg", "/etc/lilo.conf",
+)
+# Debian's host image hands over to a GRUB of the guest where it finds one (its embedded configuration).
+_OWN_GRUB = {
+    "xen-x86_64": ("/boot/xen/pvboot-x86_64.elf", "/xen/pvboot-x86_64.elf"),
+    "xen-i386": ("/boot/xen/pvboot-i386.elf", "/xen/pvboot-i386.elf"),
+}
+
+Facts = Tuple[Tuple[str, bool], ...]  # what is supposed of the host: (_PREFIX or _BLSCFG, whether)
+
+
+class _Outcome(NamedTuple):
+    """What one set of suppositions about the host leads to."""
+
+    entries: Tuple[Entry, ...]
+    choice: menu.Choice
+    errors: Tuple[EntryError, ...]
+    unknown: Optional[Problem]
+    uses_blscfg: bool
+    assumptions: Tuple[str, ...]
+    default: Optional[str]
+    waits: bool
+    doubtful: bool
+
+
+def read_menu(root: Root, host: Host, platform: str, storage: Storage) -> Menu:
+    """Return what the host's GRUB shows on ``platform``: xen_pvh, xen-x86_64 or xen-i386. Raises nothing."""
+    elsewhere = tuple(path for path in _ELSEWHERE if _is_there(root, path))
+    condition = ""
+    for path, answer in _config_paths(host, storage):
+        if not _is_there(root, path):
+            continue
+        if answer == UNKNOWN:
+            condition = "the host's GRUB looks for " + path
+        found = _Reader(root, host, platform, storage, path, condition).menu()
+        return found._replace(elsewhere=tuple(other for other in elsewhere if other != path))
+    return _no_config(root, host, platform, storage, elsewhere)
+
+
+def _is_there(root: Root, path: str) -> bool:
+    try:
+        root.status(path)
+    except Missing:
+        return False
+    except Unreadable:
+        return True
+    return True
+
+
+def _config_paths(host: Host, storage: Storage) -> List[Tuple[str, str]]:
+    """Return the guest's paths of the configurations that the host looks for, in its order.
+
+    The host's paths are those on one file system: with a /boot of its own, /grub/grub.cfg there is /boot/grub/grub.cfg.
+    """
+    paths = []  # type: List[Tuple[str, str]]
+    for path, answer in host.configs.items():
+        for guest in (path, "/boot" + path):
+            if guest.startswith("/boot/") and guest not in [known for known, _ in paths]:
+                paths.append((guest, answer))
+    return paths
+
+
+def _no_config(root: Root, host: Host, platform: str, storage: Storage, elsewhere: Tuple[str, ...]) -> Menu:
+    wanted = next(iter(host.configs), "/boot/grub/grub.cfg")
+    separate = any(mount.point.rstrip("/") == "/boot" for mount in storage.fstab)
+    mounted = any(mount.point.rstrip("/") == "/boot" for mount in storage.mounts)
+    if separate and not mounted and not _names(root, "/boot"):
+        problem = Problem("/boot", "a file system of its own that is not mounted here")
+        return Menu(platform, reason="unreadable", problem=problem, elsewhere=elsewhere)
+    return Menu(platform, reason="no-config", problem=Problem(wanted, "no such file or directory"), elsewhere=elsewhere)
+
+
+def _names(root: Root, path: str) -> Tuple[str, ...]:
+    try:
+        return root.names(path)
+    except Missing:
+        return ()
+    except Unreadable:
+        return ("?",)
+
+
+class _Reader:
+    """Reads one configuration under all suppositions that are open."""
+
+    def __init__(self, root: Root, host: Host, platform: str, storage: Storage, config: str, condition: str) -> None:
+        self._root = root
+        self._host = host
+        self._platform = platform
+        self._config = config
+        self._condition = condition
+        self._devices = GuestDevices(root, storage, config, memdisk=True)
+        self._scripts = Scripts()
+        self._assumptions = []  # type: List[str]
+        self._prefix = host.guest_prefix
+        for path in _OWN_GRUB.get(platform, ()):
+            if host.name.startswith("debian") and _is_there(root, path):
+                self._prefix = YES
+                self._assumptions.append("the guest's own GRUB, {}, is taken to be as the host's, with the guest's grubenv".format(path))
+
+    def menu(self) -> Menu:
+        """Return the menu; a configuration that cannot be read or is given up becomes one without entries."""
+        try:
+            outcomes = self._outcomes()
+        except (Failure, NotKnown) as error:
+            reason = error.reason if isinstance(error, NotKnown) else error.text
+            return self._unreadable(Problem(self._config, reason))
+        except LimitReached as limit:
+            return self._unreadable(Problem(limit.source, limit.text))
+        return self._merged(outcomes)
+
+    def _unreadable(self, problem: Problem) -> Menu:
+        return Menu(self._platform, self._config, problem=problem, assumptions=self._all_assumptions(()))
+
+    def _outcomes(self) -> Dict[Facts, _Outcome]:
+        outcomes = {}  # type: Dict[Facts, _Outcome]
+        for prefix in _ways(self._prefix):
+            first = self._try(prefix, self._host.command(_BLSCFG) != NO)
+            outcomes[((_PREFIX, prefix), (_BLSCFG, True))] = first
+            if first.uses_blscfg and self._host.command(_BLSCFG) == UNKNOWN:
+                outcomes[((_PREFIX, prefix), (_BLSCFG, False))] = self._try(prefix, False)
+        return outcomes
+
+    def _try(self, prefix: bool, blscfg: bool) -> _Outcome:
+        cpu, _, grub_platform = self._platform.partition("-")
+        grub_cpu = grub_platform or "i386"
+        device_path = self._devices.home_path(self._config)
+        own = "({}){}".format(HOME, device_path.rpartition("/")[0])
+        environment = initial(grub_cpu, cpu, own if prefix else _HOST_PREFIX, HOME)
+        if not prefix:
+            environment.values.update(config_file=_HOST_CONFIG, config_directory="({})".format(MEMDISK))
+            environment.exported.update(("config_file", "config_directory"))
+        host = self._host
+        table = commands.table(cpu, lambda name: blscfg if name == _BLSCFG else host.command(name) != NO)
+        doubtful = frozenset(name for name in host.commands if host.command(name) == UNKNOWN and name != _BLSCFG)
+        run = Interpreter(self._devices, environment, table, doubtful, self._scripts)
+        return self._run(run, device_path)
+
+    def _run(self, run: Interpreter, device_path: str) -> _Outcome:
+        environment = run.environment
+        entries = run.menu
+        try:
+            run.run_file(HOME, device_path)
+            entries = run.menu
+        except TookOver as other:
+            entries, environment = other.menu, other.environment
+        except Booted:
+            run.complain("boots without a menu.", None, None)
+        except Stopped as stop:
+            run.complain("`{}' leaves GRUB before there is a menu.".format(stop.command), None, True)
+            entries = []
+        complaints, unknown = tuple(run.complaints), run.unknowns[:1]
+        collector = menu.Collector(run)
+        shown = collector.collect(entries, environment)
+        choice = menu.choose(shown, collector.results, names_first=self._host.name.startswith("fedora"))
+        results = collector.results
+        chosen = results[choice.index] if choice.index is not None else None
+        return _Outcome(
+            tuple(_entry(index, result, self._devices) for index, result in enumerate(results)), choice, _errors(complaints),
+            Problem(unknown[0].path, unknown[0].reason) if unknown else None, _BLSCFG in run.used, tuple(run.assumptions),
+            environment.get("default"), menu.waits(environment), bool(chosen and chosen.boots is None),
+        )
+
+    def _all_assumptions(self, more: Sequence[str]) -> Tuple[str, ...]:
+        found = []  # type: List[str]
+        for text in self._assumptions + self._devices.assumptions + list(more):
+            if text not in found:
+                found.append(text)
+        return tuple(found)
+
+    def _merged(self, outcomes: Dict[Facts, _Outcome]) -> Menu:
+        """Return one menu for all suppositions: entries that only one of them has come after the others."""
+        first = next(iter(outcomes.values()))
+        entries = list(first.entries)
+        places = {}  # type: Dict[Facts, List[int]]
+        for facts, outcome in outcomes.items():
+            places[facts] = entries_in(entries, outcome.entries)
+        candidates = self._candidates(outcomes, places)
+        unknown = [outcome.unknown for outcome in outcomes.values() if outcome.unknown]
+        errors = []  # type: List[EntryError]
+        for outcome in outcomes.values():
+            errors.extend(error for error in outcome.errors if error not in errors)
+        reason = "unreadable" if unknown else candidates[0].reason if candidates else "no-entries"
+        return Menu(
+            self._platform, self._config, tuple(entries), () if unknown else candidates, reason,
+            tuple(places[next(iter(outcomes))][index] for index in first.choice.fallbacks), tuple(errors),
+            any(outcome.uses_blscfg for outcome in outcomes.values()),
+            self._all_assumptions([text for outcome in outcomes.values() for text in outcome.assumptions]),
+            unknown[0] if unknown else None, first.default, any(outcome.waits for outcome in outcomes.values()),
+        )
+
+    def _candidates(self, outcomes: Dict[Facts, _Outcome], places: Dict[Facts, List[int]]) -> Tuple[Candidate, ...]:
+        chosen = {
+            facts: places[facts][outcome.choice.index] if outcome.choice.index is not None else None for facts, outcome in outcomes.items()
+        }
+        deciding = _deciding(chosen)
+        found = []  # type: List[Candidate]
+        for facts, outcome in outcomes.items():
+            index = chosen[facts]
+            if index is None:
+                continue
+            conditions = [self._condition] + [_CONDITIONS[fact] for fact in facts if fact[0] in deciding]
+            found.extend(
+                candidate for candidate in _with_fallback(index, outcome, places[facts], conditions)
+                if (candidate.index, candidate.condition) not in [(other.index, other.condition) for other in found]
+            )
+        return tuple(found)
+
+
+def _ways(answer: str) -> Tuple[bool, ...]:
+    return (True, False) if answer == UNKNOWN else (answer == YES,)
+
+
+def _deciding(chosen: Dict[Facts, Optional[int]]) -> FrozenSet[str]:
+    """Return the suppositions that the choice depends on."""
+    names = set()
+    for facts, index in chosen.items():
+        for other, other_index in chosen.items():
+            different = [fact[0] for fact, second in zip(facts, other) if fact != second]
+            if index != other_index and len(different) == 1:
+                names.add(different[0])
+    return frozenset(names)
+
+
+def _with_fallback(index: int, outcome: _Outcome, places: List[int], conditions: List[str]) -> List[Candidate]:
+    """Return the choice, and what GRUB falls back to where the choice needs a command that the host may lack."""
+    text = _if(conditions)
+    first = Candidate(index, outcome.choice.reason, text)
+    missing = sorted({
+        error.command for error in outcome.entries[places.index(index)].errors if error.command and error.fatal is None
+    })
+    others = [places[other] for other in outcome.choice.fallbacks if places[other] != index]
+    if not outcome.doubtful or not missing or not others:
+        return [first]
+    has = "the host's GRUB has the command " + " and ".join(missing)
+    lacks = "the host's GRUB lacks the command " + " or ".join(missing)
+    return [first._replace(condition=_if(conditions + [has])), Candidate(others[0], "fallback", _if(conditions + [lacks]))]
+
+
+def _if(conditions: Sequence[str]) -> str:
+    wanted = [condition for condition in conditions if condition]
+    return "if " + " and ".join(wanted) if wanted else ""
+
+
+def entries_in(known: List[Entry], entries: Sequence[Entry]) -> List[int]:
+    """Return where each entry stands among the known ones, adding those that are not there yet.
+
+    Entries are the same when GRUB would load the same from them; their errors are joined.
+    """
+    table = {}  # type: Dict[Entry, int]
+    for entry in known:
+        table.setdefault(entry._replace(index=0, errors=()), entry.index)
+    places = []  # type: List[int]
+    for entry in entries:
+        key = entry._replace(index=0, errors=())
+        if key not in table:
+            table[key] = len(known)
+            known.append(entry._replace(index=len(known)))
+        place = table[key]
+        missing = tuple(error for error in entry.errors if error not in known[place].errors)
+        if missing:
+            known[place] = known[place]._replace(errors=known[place].errors + missing)
+        places.append(place)
+    return places
+
+
+def _entry(index: int, result: menu.Result, devices: Devices) -> Entry:
+    loader, entry = result.loader, result.entry
+    return Entry(
+        index, result.path, entry.title, entry.id if entry.id != entry.title else None,
+        devices.shown(*loader.kernel) if loader.kernel else None, tuple(devices.shown(*file) for file in loader.initrd),
+        loader.cmdline, result.modules, _errors(result.complaints), "{}:{}".format(entry.file, entry.line),
+    )
+
+
+def _errors(complaints: Sequence[Complaint]) -> Tuple[EntryError, ...]:
+    return tuple(EntryError(*complaint) for complaint in complaints)
+
+
