@@ -68,8 +68,7 @@ def _whole(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
 
 def _truncated(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     image = kernel.image
-    # The protected-mode code is counted in paragraphs of 16 bytes, the file need not be padded to one.
-    needed = max(image.payload_end or 0, (image.code_end or 0) - 15)
+    needed = max(image.payload_end or 0, image.code_end or 0)
     if needed <= image.size:
         return None
     summary = "truncated: its header speaks of {} bytes, it has {}".format(needed, image.size)
@@ -127,6 +126,10 @@ def _payload_under_pvh(kernel: Kernel, mode: str) -> Optional[Finding]:
 
 def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...]) -> Optional[Finding]:
     payload = kernel.image.payload
+    if kernel.image.setup_sectors == 0:
+        # The boot protocol lets 0 stand for 4; xen_file.c does not, and looks for the payload in the wrong place.
+        where = Evidence(kernel.path, "offset 0x1f1", "0")
+        return _finding("image-setup-sectors", FAIL, mode, kernel, "the PV loader does not find its payload (\"not xen image\")", where)
     answer = host.payloads.get(payload or "unknown", NO)
     if answer != YES:
         summary = "payload {}, which the PV loader cannot read (\"not xen image\")".format(payload or "missing")
