@@ -81,7 +81,8 @@ def _lzo() -> Optional[_Unpack]:
     def unpack(block: Block) -> bytes:
         packed = len(block.body) < block.size
         data = bytes(library.decompress(block.body, False, block.size)) if packed else block.body
-        if len(data) != block.size or block.adler not in (-1, zlib.adler32(data)):
+        sums_match = block.adler in (-1, zlib.adler32(data)) and block.crc in (-1, zlib.crc32(data))
+        if len(data) != block.size or not sums_match:
             raise Damaged("a block's length or checksum is wrong")
         return data
 

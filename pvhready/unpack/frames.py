@@ -19,8 +19,8 @@ _LZ4_LEGACY_BOUND = LZ4_LEGACY_BLOCK + LZ4_LEGACY_BLOCK // 255 + 16  # what a bl
 _ZSTD_BLOCK = 128 * 1024
 _LZO_BLOCK = 256 * 1024  # LZO_BLOCK_SIZE of Linux
 
-_LZO_DATA_SUMS = (0x1, 0x100)  # adler32, crc32 of the unpacked block
-_LZO_PACKED_SUMS = (0x2, 0x200)  # the same of the packed one
+_LZO_ADLER, _LZO_CRC = 0x1, 0x100  # each unpacked block's checksums stand before it, in this order
+_LZO_PACKED_SUMS = (0x2, 0x200)  # then those of the packed one
 _LZO_EXTRA = 0x40
 _LZO_REFUSED = 0x400 | 0x800  # several parts, a filter
 
@@ -29,13 +29,14 @@ class Block(NamedTuple):
     """A piece of a compressed stream: ``raw`` as it stands there, header and all.
 
     ``body`` is the packed block in it, and ``size`` the most that it unpacks to (for lzo exactly that); both only where a
-    library wants them. ``adler`` is the adler32 of the unpacked block, -1 where the stream has none.
+    library wants them. ``adler`` and ``crc`` are the adler32 and crc32 of the unpacked block, -1 where the stream has none.
     """
 
     raw: bytes
     body: bytes = b""
     size: int = 0
     adler: int = -1
+    crc: int = -1
 
 
 def lz4_legacy(source: Source) -> Iterator[Block]:
@@ -112,12 +113,11 @@ def lzop(source: Source) -> Iterator[Block]:
         length = int.from_bytes(packed, "big")
         if size > _LZO_BLOCK or not 0 < length <= size:
             raise Damaged("an lzo block of {} bytes packed to {}".format(size, length))
-        sums = source.exactly(4 * _count(flags, _LZO_DATA_SUMS))
-        adler = int.from_bytes(sums[:4], "big") if flags & 0x1 else -1
-        if length < size:
-            sums += source.exactly(4 * _count(flags, _LZO_PACKED_SUMS))
+        adler = source.exactly(4 if flags & _LZO_ADLER else 0)
+        crc = source.exactly(4 if flags & _LZO_CRC else 0)
+        more = source.exactly(4 * sum(1 for bit in _LZO_PACKED_SUMS if flags & bit) if length < size else 0)
         body = source.exactly(length)
-        yield Block(mark + packed + sums + body, body, size, adler)
+        yield Block(mark + packed + adler + crc + more + body, body, size, _sum(adler), _sum(crc))
 
 
 def _lzop_header(source: Source) -> Tuple[int, bytes]:
@@ -140,5 +140,5 @@ def _lzop_header(source: Source) -> Tuple[int, bytes]:
     return flags, head + rest + more + name + extra
 
 
-def _count(flags: int, bits: Tuple[int, ...]) -> int:
-    return sum(1 for bit in bits if flags & bit)
+def _sum(data: bytes) -> int:
+    return int.from_bytes(data, "big") if data else -1
