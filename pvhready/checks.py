@@ -42,6 +42,7 @@ _CHECKS = {
         "Run the check as root, or write the menu anew."),
     "grub-config-errors": (CONFIG, "Statements that GRUB would refuse.", "GRUB drops such a statement and goes on; the rest was judged.", "Mend the statement, or write the menu anew."),
     "grub-assumption": (CONFIG, "Devices that a search in grub.cfg names.", "A mounted file system does not tell the ids of its devices.", "Nothing to do; on the live system it is looked up."),
+    "grub-waits": (CONFIG, "The variable timeout.", "Without it GRUB waits at its menu for a key, and an unattended boot never goes on.", "Set timeout: write the menu anew."),
     "grub-no-entries": (CONFIG, "The entries of the menu.", "GRUB with an empty menu stops at its prompt.", "Write the menu anew."),
     "grub-blscfg": (
         CONFIG, "The command blscfg in grub.cfg (boot loader specification entries).", "A GRUB without that command shows no entries at all.",

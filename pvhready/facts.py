@@ -165,7 +165,8 @@ class Menu(NamedTuple):
     default. ``reason`` is that of the first, or no-entries, no-config, unreadable. ``fallbacks`` are the entries
     that GRUB tries, in order, when the first fails. ``assumptions`` say what was taken for granted.
     ``default`` is the value of GRUB's variable, None when it is not set. ``waits``: no timeout is set, so that GRUB
-    waits at its menu for a key. ``elsewhere`` are configurations that the host does not look for, of any boot loader.
+    waits at its menu for a key. ``elsewhere`` are configurations that the host does not look for, of any boot loader. ``may_show_nothing``: where the
+    host's profile does not know, one of the answers leads to no entry at all.
     """
 
     platform: str
@@ -181,6 +182,7 @@ class Menu(NamedTuple):
     default: Optional[str] = None
     waits: bool = False
     elsewhere: Tuple[str, ...] = ()
+    may_show_nothing: bool = False
 
 
 class Initramfs(NamedTuple):

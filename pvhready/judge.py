@@ -109,7 +109,7 @@ def _judge_chain(mode: str, facts: Facts, host: Host) -> Chain:
     for candidate in menu.candidates:
         said = _judge_candidate(entries[candidate.index], mode, facts, host)
         answers.append((candidate, said, answer_of(said)))
-    findings += _weigh(answers, mode, entries)
+    findings += _weigh(answers, mode, entries, menu.may_show_nothing)
     first = entries[menu.candidates[0].index]
     kernels = tuple(kernel.path for kernel in (_kernel_of(entries[item.index], facts) for item in menu.candidates) if kernel)
     findings += _judge_fallbacks(menu, entries, mode, facts, host)
@@ -130,9 +130,14 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> List[
     return findings + judge_defaults(facts.defaults, entry, mode, facts.guest)
 
 
-def _weigh(answers: List[Tuple[Candidate, List[Finding], str]], mode: str, entries: Dict[int, Entry]) -> List[Finding]:
-    """One entry, or several with one answer: their findings. Several that disagree: unknown, with the fact that decides."""
-    if len({answer for _, _, answer in answers}) == 1:
+def _weigh(
+    answers: List[Tuple[Candidate, List[Finding], str]], mode: str, entries: Dict[int, Entry], may_show_nothing: bool,
+) -> List[Finding]:
+    """One entry, or several with one answer: their findings. Several that disagree: unknown, with the fact that decides.
+
+    Where on some supposition no entry boots at all, that counts as one more answer, a failure.
+    """
+    if len({answer for _, _, answer in answers} | ({FAILS} if may_show_nothing else set())) == 1:
         return [finding for _, said, _ in answers for finding in said]
     findings = []
     for candidate, said, answer in answers:

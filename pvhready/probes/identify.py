@@ -4,7 +4,7 @@ Two Python modules are called ``magic``: python-magic, and the binding that come
 one, or without libmagic itself, there is simply no word.
 """
 
-from typing import Callable, Optional
+from typing import Optional
 
 # libmagic's descriptions (file(1), Magdir/compress) to the names that are used here.
 _FORMS = (
@@ -14,16 +14,16 @@ _FORMS = (
 _MAX_DESCRIPTION = 80
 
 
-def describer() -> Optional[Callable[[bytes], Optional[str]]]:
-    """Return a function that names what bytes are in a few words, or None where libmagic cannot be had."""
+def describe(data: bytes) -> Optional[str]:
+    """Return what bytes are in a few words, or None where libmagic cannot be had or has no word for them."""
     try:
         import magic
     except ImportError:
         # python-magic raises it, too, when it finds no libmagic.
         return None
     if hasattr(magic, "from_file"):
-        return _with_python_magic
-    return _with_file_magic if hasattr(magic, "detect_from_content") else None
+        return _with_python_magic(data)
+    return _with_file_magic(data) if hasattr(magic, "detect_from_content") else None
 
 
 def form_of(description: Optional[str]) -> Optional[str]:

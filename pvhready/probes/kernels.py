@@ -3,7 +3,7 @@
 from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 from pvhready.facts import Guest, Kernel
-from pvhready.probes.image import Describe, read_image
+from pvhready.probes.image import read_image
 from pvhready.probes.kconfig import read_config
 from pvhready.root import Missing, Root, Unreadable
 
@@ -34,14 +34,14 @@ def find_kernels(root: Root, named: Iterable[str] = ()) -> Dict[str, Tuple[str, 
 
 
 def read_kernel(
-    root: Root, names: Tuple[str, ...], guest: Guest, owner: Owner, extra: Iterable[str] = (), describe: Optional[Describe] = None,
+    root: Root, names: Tuple[str, ...], guest: Guest, owner: Owner, extra: Iterable[str] = (), deep: bool = False,
 ) -> Kernel:
     """Return what is known of the kernel with these ``names``, the best first: its image, configuration and package.
 
-    ``extra`` names more configuration symbols.
+    ``extra`` names more configuration symbols, ``deep`` asks for a second opinion on the image.
     """
     path = names[0]
-    image = read_image(root, path, describe)
+    image = read_image(root, path, deep)
     named = release_in_name(path)
     release = image.release or named
     running = bool(release) and release == guest.running_release

@@ -216,6 +216,7 @@ class _Reader:
             any(outcome.uses_blscfg for outcome in outcomes.values()),
             self._all_assumptions([text for outcome in outcomes.values() for text in outcome.assumptions]),
             unknown[0] if unknown else None, first.default, any(outcome.waits for outcome in outcomes.values()),
+            may_show_nothing=bool(self._condition) or any(outcome.choice.index is None for outcome in outcomes.values()),
         )
 
     def _candidates(self, outcomes: Dict[Facts, _Outcome], places: Dict[Facts, List[int]]) -> Tuple[Candidate, ...]:

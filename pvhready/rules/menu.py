@@ -1,9 +1,9 @@
 """The menu: what the host's GRUB finds, and whether the entry that boots next can be carried out there."""
 
-from typing import List, Optional, Tuple
+from typing import List, Tuple
 
-from pvhready.facts import Entry, Facts, Menu
-from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy
+from pvhready.facts import Entry, EntryError, Facts, Menu
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
 from pvhready.host import UNKNOWN as NOT_KNOWN
 from pvhready.host import Host
 from pvhready.rules import remedies
@@ -23,6 +23,9 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> List[Finding]
     findings = [_finding("grub-config", PASS, mode, menu, "found and understood, {} entries".format(len(menu.entries)))]
     for error in menu.errors:
         findings.append(Finding("grub-config-errors", INFO, mode, menu.config or "", "GRUB will complain: " + error.text, (_at(error.source),)))
+    if menu.waits:
+        summary = "sets no timeout: GRUB waits at its menu until somebody presses a key"
+        findings.append(_finding("grub-waits", WARN, mode, menu, summary, remedies.regenerate(facts.guest)))
     for assumption in menu.assumptions:
         findings.append(_finding("grub-assumption", INFO, mode, menu, assumption))
     return findings
@@ -30,32 +33,31 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> List[Finding]
 
 def judge_entry(entry: Entry, mode: str, host: Host, facts: Facts) -> List[Finding]:
     """Return the findings on the entry's own commands on this host."""
-    findings = [_entry_error(entry, mode, host, facts, error.text, error.command, error.source) for error in entry.errors]
-    if not entry.errors and entry.kernel is None:
+    findings = [_entry_error(entry, error, mode, host, facts) for error in entry.errors]
+    if entry.kernel is None and not any(error.fatal for error in entry.errors):
         findings.append(Finding("entry-kernel", FAIL, mode, entry.title, "loads no kernel", (_at(entry.source),)))
-    return findings or [Finding("entry", PASS, mode, entry.title, "loads {}".format(entry.kernel), (_at(entry.source),))]
+    if not any(finding.status in (FAIL, UNKNOWN) for finding in findings):
+        findings.insert(0, Finding("entry", PASS, mode, entry.title, "loads {}".format(entry.kernel), (_at(entry.source),)))
+    return findings
 
 
-def _entry_error(
-    entry: Entry, mode: str, host: Host, facts: Facts, text: str, command: Optional[str], source: str,
-) -> Finding:
-    where = (_at(source or entry.source),)
-    if command is None:
-        return Finding("entry-error", FAIL, mode, entry.title, "GRUB will complain: " + text, where, remedies.regenerate(facts.guest))
-    fix = remedies.plain_linux_command(facts.guest, command) if command.startswith(("linux", "initrd")) else ()
-    if host.command(command) == NOT_KNOWN:
-        summary = "needs the command {}, and it is not known whether GRUB of host {} has it".format(command, host.name)
-        return Finding("entry-command", UNKNOWN, mode, entry.title, summary, where, fix)
-    summary = "needs the command {}, which GRUB of host {} lacks".format(command, host.name)
-    return Finding("entry-command", FAIL, mode, entry.title, summary, where, fix)
+def _entry_error(entry: Entry, error: EntryError, mode: str, host: Host, facts: Facts) -> Finding:
+    where = (_at(error.source or entry.source),)
+    status = UNKNOWN if error.fatal is None else FAIL if error.fatal else INFO
+    if error.command is None:
+        fix = remedies.regenerate(facts.guest) if error.fatal else ()
+        return Finding("entry-error", status, mode, entry.title, "GRUB will complain: " + error.text, where, fix)
+    fix = remedies.plain_linux_command(facts.guest, error.command) if error.command.startswith(("linux", "initrd")) else ()
+    known = "it is not known whether GRUB of host {} has it" if host.command(error.command) == NOT_KNOWN else "GRUB of host {} lacks it"
+    summary = "needs the command {}, and {}".format(error.command, known.format(host.name))
+    return Finding("entry-command", status, mode, entry.title, summary, where, fix)
 
 
 def _no_config(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
     searched = ", ".join(host.configs)
     summary = "no grub.cfg where the host looks ({}): GRUB stops at its prompt".format(searched)
-    seen = menu.problem.reason if menu.problem else ""
-    if seen:
-        summary += "; " + seen
+    if menu.elsewhere:
+        summary += "; there is {}, which it does not read".format(", ".join(menu.elsewhere))
     path = next(iter(host.configs))
     return Finding("grub-config-missing", FAIL, mode, path, summary, (Evidence(path, "", "missing"),), remedies.write_config(facts.guest, path))
 
