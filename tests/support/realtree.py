@@ -44,27 +44,30 @@ class RealTree(NamedTuple):
         return self.directory + name
 
 
-def make(suite: str) -> RealTree:
-    """Return a guest of the Debian release ``suite``, from the cache or made now; skips the test where that cannot be."""
+def make(suite: str, name: str = "", packages: Sequence[str] = ()) -> RealTree:
+    """Return a guest of the Debian release ``suite``, from the cache or made now; skips the test where that cannot be.
+
+    A guest with further ``packages`` is kept under a ``name`` of its own.
+    """
     wanted.root()
     wanted.tool("mmdebstrap", "mmdebstrap")
-    directory = debian.cache("trees", suite)
+    directory = debian.cache("trees", name or suite)
     if not os.path.isdir(directory):
         partial = directory + ".partial"
         shutil.rmtree(partial, ignore_errors=True)
-        _install(suite, partial)
+        _install(suite, partial, _PACKAGES + tuple(packages))
         _configure(partial)
         os.rename(partial, directory)
-    name = next(name for name in sorted(os.listdir(directory + "/boot")) if name.startswith("vmlinuz-"))
-    return RealTree(directory, name[len("vmlinuz-"):])
+    image = next(image for image in sorted(os.listdir(directory + "/boot")) if image.startswith("vmlinuz-"))
+    return RealTree(directory, image[len("vmlinuz-"):])
 
 
-def _install(suite: str, directory: str) -> None:
+def _install(suite: str, directory: str, packages: Sequence[str]) -> None:
     debian.Apt()  # proves that the mirror answers: what goes wrong from here on is a failure
     _demand([
         "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", "--skip=check/empty,cleanup/apt/lists",
         "--aptopt=Acquire::Check-Valid-Until \"false\"", "--aptopt=APT::Install-Recommends \"false\"",
-        "--include=" + ",".join(_PACKAGES), suite, directory, debian.source_line(suite)])
+        "--include=" + ",".join(packages), suite, directory, debian.source_line(suite)])
 
 
 def _configure(directory: str) -> None:
@@ -74,6 +77,11 @@ def _configure(directory: str) -> None:
     with open(directory + "/etc/default/grub", "w", encoding="utf-8") as handle:
         handle.write(
             'GRUB_DEFAULT=0\nGRUB_TIMEOUT=5\nGRUB_DISTRIBUTOR=Debian\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX="console=hvc0"\n')
+    write_menu(directory)
+
+
+def write_menu(directory: str) -> None:
+    """Run the guest's own grub-mkconfig."""
     probe = directory + "/usr/sbin/grub-probe"
     os.rename(probe, probe + ".real")
     with open(probe, "w", encoding="utf-8") as handle:
