@@ -72,11 +72,18 @@ def _false(run: "Interpreter", arguments: List[str], node: Command) -> int:
 def _test(run: "Interpreter", arguments: List[str], node: Command) -> int:
     from pvhready.grub.test import evaluate
 
-    return NONE if evaluate(run, arguments) else TEST_FAILURE
+    value, error = evaluate(run, arguments)
+    if value and error:
+        run.complain(numbers.MESSAGES[error])
+    return NONE if value else TEST_FAILURE
 
 
 def _echo(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    run.print(" ".join(argument for argument in arguments if argument not in ("-n", "-e")))
+    end = "\n"
+    while arguments and arguments[0] in ("-n", "-e"):
+        end = "" if arguments[0] == "-n" else end
+        arguments = arguments[1:]
+    run.print(" ".join(arguments) + end)
     return NONE
 
 
@@ -117,6 +124,8 @@ def _return(run: "Interpreter", arguments: List[str], node: Command) -> int:
         raise Failure(BAD_ARGUMENT, "not in function body.")
     status = _number(arguments[0]) if arguments else int(run.environment.get("?") or 0)
     run.returning = True
+    if arguments and status > TEST_FAILURE:
+        raise Failure(status, "false.")
     return status
 
 
@@ -153,12 +162,18 @@ def _source(run: "Interpreter", arguments: List[str], node: Command) -> int:
 def _configfile(run: "Interpreter", arguments: List[str], node: Command) -> int:
     if len(arguments) != 1:
         raise Failure(BAD_ARGUMENT, "filename expected.")
-    run.show_menu_of(arguments[0], opened=True)
-    return NONE
+    return _show_menu(run, arguments[0], True)
 
 
 def _normal(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    run.show_menu_of(arguments[0] if arguments else (run.environment.get("prefix") or "") + "/grub.cfg", opened=False)
+    return _show_menu(run, arguments[0] if arguments else (run.environment.get("prefix") or "") + "/grub.cfg", False)
+
+
+def _show_menu(run: "Interpreter", name: str, opened: bool) -> int:
+    try:
+        run.show_menu_of(name, opened)
+    except Failure:
+        return NONE  # forgotten, as by source
     return NONE
 
 
@@ -312,7 +327,7 @@ def _load_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
 
 def _list_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
     for name, value in _environment_block(run, options.parse(_LOAD_ENV, arguments)).items():
-        run.print("{}={}".format(name, value))
+        run.print("{}={}\n".format(name, value))
     return NONE
 
 
@@ -372,11 +387,11 @@ def _search(run: "Interpreter", arguments: List[str], node: Command) -> int:
 def _find_device(run: "Interpreter", what: str, value: str, variable: Optional[str]) -> int:
     device = run.devices.search(what, value)
     if device is None:
-        raise Failure(UNKNOWN_DEVICE, "no such device: {}.".format(value))
+        raise Failure(FILE_NOT_FOUND, "no such device: {}.".format(value))
     if variable:
         run.environment.set(variable, device)
     else:
-        run.print(device)
+        run.print(" {}\n".format(device))
     return NONE
 
 
@@ -406,7 +421,7 @@ def _probe(run: "Interpreter", arguments: List[str], node: Command) -> int:
     if given.value("set"):
         run.environment.set(str(given.value("set")), value)
     else:
-        run.print(value)
+        run.print(value + "\n")
     return NONE
 
 

@@ -44,4 +44,4 @@ def _name_at(text: str, at: int) -> Tuple[str, int]:
 def _value(name: str, values: Dict[str, str], arguments: Optional[List[str]]) -> str:
     if name == "#":
         return str(len(arguments or []))
-    return values.get(name, "")
+    return values.get(name, "") if name != "?" else ""

@@ -8,7 +8,7 @@ GRUB's own escapes: a backslash before what must not be taken for a wildcard.
 """
 
 import re
-from typing import List, NamedTuple, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union
 
 CONSTANT = 0  # text, escaped
 VARIABLE = 1  # $x: split on blanks
@@ -26,16 +26,19 @@ KEYWORDS = frozenset(
     ("case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "select", "then", "until", "while", "function")
 )
 # What the grammar knows besides words; && || ;; | & < > [[ ]] are tokens that it has no rule for.
-_SPECIAL = KEYWORDS | frozenset(("{", "}", ";", ";;", "&&", "||", "|", "&", "<", ">", "[[", "]]"))
+_SPECIAL = KEYWORDS | frozenset(("{", "}", ";", ";;", "&&", "||", "|", "&", "<", ">", "[[", "]]", NEWLINE))
 
-_PLAIN_TOKENS = re.compile(r"[^{}|&;<> \t]+|\|\||&&|;;|[{}|&;<>]")
-_BLANKS = re.compile(r"[ \t]*")
+_NAME = "[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?#*@]"
+_VARIABLE = re.compile(_NAME)
+# The tokens of a line whose quotations all end on it. A quote, backslash or dollar sign by itself tells that one does not.
+_TOKENS = re.compile(
+    "[ \t]*("
+    "(?:[^{}|&$;<> \t'\"\\\\]+|'[^']*'|[$]?\"[^\"\\\\]*(?:\\\\.[^\"\\\\]*)*\"|\\\\.|[$](?:" + _NAME + "|{(?:" + _NAME + ")}))+"
+    "|[|][|]|&&|;;|.)"
+)
+_LOOSE = frozenset("'\"\\$")
 _TEXT = re.compile("[^{}|&$;<> \t\n'\"\\\\]+")
-_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?#*@]")
-_BRACED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?#*@])\}")
 _IN_DOUBLE = re.compile('[^"$\\\\]+')
-_IN_GETTEXT = re.compile('[^"\\\\]+')
 
 
 class SyntaxFault(Exception):
@@ -45,14 +48,6 @@ class SyntaxFault(Exception):
         super().__init__(text)
         self.text = text
         self.line = line
-
-
-class Token(NamedTuple):
-    """A token: its kind (WORD, MADE, END, NEWLINE, or the keyword or sign itself), its word, and its line."""
-
-    kind: str
-    word: Word
-    line: int
 
 
 class Lines:
@@ -89,14 +84,18 @@ class Lines:
 
 
 class Lexer:
-    """Tokens of one unit after another. ``held`` counts what holds the unit open: then a line's end is not the unit's."""
+    """Tokens of one unit after another. ``held`` counts what holds the unit open: then a line's end is not the unit's.
+
+    After ``take``, ``word`` is the token's word and ``number`` the line that it ends on.
+    """
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._line = ""
         self._at = 0
         self._queue = []  # type: List[str]
-        self._magic = False
+        self._words = {}  # type: Dict[str, Word]
+        self.word = ""  # type: Word
         self.number = lines.number
         self.held = 0
 
@@ -108,17 +107,28 @@ class Lexer:
         self._at = 0
         return self._load()
 
-    def take(self) -> Token:
-        """Return the next token. Raises SyntaxFault for what is no token, and for an end inside an open unit."""
+    def take(self) -> str:
+        """Return the kind of the next token: WORD, MADE, END, NEWLINE, or the keyword or sign itself.
+
+        Raises SyntaxFault for what is no token, and for an end inside an open unit.
+        """
         while True:
             if self._queue:
-                return self._plain()
+                text = self._queue.pop()
+                self.word = text
+                if text in _SPECIAL:
+                    return text
+                word = self._words.get(text)
+                if word is None:
+                    word = self._words[text] = self._made(text)
+                self.word = word
+                return WORD if text == word else MADE
             if self._at < len(self._line):
-                token = self._complex()
-                if token is not None:
-                    return token
+                kind = self._slow()
+                if kind:
+                    return kind
             elif not self.held:
-                return Token(END, "", self.number)
+                return END
             elif not self._load():
                 raise SyntaxFault("out of memory.", self.number)
 
@@ -127,61 +137,66 @@ class Lexer:
         if line is None:
             return False
         self.number = self._lines.number
-        if "'" in line or '"' in line or "\\" in line or "$" in line:
-            self._line = line + "\n"
-            self._at = 0
-            return True
-        tokens = _PLAIN_TOKENS.findall(line) if line else []
+        self._at = 0
+        tokens = _TOKENS.findall(line)
         if "#" in line:
-            tokens = _without_comment(tokens, line)
+            tokens = _without_comment(tokens)
+        if not _LOOSE.isdisjoint(tokens):
+            self._line = line + "\n"
+            return True
+        if tokens and tokens[-1] in (" ", "\t"):
+            tokens.pop()
         tokens.append(NEWLINE)
         tokens.reverse()
         self._queue = tokens
-        self._magic = "*" in line or "?" in line
         self._line = ""
-        self._at = 0
         return True
 
-    def _plain(self) -> Token:
-        text = self._queue.pop()
-        if text == NEWLINE or text in _SPECIAL:
-            return Token(text, text, self.number)
-        if self._magic and text[0] in "/(*" and ("*" in text or "?" in text):
-            return Token(WORD, ((CONSTANT, text),), self.number)
-        return Token(WORD, text, self.number)
+    def _made(self, text: str) -> Word:
+        """Return the word that a text stands for. Raises SyntaxFault for a dollar sign inside quotes that is no variable's."""
+        if _LOOSE.isdisjoint(text):
+            return pieces_of(text) if has_wildcard(text) else text
+        if text[0] == "'" and text.find("'", 1) == len(text) - 1:
+            return text[1:-1]
+        self._line, self._at = text + "\n", 0
+        try:
+            return _settle(self._word())
+        finally:
+            self._line, self._at = "", 0
 
-    def _complex(self) -> Optional[Token]:
-        """Return the token at this place of a line that has quotations, variables or backslashes; None for a blank or comment."""
+    def _slow(self) -> str:
+        """Return the kind of the next token of a line on which a quotation does not end; "" for blanks and comments."""
         line = self._line
-        at = _BLANKS.match(line, self._at).end()  # type: ignore[union-attr]
-        char = line[at]
+        while line[self._at] in " \t":
+            self._at += 1
+        char = self.word = line[self._at]
         if char == "#":
             # Longer than any word that could begin here, so GRUB's lexer takes it for a comment.
-            self._at = line.index("\n", at)
-            return None
-        if char == "\n":
-            self._at = at + 1
-            return Token(NEWLINE, char, self.number)
-        if char in "{}|&;<>":
-            text = line[at:at + 2] if line[at:at + 2] in ("||", "&&", ";;") else char
-            self._at = at + len(text)
-            return Token(text, text, self.number)
-        self._at = at
-        text = _text_at(line, at)
-        end = at + len(text)
-        if text and line[end] not in "$'\"\\":
+            self._at = len(line) - 1
+            return ""
+        if char in "{}|&;<>\n":
+            text = line[self._at:self._at + 2]
+            self.word = text if text in ("||", "&&", ";;") else char
+            self._at += len(self.word)
+            return self.word
+        text = self._text()
+        end = self._at + len(text)
+        if text and line[end] not in _LOOSE:
             self._at = end
-            if text in _SPECIAL:
-                return Token(text, text, self.number)
-            return Token(WORD, _settle([(CONSTANT, text)]), self.number)
-        number = self.number
-        return Token(MADE, _settle(self._word()), number)
+            self.word = pieces_of(text) if has_wildcard(text) else text
+            return text if text in _SPECIAL else WORD
+        self.word = _settle(self._word())
+        return MADE
+
+    def _text(self) -> str:
+        found = _TEXT.match(self._line, self._at)
+        return found.group() if found else ""
 
     def _word(self) -> List[Piece]:
         pieces = []  # type: List[Piece]
         started = self._at
         while True:
-            text = _text_at(self._line, self._at)
+            text = self._text()
             if text:
                 pieces.append((CONSTANT, text))
                 self._at += len(text)
@@ -269,32 +284,32 @@ class Lexer:
         while True:
             if self._at >= len(self._line):
                 self._more()
-            found = _IN_GETTEXT.match(self._line, self._at)
-            if found:
-                parts.append(found.group())
-                self._at = found.end()
-            elif self._line[self._at] == '"':
-                self._at += 1
+            char = self._line[self._at]
+            self._at += 1
+            if char == '"':
                 pieces.append((GETTEXT, "".join(parts)))
                 return
-            else:
-                following = self._line[self._at + 1]
-                self._at += 2
-                parts.append({"\\": "\\\\", '"': '"', "\n": ""}.get(following, "\\" + following))
+            if char == "\\":
+                following = self._line[self._at]
+                self._at += 1
+                char = {"\\": "\\\\", '"': '"', "\n": ""}.get(following, "\\" + following)
+            parts.append(char)
 
     def _variable(self, pieces: List[Piece], kind: int) -> bool:
         """Take a variable at a dollar sign; False when none is there."""
-        found = _VARIABLE.match(self._line, self._at + 1) or _BRACED.match(self._line, self._at + 1)
-        if not found:
+        braced = self._line.startswith("{", self._at + 1)
+        found = _VARIABLE.match(self._line, self._at + 1 + braced)
+        if not found or (braced and not self._line.startswith("}", found.end())):
             return False
-        pieces.append((kind, found.group().strip("{}")))
-        self._at = found.end()
+        pieces.append((kind, found.group()))
+        self._at = found.end() + braced
         return True
 
 
-def is_name(word: Word) -> bool:
-    """Whether a word can name a function or the variable of a loop."""
-    return isinstance(word, str) and bool(_NAME.match(word)) and _NAME.match(word).end() == len(word)  # type: ignore[union-attr]
+def is_name(text: str) -> bool:
+    """Whether a text can name a function or the variable of a loop."""
+    found = _VARIABLE.match(text)
+    return bool(found) and text[0] not in "0123456789?#*@" and found.end() == len(text)  # type: ignore[union-attr]
 
 
 def escape(text: str) -> str:
@@ -324,12 +339,7 @@ def has_wildcard(text: str) -> bool:
     return "*" in bare or "?" in bare
 
 
-def _text_at(line: str, at: int) -> str:
-    found = _TEXT.match(line, at)
-    return found.group() if found else ""
-
-
-def _without_comment(tokens: List[str], line: str) -> List[str]:
+def _without_comment(tokens: List[str]) -> List[str]:
     """Cut at the first token that begins with ``#``."""
     for index, token in enumerate(tokens):
         if token[0] == "#":

@@ -9,6 +9,9 @@ _MAXIMUM = (1 << 64) - 1
 _DIGITS = {char: value for value, char in enumerate("0123456789abcdefghijklmnopqrstuvwxyz")}
 
 
+MESSAGES = {BAD_NUMBER: "unrecognized number.", OUT_OF_RANGE: "overflow is detected."}
+
+
 class Number(NamedTuple):
     """A value, how many characters it took, and 0 or the error number."""
 
@@ -42,6 +45,8 @@ def unsigned(text: str, base: int = 0) -> Number:
     return Number(value, at, 0)
 
 
-def signed(text: str) -> int:
-    """Return the value of a number that may begin with a minus; 0 for what is no number (GRUB: commands/test.c)."""
-    return -unsigned(text[1:]).value if text.startswith("-") else unsigned(text).value
+def signed(text: str) -> Number:
+    """Read a number that may begin with a minus. It is cut to 32 bits, as GRUB does (commands/test.c)."""
+    number = unsigned(text[1:] if text.startswith("-") else text)
+    value = -number.value if text.startswith("-") else number.value
+    return number._replace(value=(value + (1 << 31)) % (1 << 32) - (1 << 31))

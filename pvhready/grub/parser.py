@@ -6,7 +6,7 @@ the top of a unit. A unit with an error in it is dropped whole, and GRUB goes on
 
 from typing import Iterator, List, Optional, Tuple, Union
 
-from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault, Token, Word, is_name
+from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault, Word, is_name
 
 MAX_NESTING = 60  # blocks and compound commands within each other; configurations have four or five
 _WORDS = frozenset((WORD, MADE))
@@ -96,14 +96,14 @@ class Parser:
 
     def __init__(self, lexer: Lexer) -> None:
         self._lexer = lexer
-        self._ahead = None  # type: Optional[Token]
+        self._ahead = ""  # the kind of a token that was looked at and not yet taken
         self._depth = 0
         self._functions = []  # type: List[Function]
 
     def units(self) -> Iterator[Unit]:
         """Yield each unit that holds something."""
         while self._lexer.begin():
-            self._ahead = None
+            self._ahead = ""
             self._depth = 0
             self._functions = []
             fault = None  # type: Optional[SyntaxFault]
@@ -116,30 +116,41 @@ class Parser:
                 yield Unit(body, self._functions, fault)
 
     def _peek(self) -> str:
-        if self._ahead is None:
+        if not self._ahead:
             self._ahead = self._lexer.take()
-        return self._ahead.kind
+        return self._ahead
 
-    def _take(self) -> Token:
-        token = self._ahead or self._lexer.take()
-        self._ahead = None
-        return token
+    def _take(self) -> str:
+        kind = self._ahead or self._lexer.take()
+        self._ahead = ""
+        return kind
 
-    def _expect(self, kind: str) -> Token:
-        token = self._take()
-        if token.kind != kind:
-            raise SyntaxFault("syntax error.", token.line)
-        return token
+    def _wrong(self) -> SyntaxFault:
+        """Return the error for a token that the grammar has no place for."""
+        self._peek()
+        return SyntaxFault("syntax error.", self._lexer.number)
+
+    def _expect(self, kind: str) -> None:
+        if self._peek() != kind:
+            raise self._wrong()
+        self._ahead = ""
+
+    def _name(self) -> str:
+        name = str(self._lexer.word) if self._peek() == WORD else ""
+        if not is_name(name):
+            raise self._wrong()
+        self._ahead = ""
+        return name
 
     def _newlines(self) -> None:
         while self._peek() == NEWLINE:
-            self._ahead = None
+            self._ahead = ""
 
     def _delimiters(self) -> bool:
         """Take a delimiter and the newlines after it; False when there is none."""
         if self._peek() not in (";", NEWLINE):
             return False
-        self._ahead = None
+        self._ahead = ""
         self._newlines()
         return True
 
@@ -152,33 +163,32 @@ class Parser:
             else:
                 body.append(self._command())
             if not self._delimiters():
-                raise SyntaxFault("syntax error.", self._take().line)
+                raise self._wrong()
         return body
 
     def _function(self) -> None:
-        line = self._take().line
-        name = self._take()
-        if name.kind != WORD or not is_name(name.word):
-            raise SyntaxFault("syntax error.", name.line)
+        self._ahead = ""
+        line = self._lexer.number
+        name = self._name()
         self._lexer.held += 1
         self._newlines()
         self._expect("{")
         body = self._commands()
         self._expect("}")
         self._lexer.held -= 1
-        self._functions.append(Function(str(name.word), body, line))
+        self._functions.append(Function(name, body, line))
 
     def _commands(self, delimited: bool = True) -> Body:
         """Take commands up to a token that starts none; ``delimited``: a delimiter must stand before that token."""
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise SyntaxFault("memory exhausted.", self._take().line)
+            raise SyntaxFault("memory exhausted.", self._lexer.number)
         self._newlines()
         body = [self._command()]
         while True:
             if not self._delimiters():
                 if delimited:
-                    raise SyntaxFault("syntax error.", self._take().line)
+                    raise self._wrong()
                 break
             if self._peek() not in _STARTS:
                 break
@@ -196,33 +206,34 @@ class Parser:
             return self._for()
         if kind in ("while", "until"):
             return self._while()
-        raise SyntaxFault("syntax error.", self._take().line)
+        raise self._wrong()
 
-    def _arguments(self) -> List[Word]:
+    def _arguments(self) -> Tuple[Word, ...]:
         words = []  # type: List[Word]
-        while self._peek() in _ARGUMENTS:
-            words.append(self._take().word)
-        return words
+        lexer = self._lexer
+        kind = self._peek()
+        while kind in _ARGUMENTS:
+            words.append(lexer.word)
+            kind = lexer.take()
+        self._ahead = kind
+        return tuple(words)
 
     def _simple(self) -> Command:
-        line = self._peek_line()
-        words = tuple(self._arguments())
-        if self._peek() != "{":
+        line = self._lexer.number
+        words = self._arguments()
+        if self._ahead != "{":
             return Command(words, None, line)
-        self._ahead = None
+        self._ahead = ""
         self._lexer.held += 1
         block = self._commands(delimited=False)
         self._expect("}")
         self._lexer.held -= 1
         return Command(words, block, line)
 
-    def _peek_line(self) -> int:
-        self._peek()
-        return self._ahead.line if self._ahead else 0
-
     def _if(self) -> If:
         self._lexer.held += 1
-        line = self._take().line
+        self._ahead = ""
+        line = self._lexer.number
         branches = []  # type: List[Tuple[Body, Body]]
         rest = None  # type: Optional[Body]
         while True:
@@ -231,31 +242,31 @@ class Parser:
             branches.append((condition, self._commands()))
             if self._peek() != "elif":
                 break
-            self._ahead = None
+            self._ahead = ""
         if self._peek() == "else":
-            self._ahead = None
+            self._ahead = ""
             rest = self._commands()
         self._expect("fi")
         self._lexer.held -= 1
         return If(branches, rest, line)
 
     def _for(self) -> For:
-        line = self._take().line
-        name = self._take()
-        if name.kind != WORD or not is_name(name.word):
-            raise SyntaxFault("syntax error.", name.line)
+        self._ahead = ""
+        line = self._lexer.number
+        name = self._name()
         self._lexer.held += 1
         self._expect("in")
-        words = tuple(self._arguments())
+        words = self._arguments()
         if not self._delimiters():
-            raise SyntaxFault("syntax error.", self._take().line)
-        return For(str(name.word), words, self._loop(), line)
+            raise self._wrong()
+        return For(name, words, self._loop(), line)
 
     def _while(self) -> While:
-        token = self._take()
+        until = self._take() == "until"
+        line = self._lexer.number
         self._lexer.held += 1
         condition = self._commands()
-        return While(condition, self._loop(), token.kind == "until", token.line)
+        return While(condition, self._loop(), until, line)
 
     def _loop(self) -> Body:
         self._expect("do")

@@ -3,10 +3,10 @@
 ``-a`` binds stronger than ``-o``; what is no operator counts as true unless it is empty; nothing at all is true.
 """
 
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 from pvhready.grub.devices import DIRECTORY, FILE, Failure, Information
-from pvhready.grub.numbers import signed, unsigned
+from pvhready.grub.numbers import Number, signed, unsigned
 
 if TYPE_CHECKING:
     from pvhready.grub.interpreter import Interpreter
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 _MAX_NESTING = 50
 
 
-def evaluate(interpreter: "Interpreter", arguments: List[str]) -> bool:
-    """Return what an expression comes to; a closing ``]`` is dropped."""
+def evaluate(interpreter: "Interpreter", arguments: List[str]) -> Tuple[bool, int]:
+    """Return what an expression comes to, and the error number of what is no number; a closing ``]`` is dropped."""
     if arguments and arguments[-1] == "]":
         arguments = arguments[:-1]
-    return _Expression(interpreter, arguments).parse(0)
+    expression = _Expression(interpreter, arguments)
+    return expression.parse(0), expression.error
 
 
 class _Expression:
@@ -28,6 +29,7 @@ class _Expression:
         self._interpreter = interpreter
         self._arguments = arguments
         self._at = 0
+        self.error = 0
 
     def parse(self, depth: int) -> bool:
         """Evaluate up to the end or a closing parenthesis."""
@@ -61,10 +63,12 @@ class _Expression:
         left = len(self._arguments) - self._at
         if left > 2:
             first, name, second = self._arguments[self._at:self._at + 3]
-            compare = _COMPARE.get(name)
-            if compare:
+            if name in _COMPARE:
                 self._at += 3
-                return compare(first, second)
+                return _COMPARE[name](first, second)
+            if name in _COMPARE_NUMBERS:
+                self._at += 3
+                return self._numbers(first, name, second)
             if name[:3] in ("-nt", "-ot"):
                 self._at += 3
                 return self._newer(first, name, second)
@@ -74,6 +78,14 @@ class _Expression:
                 self._at += 2
                 return self._single(name, operand)
         return None
+
+    def _numbers(self, first: str, name: str, second: str) -> bool:
+        if name in ("-plt", "-pgt"):
+            pair = _after_common(first, second), _after_common(second, first)
+        else:
+            pair = signed(first), signed(second)
+        self.error = pair[1].error or pair[0].error or self.error
+        return _COMPARE_NUMBERS[name](pair[0].value, pair[1].value)
 
     def _single(self, name: str, operand: str) -> bool:
         if name == "-n":
@@ -97,33 +109,27 @@ class _Expression:
         except Failure:
             return None
         path = path.rstrip("/")
-        return self._interpreter.devices.information(device, path if path.startswith("/") else "/" + path)
+        if "/" not in path:
+            path = "/" + path
+        return self._interpreter.devices.information(device, path) if path.startswith("/") else None
 
     def _newer(self, first: str, name: str, second: str) -> bool:
         one, other = self._information(first), self._information(second)
         if one is None or other is None:
             return one is not None if name.startswith("-nt") else other is not None
-        time = one.modified + (signed(name[3:]) if name[3:] else 0)
+        time = one.modified + (signed(name[3:]).value if name[3:] else 0)
         return time > other.modified if name.startswith("-nt") else time < other.modified
 
 
-def _less_by_number(first: str, second: str) -> bool:
-    return _after_common(first, second) < _after_common(second, first)
-
-
-def _greater_by_number(first: str, second: str) -> bool:
-    return _after_common(first, second) > _after_common(second, first)
-
-
-def _after_common(text: str, other: str) -> int:
-    """Return the number where two names begin to differ, whole digits taken."""
+def _after_common(text: str, other: str) -> Number:
+    """Read the number where two names begin to differ, whole digits taken."""
     at = 0
     while at < len(text) and at < len(other) and text[at] == other[at]:
         at += 1
     at -= 1
     while at > 0 and text[at] in "0123456789":
         at -= 1
-    return unsigned(text[at + 1:]).value
+    return unsigned(text[at + 1:])
 
 
 def _bytes(text: str) -> bytes:
@@ -138,12 +144,14 @@ _COMPARE = {
     "<=": lambda first, second: _bytes(first) <= _bytes(second),
     ">": lambda first, second: _bytes(first) > _bytes(second),
     ">=": lambda first, second: _bytes(first) >= _bytes(second),
-    "-eq": lambda first, second: signed(first) == signed(second),
-    "-ne": lambda first, second: signed(first) != signed(second),
-    "-lt": lambda first, second: signed(first) < signed(second),
-    "-le": lambda first, second: signed(first) <= signed(second),
-    "-gt": lambda first, second: signed(first) > signed(second),
-    "-ge": lambda first, second: signed(first) >= signed(second),
-    "-plt": _less_by_number,
-    "-pgt": _greater_by_number,
 }  # type: Dict[str, Callable[[str, str], bool]]
+_COMPARE_NUMBERS = {
+    "-eq": lambda first, second: first == second,
+    "-ne": lambda first, second: first != second,
+    "-lt": lambda first, second: first < second,
+    "-le": lambda first, second: first <= second,
+    "-gt": lambda first, second: first > second,
+    "-ge": lambda first, second: first >= second,
+    "-plt": lambda first, second: first < second,
+    "-pgt": lambda first, second: first > second,
+}  # type: Dict[str, Callable[[int, int], bool]]
