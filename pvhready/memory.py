@@ -38,7 +38,7 @@ class Memory:
         self._directory = directory
         self._owner = owner
         self._settled = settled
-        self._data = None  # type: Optional[bytes]
+        self._data: Optional[bytes] = None
 
     def recall(self, kind: str, stamp: Stamp) -> Optional[Tuple[str, ...]]:
         """Return the fields that were remembered for this state of a file, or None."""
@@ -124,7 +124,7 @@ class Memory:
 
 def _line(texts: Sequence[str]) -> Optional[bytes]:
     """Return the texts as a line, or None when one of them holds what would break it."""
-    if any(character < " " or character == "\x7f" for text in texts for character in text):
+    if any(min(text, default=" ") < " " or "\x7f" in text for text in texts):
         return None
     try:
         return "\t".join(texts).encode("utf-8", "surrogateescape")

@@ -27,6 +27,7 @@ COMMANDS = {
     "xz": (["xz", "-c", "--check=crc32"], "xz-utils"), "lzma": (["xz", "--format=lzma", "-c"], "xz-utils"),
     "lzo": (["lzop", "-c"], "lzop"), "lz4": (["lz4", "-lc"], "lz4"), "zstd": (["zstd", "-c"], "zstd"),
 }
+UNFIT_COMMANDS = {"lz4 frame": (["lz4", "-c"], "lz4"), "xz crc64": (["xz", "-c"], "xz-utils")}
 
 
 class Maker:
@@ -82,7 +83,7 @@ def maker(tmp_path: Any) -> Maker:
 
 
 def pack(form: str, data: bytes) -> bytes:
-    command, package = COMMANDS[form]
+    command, package = COMMANDS.get(form) or UNFIT_COMMANDS[form]
     path = wanted.tool(command[0], package)
     return subprocess.run([path] + command[1:], input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
 
@@ -152,7 +153,8 @@ def test_hard_links_are_modules(maker: Maker) -> None:
     first.write_bytes(b"\x7fELF")
     os.link(str(first), str(first) + ".gz")
     names = subprocess.run(["find", "."], cwd=str(folder), stdout=subprocess.PIPE, check=True).stdout
-    data = subprocess.run(["cpio", "-o", "--quiet", "-H", "newc"], cwd=str(folder), input=names, stdout=subprocess.PIPE, check=True).stdout
+    command = [wanted.tool("cpio", "cpio"), "-o", "--quiet", "-H", "newc"]
+    data = subprocess.run(command, cwd=str(folder), input=names, stdout=subprocess.PIPE, check=True).stdout
     assert maker.read(data).modules == ("xen_blkfront",)
 
 
@@ -191,10 +193,8 @@ def damaged(maker: Maker) -> Dict[str, Any]:
         "compressed nothing": (pack("gzip", b""), "something else"),
         "a checksum that is wrong": (packed[:-8] + b"\x12\x34\x56\x78" + packed[-4:], "gzip"),
         "an archive on an odd offset": (packed + bytes(-len(packed) % 4 + 1) + plain, "neither"),
-        "lz4 of the wrong kind": (subprocess.run(
-            [wanted.tool("lz4", "lz4"), "-c"], input=plain, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout, "lz4 -l"),
-        "xz with a checksum of the wrong kind": (subprocess.run(
-            [wanted.tool("xz", "xz-utils"), "-c"], input=plain, stdout=subprocess.PIPE, check=True).stdout, "crc32"),
+        "lz4 of the wrong kind": (pack("lz4 frame", plain), "lz4 -l"),
+        "xz with a checksum of the wrong kind": (pack("xz crc64", plain), "crc32"),
         "a kernel": (b"MZ" + b"\xea" * 4000, "neither"),
     }
 
@@ -253,6 +253,28 @@ def test_a_sparse_giant_is_refused(maker: Maker) -> None:
         handle.truncate(1 << 41)
     found = maker.read()
     assert not found.complete and found.problem is not None and "larger" in found.problem.reason
+
+
+def test_what_changes_while_it_is_read_is_not_judged(maker: Maker) -> None:
+    class Changing(Root):
+        """A guest whose initramfs is written anew just when it was read."""
+
+        def status(self, path: str) -> os.stat_result:
+            maker.write(pack("gzip", maker.archive("init")))
+            return super().status(path)
+
+    maker.write(pack("gzip", maker.main()))
+    folder = maker.top / "memory"
+    with Changing(str(maker.top / "root")) as root:
+        found = read_initramfs(root, PATH, Memory(str(folder), os.geteuid(), settled=0))
+    assert not found.complete and found.problem is not None and "changed" in found.problem.reason
+    assert not folder.exists()
+
+
+def test_entries_without_number_are_refused(maker: Maker) -> None:
+    header = b"070701" + b"%08x" % 0 * 11 + b"%08x" % 2 + b"%08x" % 0 + b"a\0"
+    found = maker.read(pack("gzip", header * 200001))
+    assert not found.complete and found.problem is not None and "entries" in found.problem.reason
 
 
 def test_time_is_limited(maker: Maker) -> None:

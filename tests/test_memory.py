@@ -241,7 +241,7 @@ def test_runs_at_the_same_time_leave_a_sound_memory(folder: Any) -> None:
         "    m.remember('initramfs', Stamp('/boot/%d' % (i % 7), 1, 2, 3, 4), ('a', 'b' * 5000))\n"
     )
     top = os.path.dirname(os.path.dirname(os.path.abspath(memory.__file__)))
-    runs = [subprocess.Popen([sys.executable, "-c", script, str(folder), str(ME)], cwd=top) for _ in range(4)]  # type: List[Any]
+    runs: List[Any] = [subprocess.Popen([sys.executable, "-c", script, str(folder), str(ME)], cwd=top) for _ in range(4)]
     assert [run.wait() for run in runs] == [0] * 4
     assert os.listdir(str(folder)) == [memory.FILE]
     assert known(folder, Stamp("/boot/3", 1, 2, 3, 4)) == ("a", "b" * 5000)

@@ -96,10 +96,10 @@ class _Found:
     """What was seen in the archives so far."""
 
     def __init__(self) -> None:
-        self.modules = {}  # type: Dict[str, Set[str]]
-        self.compression = None  # type: Optional[str]
+        self.modules: Dict[str, Set[str]] = {}
+        self.compression: Optional[str] = None
         self.entries = 0
-        self.image = None  # type: Optional[str]
+        self.image: Optional[str] = None
 
     def add(self, name: str, mode: int, has_content: bool) -> None:
         """Take note of one entry of an archive."""
@@ -137,8 +137,8 @@ def _read(file: File, seconds: float) -> Initramfs:
     from pvhready import unpack
 
     found = _Found()
-    reason = None  # type: Optional[str]
-    needs = None  # type: Optional[str]
+    reason: Optional[str] = None
+    needs: Optional[str] = None
     try:
         if file.size > MAX_SIZE:
             raise unpack.LimitReached("is larger than {} bytes".format(MAX_SIZE))

@@ -7,7 +7,16 @@ executed: where a program unpacks, it is the running machine's, and it gets byte
 from typing import Optional
 
 from pvhready.unpack.source import (
-    CHUNK, Budget, Chunks, Damaged, LimitReached, MissingTool, Source, UnpackError, from_bytes, from_file,
+    CHUNK,
+    Budget,
+    Chunks,
+    Damaged,
+    LimitReached,
+    MissingTool,
+    Source,
+    UnpackError,
+    from_bytes,
+    from_file,
 )
 
 __all__ = [

@@ -48,7 +48,7 @@ def _lz4_block() -> Optional[_Unpack]:
     library = _library("lz4.block")
     if library is None:
         return None
-    return lambda block: library.decompress(block.body, uncompressed_size=block.size) if block.body else b""
+    return lambda block: bytes(library.decompress(block.body, uncompressed_size=block.size)) if block.body else b""
 
 
 def _lz4_frame() -> Optional[_Unpack]:
@@ -60,7 +60,7 @@ def _lz4_frame() -> Optional[_Unpack]:
 
 
 def _zstd() -> Optional[_Unpack]:
-    decoder = None  # type: Any
+    decoder: Any = None
     library = _library("compression.zstd")  # since Python 3.14
     if library is not None:
         decoder = library.ZstdDecompressor(options={library.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})

@@ -21,8 +21,7 @@ _LZO_BLOCK = 256 * 1024  # LZO_BLOCK_SIZE of Linux
 
 _LZO_ADLER, _LZO_CRC = 0x1, 0x100  # each unpacked block's checksums stand before it, in this order
 _LZO_PACKED_SUMS = (0x2, 0x200)  # then those of the packed one
-_LZO_EXTRA = 0x40
-_LZO_REFUSED = 0x400 | 0x800  # several parts, a filter
+_LZO_REFUSED = 0x40 | 0x400 | 0x800  # an extra field, several parts, a filter: nothing that Linux reads
 
 
 class Block(NamedTuple):
@@ -127,17 +126,10 @@ def _lzop_header(source: Source) -> Tuple[int, bytes]:
     rest = source.exactly((1 if modern else 0) + 4)
     flags = int.from_bytes(rest[-4:], "big")
     if flags & _LZO_REFUSED:
-        raise Damaged("an lzo stream with a filter or of several parts")
+        raise Damaged("an lzo stream of a kind that Linux does not read")
     more = source.exactly((12 if modern else 8) + 1)
     name = source.exactly(more[-1] + 4)
-    extra = b""
-    if flags & _LZO_EXTRA:
-        extra = source.exactly(4)
-        length = int.from_bytes(extra, "big")
-        if length > _LZO_BLOCK:
-            raise Damaged("an lzo header of {} bytes".format(length))
-        extra += source.exactly(length + 4)
-    return flags, head + rest + more + name + extra
+    return flags, head + rest + more + name
 
 
 def _sum(data: bytes) -> int:

@@ -47,10 +47,10 @@ def read(data: bytes, step: int = 1 << 18) -> List[cpio.Member]:
 
 
 def entry(name: bytes = b"file", content: bytes = b"", **changed: int) -> bytes:
-    fields = {
+    fields: Dict[str, int] = {
         "ino": 1, "mode": 0o100644, "uid": 0, "gid": 0, "nlink": 1, "mtime": 0, "filesize": len(content), "devmajor": 0,
         "devminor": 0, "rdevmajor": 0, "rdevminor": 0, "namesize": len(name) + 1, "check": 0,
-    }  # type: Dict[str, int]
+    }
     fields.update(changed)
     head = b"070701" + b"".join(b"%08x" % value for value in fields.values()) + name + b"\0"
     return head + b"\0" * (-len(head) % 4) + content + b"\0" * (-len(content) % 4)
@@ -119,7 +119,7 @@ def test_a_right_checksum_is_right() -> None:
 
 
 def test_content_is_never_held(tmp_path: Any) -> None:
-    held = []  # type: List[int]
+    held: List[int] = []
 
     def chunks() -> Iterator[bytes]:
         yield entry(b"big", filesize=1 << 30)

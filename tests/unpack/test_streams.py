@@ -18,7 +18,7 @@ from pvhready.unpack import program
 from support import wanted
 
 # form, the packer's command, its Debian package
-PACKERS = {
+PACKERS: Dict[str, Tuple[str, List[str], str]] = {
     "gzip": ("gzip", ["gzip", "-c"], "gzip"),
     "bzip2": ("bzip2", ["bzip2", "-c"], "bzip2"),
     "xz": ("xz", ["xz", "-c", "--check=crc32"], "xz-utils"),
@@ -38,7 +38,7 @@ PACKERS = {
     "zstd-19": ("zstd", ["zstd", "-19", "-c", "-T0"], "zstd"),
     "zstd-no-check": ("zstd", ["zstd", "-c", "--no-check"], "zstd"),
     "zstd-ultra": ("zstd", ["zstd", "--ultra", "-22", "--long=27", "-c"], "zstd"),
-}  # type: Dict[str, Tuple[str, List[str], str]]
+}
 LIBRARIES = ("lz4", "lz4.block", "lz4.frame", "zstandard", "compression", "compression.zstd", "lzo")
 
 CONTENTS = {
@@ -218,7 +218,7 @@ def test_a_python_without_a_module_says_so(form: str, module: str, monkeypatch: 
     assert caught.value.package == "python3"
 
 
-PROGRAMS = {
+PROGRAMS: Dict[str, Tuple[Any, Any]] = {
     "that hangs": ("exec sleep 600", unpack.LimitReached),
     "that reads and hangs": ("cat > /dev/null; exec sleep 600", unpack.LimitReached),
     "that closes its output and hangs": ("exec >&-; exec sleep 600", unpack.UnpackError),
@@ -227,7 +227,7 @@ PROGRAMS = {
     "that ignores its input": ("echo something", unpack.Damaged),
     "that never stops writing": ("exec yes", unpack.LimitReached),
     "that is no program": (None, unpack.Damaged),
-}  # type: Dict[str, Tuple[Any, Any]]
+}
 
 
 @pytest.mark.parametrize("kind", sorted(PROGRAMS))
@@ -252,6 +252,29 @@ def test_programs_get_nothing_of_the_users_environment(monkeypatch: Any, tmp_pat
     monkeypatch.setenv("ZSTD_NBTHREADS", "99")
     _, packed = pack("zstd", b"abc")
     assert b"ZSTD_NBTHREADS" not in read(unpack.from_bytes(packed), "zstd")
+
+
+LZOP = b"\x89LZO\x00\r\n\x1a\n\x10\x40\x20\xa0\x09\x40\x01\x05"
+CRAFTED = {
+    "an lz4 frame of another version": ("lz4", b"\x04\x22\x4d\x18\x80\x40\x00" + bytes(50)),
+    "an lz4 block larger than its frame allows": ("lz4", b"\x04\x22\x4d\x18\x60\x40\x82" + b"\x01\x00\x01\x00" + bytes(70000)),
+    "a zstd block of the reserved kind": ("zstd", b"\x28\xb5\x2f\xfd\x00\x58\x07\x00\x00" + bytes(50)),
+    "a zstd block of 2 MB": ("zstd", b"\x28\xb5\x2f\xfd\x00\x58\x01\x00\xff" + bytes(1 << 21)),
+    "an lzo stream with a filter": ("lzo", LZOP + b"\x00\x00\x08\x00" + bytes(100)),
+    "an lzo block of 4 GB": ("lzo", LZOP + bytes(21) + b"\xff" * 8 + bytes(100)),
+    "an lzo block packed to more than it holds": ("lzo", LZOP + bytes(21) + b"\0\0\0\x04\0\0\0\x05" + bytes(100)),
+}
+
+
+@pytest.mark.parametrize("what", sorted(CRAFTED))
+@pytest.mark.parametrize("way", ["library", "program"])
+def test_what_no_reader_of_linux_would_take_is_damaged(what: str, way: str, monkeypatch: Any) -> None:
+    form, data = CRAFTED[what]
+    if way == "program":
+        without_libraries(monkeypatch)
+        wanted.tool({"lzo": "lzop"}.get(form, form), {"lzo": "lzop"}.get(form, form))
+    with pytest.raises(unpack.Damaged):
+        read(unpack.from_bytes(data), form)
 
 
 def test_an_xz_dictionary_that_would_fill_memory_is_refused() -> None:
