@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pvhready.facts import Entry, Guest, Initramfs
+from pvhready.facts import Entry, Guest, Image, Initramfs, Kernel
 from pvhready.memory import Memory
-from pvhready.probes.initramfs import read_initramfs, running_proof
+from pvhready.probes.initramfs import read_initramfs, read_or_prove, running_proof
 from pvhready.root import Root, Stamp
 from pvhready.unpack import program
 from support import debian, realtree, wanted
@@ -158,9 +158,15 @@ def test_hard_links_are_modules(maker: Maker) -> None:
     assert maker.read(data).modules == ("xen_blkfront",)
 
 
-def test_modules_must_be_there_for_every_kernel_in_it(maker: Maker) -> None:
+def test_the_same_modules_for_two_kernels_are_there_for_both(maker: Maker) -> None:
+    other = ["usr/lib/modules/6.12.1/" + name for name in ("xen-blkfront.ko", "xen-netfront.ko.xz", "ext4.ko")]
+    found = maker.read(maker.main(*other))
+    assert found == Initramfs(PATH, MODULES, (RELEASE, "6.12.1"), "none", complete=True)
+
+
+def test_different_modules_for_two_kernels_are_not_mixed_up(maker: Maker) -> None:
     found = maker.read(maker.main("usr/lib/modules/6.12.1/kernel/fs/ext4/ext4.ko"))
-    assert found.modules == ("ext4",)
+    assert found.modules == ()
     assert found.releases == (RELEASE, "6.12.1")
     assert not found.complete and found.problem is not None and "6.12.1" in found.problem.reason
 
@@ -202,7 +208,7 @@ def damaged(maker: Maker) -> Dict[str, Any]:
 def test_what_is_wrong_is_never_complete_and_says_why(maker: Maker) -> None:
     for what, (data, word) in damaged(maker).items():
         found = maker.read(data)
-        assert not found.complete, what
+        assert not found.complete and not found.modules, what
         assert found.problem is not None and found.problem.path == PATH, what
         assert word in found.problem.reason, (what, found.problem.reason)
 
@@ -299,7 +305,7 @@ def test_altered_images_end_in_an_answer(maker: Maker) -> None:
     for offset in range(0, min(len(good), 3000), 7):
         found = maker.read(good[:offset] + b"\xff" + good[offset + 1:])
         assert found.complete == (found.problem is None)
-        assert set(found.modules) <= set(MODULES)
+        assert found.complete == bool(found.modules) and set(found.modules) <= set(MODULES)
 
 
 # The memory
@@ -393,6 +399,42 @@ def test_a_rival_entry_leaves_open_which_was_booted() -> None:
     fallback = ENTRY._replace(index=1, initrd=("/boot/initramfs-linux-fallback.img",))
     assert running_proof(GUEST, RELEASE, ENTRY, STAMP, (ENTRY, fallback)) is None
     assert running_proof(GUEST, RELEASE, ENTRY, STAMP, (ENTRY, fallback._replace(cmdline="single")))
+
+
+def running_guest(maker: Maker) -> Guest:
+    status = os.stat(str(maker.top / "root" / PATH[1:]))
+    return GUEST._replace(boot_time=status.st_ctime + 5)
+
+
+KERNEL = Kernel(ENTRY.kernel or "", Image(), RELEASE)
+
+
+def test_a_proved_initramfs_is_not_read(maker: Maker) -> None:
+    maker.write(b"not an initramfs at all")
+    with Root(str(maker.top / "root")) as root:
+        found = read_or_prove(root, PATH, running_guest(maker), [(ENTRY, KERNEL), (ENTRY._replace(index=3), KERNEL)], [ENTRY])
+    assert found == Initramfs(PATH, proved=found.proved) and found.proved
+
+
+def test_without_a_proof_for_every_user_it_is_read(maker: Maker) -> None:
+    maker.write(pack("gzip", maker.main()))
+    guest = running_guest(maker)
+    other = KERNEL._replace(release="6.1.0-49-cloud-amd64")
+    for users in ([], [(ENTRY, KERNEL), (ENTRY, other)], [(ENTRY._replace(cmdline="single"), KERNEL)]):
+        with Root(str(maker.top / "root")) as root:
+            demand_whole(read_or_prove(root, PATH, guest, users, [ENTRY]), "gzip")
+
+
+@pytest.mark.parametrize("kind", ["nothing", "fifo", "directory"])
+def test_what_is_no_file_is_never_proved(kind: str, maker: Maker) -> None:
+    path = str(maker.top / "root" / PATH[1:])
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        os.mkdir(path)
+    with Root(str(maker.top / "root")) as root:
+        found = read_or_prove(root, PATH, GUEST._replace(boot_time=1e12), [(ENTRY, KERNEL)], [ENTRY])
+    assert found.proved is None and not found.complete and found.problem is not None
 
 
 # What Debian's own tool says of the same file

@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Set, Tuple
 
-from pvhready.facts import PV, PVH, Entry, Guest, Initramfs, Problem
+from pvhready.facts import PV, PVH, Entry, Guest, Initramfs, Kernel, Problem
 from pvhready.root import File, Root, Stamp, Unreadable
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ _IMAGES = ("squashfs-root.img", "squash-root.img", "erofs-root.img", "squash/roo
 def read_initramfs(root: Root, path: str, memory: "Optional[Memory]" = None, seconds: float = MAX_SECONDS) -> Initramfs:
     """Return what the initramfs at ``path`` holds, from memory where this state of the file was read before.
 
-    It never raises for what the file is or lacks: then ``complete`` is false and ``problem`` says why. ``seconds`` is
-    the most time it may take.
+    It never raises for what the file is or lacks: then ``complete`` is false, ``problem`` says why, and no module is
+    named. ``seconds`` is the most time it may take.
     """
     try:
         with root.open(path) as file:
@@ -52,6 +52,26 @@ def read_initramfs(root: Root, path: str, memory: "Optional[Memory]" = None, sec
             return found
     except Unreadable as error:
         return Initramfs(path, problem=Problem(path, error.reason))
+
+
+def read_or_prove(
+    root: Root, path: str, guest: Guest, users: Sequence[Tuple[Entry, Kernel]], rivals: Sequence[Entry] = (),
+    memory: "Optional[Memory]" = None,
+) -> Initramfs:
+    """Return an initramfs as proved, unread, where the guest runs from it; else what ``read_initramfs`` says.
+
+    ``users`` are the entries that name it, with their kernels: it is proved only when it is for every one. ``rivals`` are
+    the entries of the menus.
+    """
+    try:
+        status = root.status(path)  # not opened: a proof needs no right to read it
+    except Unreadable as error:
+        return Initramfs(path, problem=Problem(path, error.reason))
+    stamp = Stamp(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    proofs = [running_proof(guest, kernel.release, entry, stamp, rivals) for entry, kernel in users]
+    if proofs and all(proofs) and stat.S_ISREG(status.st_mode):
+        return Initramfs(path, proved=proofs[0])
+    return read_initramfs(root, path, memory)
 
 
 def running_proof(
@@ -148,10 +168,11 @@ def _read(file: File, seconds: float) -> Initramfs:
         reason, needs = error.reason, error.package
     except (unpack.UnpackError, Unreadable) as error:
         reason = error.reason
-    return Initramfs(
-        file.path, found.common(), tuple(sorted(found.modules)), found.compression, complete=reason is None, needs=needs,
-        problem=None if reason is None else Problem(file.path, reason),
-    )
+    releases = tuple(sorted(found.modules))
+    if reason is None:
+        return Initramfs(file.path, found.common(), releases, found.compression, complete=True)
+    # Linux stops at what is damaged, so a module seen before it proves nothing: what else the boot needs may be missing.
+    return Initramfs(file.path, (), releases, found.compression, needs=needs, problem=Problem(file.path, reason))
 
 
 def _walk(source: "Source", found: _Found, budget: "Budget") -> None:
