@@ -13,7 +13,7 @@ from pvhready.probes.hack import find_hack
 from pvhready.probes.initramfs import read_or_prove
 from pvhready.probes.kernels import find_kernels, read_kernel
 from pvhready.probes.menu import read_menu
-from pvhready.probes.packages import owner
+from pvhready.probes.packages import Owners
 from pvhready.probes.storage import read_storage
 from pvhready.root import Root, Unreadable
 from pvhready.rules.config import FRONT_END
@@ -28,10 +28,11 @@ def survey(root: Root, host: Host, assume: Optional[str] = None, deep: bool = Fa
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
     menus = {mode: read_menu(root, host, platform(mode, guest), storage) for mode in MODES}
-    kernels, problems = _kernels(root, guest, menus, deep)
+    owners = Owners(root)
+    kernels, problems = _kernels(root, guest, owners, menus, deep)
     return Facts(
         root.directory, os.geteuid() == 0, time.strftime("%Y-%m-%d"), guest, kernels, menus, _initramfs(root, guest, menus, kernels),
-        storage, read_defaults(root), find_hack(root), tuple(sorted(root.denied)), problems,
+        storage, read_defaults(root), find_hack(root, owners), tuple(sorted(root.denied)), problems,
     )
 
 
@@ -51,21 +52,19 @@ def _next_entries(menus: Dict[str, Menu]) -> List[Entry]:
     return entries
 
 
-def _kernels(root: Root, guest: Guest, menus: Dict[str, Menu], deep: bool) -> Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]:
+def _kernels(
+    root: Root, guest: Guest, owners: Owners, menus: Dict[str, Menu], deep: bool,
+) -> Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]:
     named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
     chosen = {entry.kernel for entry in _next_entries(menus)}
     try:
         found = find_kernels(root, dict.fromkeys(named))
     except Unreadable as error:
         return (), (Problem(error.path, error.reason),)
-
-    def owner_of(path: str) -> Optional[str]:
-        return owner(root, path)
-
     kernels = []
     for names in found.values():
         extra = _EXTRA if chosen.intersection(names) else ()
-        kernels.append(read_kernel(root, names, guest, owner_of, extra, deep))
+        kernels.append(read_kernel(root, names, guest, owners.owner, extra, deep))
     return tuple(kernels), ()
 
 

@@ -29,6 +29,7 @@ def add_entries(run: "Interpreter", arguments: List[str]) -> None:
 
     With an argument: ``default`` and ``non-default`` take a part of them, anything else the entry with that name.
     """
+    run.used.add("blscfg")
     device = run.environment.get("boot")
     if device is None:
         raise Failure(FILE_NOT_FOUND, "variable `boot' isn't set.")

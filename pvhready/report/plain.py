@@ -12,14 +12,15 @@ def printable(text: str) -> str:
 
 def wrap(text: str, width: int, indent: str = "") -> List[str]:
     """Return lines of at most ``width`` columns, the second and later ones indented. A word that is too long stays whole."""
-    lines = []  # type: List[str]
-    line = ""
-    for word in text.split(" "):
-        if line.strip() and len(line) + 1 + len(word) > width:
+    line = text[:len(text) - len(text.lstrip(" "))]
+    lines: List[str] = []
+    started = False
+    for word in text.lstrip(" ").split(" "):
+        if started and len(line) + 1 + len(word) > width:
             lines.append(line)
-            line = indent + word
-        else:
-            line = line + " " + word if line else word
+            line, started = indent, False
+        line += " " + word if started else word
+        started = True
     return lines + [line]
 
 

@@ -117,9 +117,14 @@ def _chain(report: Report, style: Style) -> List[str]:
 
 def _row(finding: Finding, link: str, style: Style) -> List[str]:
     mark = _MARKS[finding.status]
-    subject = "" if link in ("guest", "command line", "hack", "upkeep") else printable(finding.subject) + ": "
+    subject = printable(finding.subject) + ": " if _names_subject(finding, link) else ""
     lines = wrap("  {:<4}  {:<12}  {}{}".format(mark, link, subject, printable(finding.summary)), style.width, " " * 22)
     return [lines[0].replace(mark, style.paint(mark, _COLOURS[finding.status]), 1)] + lines[1:]
+
+
+def _names_subject(finding: Finding, link: str) -> bool:
+    """The links whose subject is a path of their own; the others are about the entry or kernel that was named already."""
+    return link in ("grub.cfg", "entry", "image", "initramfs") or finding.subject.startswith("/") and link in ("hack", "upkeep")
 
 
 def _details(report: Report, style: Style) -> List[str]:
@@ -136,7 +141,8 @@ def _is_worth(finding: Finding) -> bool:
 
 def _detail(finding: Finding, style: Style) -> List[str]:
     mark = _MARKS[finding.status]
-    text = "{:<4}  {}: {}: {}".format(mark, finding.id, printable(finding.subject), printable(finding.summary))
+    subject = printable(finding.subject) + ": " if finding.subject.startswith("/") else ""
+    text = "{:<4}  {}: {}{}".format(mark, finding.id, subject, printable(finding.summary))
     lines = wrap(text, style.width, " " * 6)
     lines[0] = lines[0].replace(mark, style.paint(mark, _COLOURS[finding.status]), 1)
     for evidence in finding.evidence[:_MAX_EVIDENCE]:
@@ -189,17 +195,24 @@ def next_step(report: Report) -> str:
     if report.verdict == NOT_APPLICABLE:
         return "\"pvhready demo\" shows what a report on a guest looks like."
     worst = _worst(report)
-    if worst and worst.remedies:
-        first = next((remedy for remedy in worst.remedies if remedy.type == "command"), worst.remedies[0])
-        step = shell(first.argv) if first.type == "command" else printable(first.text)
-        if worst.remedies[0].type == "hint" and first.type == "command":
-            step = "{} Then: {}".format(printable(worst.remedies[0].text), step)
-        return step
     if worst:
-        return "pvhready explain {}".format(worst.id)
+        # A hook that still runs would undo what comes after it.
+        first = [finding for finding in report.checks if finding.id == "hack-hook-active" and finding is not worst]
+        steps = [_step(finding) for finding in (first if worst.id == "image-not-bzimage" else []) + [worst]]
+        return "; then ".join(step for step in steps if step) or "pvhready explain {}".format(worst.id)
     if guest.type == "PVH" and report.target == PVH:
         return ""
     return "in the provider's shell (at BitFolk: virtmode {}), then shut down and boot.".format(report.target)
+
+
+def _step(finding: Finding) -> str:
+    """The first command among the remedies, after the advice that stands before it."""
+    words: List[str] = []
+    for remedy in finding.remedies:
+        if remedy.type == "command":
+            return " ".join(words + [shell(remedy.argv)])
+        words.append(printable(remedy.text))
+    return " ".join(words[:1])
 
 
 def _worst(report: Report) -> Optional[Finding]:

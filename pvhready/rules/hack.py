@@ -2,8 +2,9 @@
 
 from typing import List, Tuple
 
-from pvhready.facts import PVH, Facts, Hook, Kernel
-from pvhready.findings import INFO, PASS, WARN, Evidence, Finding, command, hint
+from pvhready.facts import PVH, Facts, Guest, Hook, Kernel
+from pvhready.findings import INFO, PASS, WARN, Evidence, Finding
+from pvhready.rules import remedies
 
 
 def decompressed_kernels(facts: Facts) -> Tuple[Kernel, ...]:
@@ -13,7 +14,7 @@ def decompressed_kernels(facts: Facts) -> Tuple[Kernel, ...]:
 
 def judge_hack(facts: Facts, target: str) -> List[Finding]:
     """Return the findings on hooks, helpers and decompressed kernels. A hook that will strike again is a warning for PVH."""
-    findings = [_hook(hook, target) for hook in facts.hack.hooks]
+    findings = [_hook(hook, target, facts.guest) for hook in facts.hack.hooks]
     for path in facts.hack.helpers:
         findings.append(Finding("hack-helper", INFO, PVH, path, "a helper of decompression hooks", (Evidence(path),)))
     for kernel in decompressed_kernels(facts):
@@ -26,13 +27,11 @@ def judge_hack(facts: Facts, target: str) -> List[Finding]:
     return findings or [Finding("hack", PASS, PVH, "decompression hack", "no trace of it")]
 
 
-def _hook(hook: Hook, target: str) -> Finding:
+def _hook(hook: Hook, target: str, guest: Guest) -> Finding:
     owner = ", of package {}".format(hook.package) if hook.package else ""
     evidence = (Evidence(hook.path, "", hook.form),)
     if not hook.active:
         return Finding("hack-hook-inert", INFO, PVH, hook.path, "a decompression hook that does not run ({}){}".format(hook.why, owner), evidence)
     summary = "will decompress the next kernel that is installed, and PVH refuses that{}".format(owner)
-    undo = command("show what an undo would do", "pvhready", "undo")
-    keep = hint("It belongs to a package: divert it (dpkg-divert) or remove the package, do not delete the file.")
-    fixes = (undo, keep) if hook.package else (undo,)
+    fixes = remedies.disable_hook(hook, guest)
     return Finding("hack-hook-active", WARN if target == PVH else INFO, PVH, hook.path, summary, evidence, fixes)

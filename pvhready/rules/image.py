@@ -79,7 +79,7 @@ def _truncated(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
 def _elf_under_pvh(kernel: Kernel, mode: str, guest: Guest) -> Finding:
     summary = "a decompressed kernel (ELF): the PVH loader says \"invalid magic number\" and refuses it"
     return _finding(
-        "image-not-bzimage", FAIL, mode, kernel, summary, Evidence(kernel.path, "offset 0x0", "7f 45 4c 46"), remedies.undo_hack(kernel, guest))
+        "image-not-bzimage", FAIL, mode, kernel, summary, Evidence(kernel.path, "offset 0x0", "7f 45 4c 46"), remedies.restore_image(kernel, guest))
 
 
 def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:

@@ -55,7 +55,7 @@ def _answer(found: Optional[bool], entry: Entry, kernel: Kernel, mode: str, fact
         proof = next((archive.proved for archive in archives if archive.proved), None)
         return _finding("initramfs", PASS, mode, entry, proof or "holds xen-blkfront for {}".format(kernel.release), path)
     if found is None:
-        return _unreadable(archives, entry, mode, facts.guest)
+        return _unreadable(archives, entry, mode, facts.guest, kernel.release)
     fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
     releases = sorted({release for archive in archives for release in archive.releases})
     if releases and kernel.release not in releases:
@@ -65,14 +65,14 @@ def _answer(found: Optional[bool], entry: Entry, kernel: Kernel, mode: str, fact
     return _finding("initramfs-blkfront", FAIL, mode, entry, summary, path, fix)
 
 
-def _unreadable(archives: List[Initramfs], entry: Entry, mode: str, guest: Guest) -> Finding:
+def _unreadable(archives: List[Initramfs], entry: Entry, mode: str, guest: Guest, release: Optional[str]) -> Finding:
     for archive in archives:
         if archive.needs:
             summary = "cannot be read without the package {}".format(archive.needs)
             return _finding("initramfs-unreadable", UNKNOWN, mode, entry, summary, archive.path, remedies.install_package(guest, archive.needs))
         if archive.problem:
             summary = "cannot be read: {}".format(archive.problem.reason)
-            fix = remedies.run_as_root(guest, archive.problem.reason)
+            fix = remedies.run_as_root(guest, archive.problem.reason) or remedies.rebuild_initramfs(guest, release, BLKFRONT)
             return _finding("initramfs-unreadable", UNKNOWN, mode, entry, summary, archive.problem.path, fix)
     return _finding("initramfs-unreadable", UNKNOWN, mode, entry, "was not read to its end", entry.initrd[-1])
 

@@ -2,7 +2,7 @@
 
 from typing import Optional, Tuple
 
-from pvhready.facts import Guest, Kernel
+from pvhready.facts import Guest, Hook, Kernel
 from pvhready.findings import Remedy, command, hint
 from pvhready.host import Host, hosts_with
 
@@ -17,7 +17,6 @@ _FAMILIES = (
     ("gentoo", ("gentoo",)),
     ("nixos", ("nixos",)),
 )
-_UNDO = ("pvhready", "undo")
 
 
 def family(guest: Guest) -> str:
@@ -65,9 +64,13 @@ def plain_kernel(guest: Guest) -> Remedies:
     return (hint("Keep a plain bzImage in /boot beside the unified image, and let grub.cfg name that one."),) + newer_kernel(guest)[:1]
 
 
-def undo_hack(kernel: Kernel, guest: Guest) -> Remedies:
-    """Put the compressed image back where a decompressed one stands."""
-    return (command("show what an undo of the decompression would do", *_UNDO),) + restore_image(kernel, guest)
+def disable_hook(hook: Hook, guest: Guest) -> Remedies:
+    """Keep a hook from decompressing the next kernel; its helper must stay as long as the hook runs."""
+    if hook.package and family(guest) == "debian":
+        return (command("move the packaged hook aside", "dpkg-divert", "--rename", "--add", hook.path),)
+    if hook.package:
+        return (hint("The hook belongs to the package {}: remove that package.".format(hook.package)),)
+    return (command("keep the hook from running", "chmod", "a-x", hook.path),)
 
 
 def restore_image(kernel: Kernel, guest: Guest) -> Remedies:
