@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -20,13 +20,18 @@ class Output(NamedTuple):
 class Program:
     """``python -m pvhready`` under the interpreter that runs the tests."""
 
-    def __call__(self, *arguments: str, timeout: float = 120, environment: Optional[Dict[str, str]] = None) -> Output:
-        """Run it and return its output. Fails the test on a traceback; raises TimeoutExpired after ``timeout`` seconds."""
+    def __call__(
+        self, *arguments: str, timeout: float = 120, environment: Optional[Dict[str, str]] = None, prefix: Sequence[str] = ()
+    ) -> Output:
+        """Run it and return its output. ``prefix`` is a program that runs it, with its arguments.
+
+        Fails the test on a traceback; raises TimeoutExpired after ``timeout`` seconds.
+        """
         variables = dict(os.environ, PYTHONPATH=_TOP, PYTHONIOENCODING="utf-8")
         variables.update(environment or {})
         process = subprocess.run(
-            [sys.executable, "-m", "pvhready"] + list(arguments), env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=timeout)
+            list(prefix) + [sys.executable, "-m", "pvhready"] + list(arguments), env=variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
         output = Output(process.returncode, process.stdout.decode("utf-8", "replace"), process.stderr.decode("utf-8", "replace"))
         assert "Traceback" not in output.err, output.err
         return output
