@@ -10,7 +10,7 @@ from pvhready.memory import Memory
 from pvhready.probes.defaults import read_defaults
 from pvhready.probes.guest import read_guest
 from pvhready.probes.hack import find_hack
-from pvhready.probes.initramfs import read_or_prove
+from pvhready.probes.proof import read_or_prove
 from pvhready.probes.kernels import find_kernels, read_kernel
 from pvhready.probes.menu import read_menu
 from pvhready.probes.packages import Owners

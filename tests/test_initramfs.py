@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pvhready.facts import Entry, Guest, Image, Initramfs, Kernel
 from pvhready.memory import Memory
-from pvhready.probes.initramfs import read_initramfs, read_or_prove, running_proof
+from pvhready.probes.initramfs import read_initramfs
+from pvhready.probes.proof import read_or_prove, running_proof
 from pvhready.root import Root, Stamp
 from pvhready.unpack import program
 from support import debian, realtree, wanted
@@ -369,11 +370,30 @@ def test_how_the_kernel_was_named_does_not_matter(running: str) -> None:
     assert running_proof(GUEST._replace(running_cmdline=running.format(RELEASE)), RELEASE, ENTRY, STAMP)
 
 
+def test_the_pv_loader_adds_no_boot_image() -> None:
+    running = RUNNING.split(" ", 1)[1]
+    assert running_proof(GUEST._replace(running_cmdline=running), RELEASE, ENTRY, STAMP)
+    assert running_proof(GUEST._replace(running_cmdline=running + " single"), RELEASE, ENTRY, STAMP) is None
+
+
+def test_a_proof_is_remembered_for_this_file_kernel_and_command_line_only(maker: Maker) -> None:
+    maker.write(b"not an initramfs at all")
+    memory = Memory(str(maker.top / "memory"), owner=os.getuid(), settled=-1)
+    users = [(ENTRY, KERNEL)]
+    with Root(str(maker.top / "root")) as root:
+        assert read_or_prove(root, PATH, running_guest(maker), users, [ENTRY], memory).proved
+        later = GUEST._replace(boot_time=1.0)  # the proof of today cannot be given any more
+        assert read_or_prove(root, PATH, later, users, [ENTRY], memory).proved
+        for changed in ([(ENTRY._replace(cmdline="root=UUID=2"), KERNEL)], [(ENTRY, KERNEL._replace(release="6.2"))]):
+            assert read_or_prove(root, PATH, later, changed, [ENTRY], memory).proved is None
+        assert read_or_prove(root, PATH, later._replace(type="PVH"), users, [ENTRY], memory).proved is None
+
+
 @pytest.mark.parametrize("changes", [
     {"type": "HVM"}, {"type": None}, {"type": "none"}, {"type": "not-applicable"}, {"assumed": True}, {"running_release": None},
     {"running_release": "6.1.0-49-cloud-amd64"}, {"running_cmdline": None}, {"running_cmdline": ""}, {"boot_time": None},
     {"running_cmdline": RUNNING + " single"}, {"running_cmdline": RUNNING.replace(" ro", "")},
-    {"running_cmdline": RUNNING.split(" ", 1)[1]}, {"running_cmdline": RUNNING.replace("vmlinuz", "vmlinuz.old")},
+    {"running_cmdline": RUNNING.split(" ", 1)[1], "type": "PVH"}, {"running_cmdline": RUNNING.replace("vmlinuz", "vmlinuz.old")},
     {"boot_time": 9e5}, {"boot_time": 1.0},
 ])
 def test_a_guest_that_does_not_surely_run_from_it_proves_nothing(changes: Any) -> None:

@@ -1,9 +1,9 @@
 """What the machine is: PV, PVH, HVM, no Xen guest at all, a dom0, a container; and which distribution runs in it."""
 
 import os
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
-from pvhready.facts import Distribution, Guest
+from pvhready.facts import Guest
 from pvhready.probes.distribution import read_distribution
 from pvhready.root import Denied, Missing, Root, Unreadable
 
@@ -40,6 +40,15 @@ def read_guest(root: Root, assume: Optional[str] = None) -> Guest:
         running_release=os.uname().release, running_cmdline=_text(root, "/proc/cmdline"), distribution=distribution,
     )
     return guest._replace(type=assume.upper(), assumed=True) if assume else guest
+
+
+def boot_time() -> Optional[float]:
+    """Return when the running system was booted, in seconds since 1970; None where psutil cannot be had."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return float(psutil.boot_time())
 
 
 def _type(root: Root, xen: Optional[bool], features: Optional[int], container: Optional[str], seen: Seen) -> Optional[str]:

@@ -54,64 +54,6 @@ def read_initramfs(root: Root, path: str, memory: "Optional[Memory]" = None, sec
         return Initramfs(path, problem=Problem(path, error.reason))
 
 
-def read_or_prove(
-    root: Root, path: str, guest: Guest, users: Sequence[Tuple[Entry, Kernel]], rivals: Sequence[Entry] = (),
-    memory: "Optional[Memory]" = None,
-) -> Initramfs:
-    """Return an initramfs as proved, unread, where the guest runs from it; else what ``read_initramfs`` says.
-
-    ``users`` are the entries that name it, with their kernels: it is proved only when it is for every one. ``rivals`` are
-    the entries of the menus.
-    """
-    try:
-        status = root.status(path)  # not opened: a proof needs no right to read it
-    except Unreadable as error:
-        return Initramfs(path, problem=Problem(path, error.reason))
-    stamp = Stamp(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    proofs = [running_proof(guest, kernel.release, entry, stamp, rivals) for entry, kernel in users]
-    if proofs and all(proofs) and stat.S_ISREG(status.st_mode):
-        return Initramfs(path, proved=proofs[0])
-    return read_initramfs(root, path, memory)
-
-
-def running_proof(
-    guest: Guest, release: Optional[str], entry: Entry, stamp: Stamp, rivals: Sequence[Entry] = (),
-) -> Optional[str]:
-    """Say in a few words why this initramfs is known to bring the guest up, or None where that is not known.
-
-    ``release`` is that of the entry's kernel, ``stamp`` the present state of the initramfs. ``rivals`` are the other entries
-    of the menu: one that starts the same kernel in the same way with another initramfs may be the one that was booted.
-    """
-    if guest.assumed or guest.type is None or guest.type.lower() not in (PV, PVH):
-        return None
-    if not release or release != guest.running_release or stamp.path not in entry.initrd:
-        return None
-    if guest.running_cmdline is None or not _booted_by(guest.running_cmdline, entry):
-        return None
-    if any(rival.initrd != entry.initrd and _booted_by(guest.running_cmdline, rival) for rival in rivals):
-        return None
-    if guest.boot_time is None or max(stamp.mtime, stamp.ctime) >= guest.boot_time * 1e9:
-        return None
-    return "the guest runs in {} from this very file".format(guest.type.upper())
-
-
-def _booted_by(running: str, entry: Entry) -> bool:
-    """Whether the running kernel's command line is the entry's. GRUB puts BOOT_IMAGE= and the kernel's path before it.
-
-    Without BOOT_IMAGE= something else than GRUB started the kernel, perhaps with an initramfs of its own.
-    """
-    words = running.split()
-    if not words or not words[0].startswith("BOOT_IMAGE=") or entry.kernel is None:
-        return False
-    if words[0].rpartition("/")[2] != entry.kernel.rpartition("/")[2]:
-        return False
-    return _arguments(words) == _arguments(entry.cmdline.split())
-
-
-def _arguments(words: List[str]) -> List[str]:
-    return [word for word in words if not word.startswith(("BOOT_IMAGE=", "initrd="))]
-
-
 class _Found:
     """What was seen in the archives so far."""
 

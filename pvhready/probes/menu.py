@@ -178,9 +178,9 @@ class _Reader:
         except Stopped as stop:
             run.complain("`{}' leaves GRUB before there is a menu.".format(stop.command), None, True)
             entries = []
-        complaints, unknown = tuple(run.complaints), run.unknowns[:1]
         collector = menu.Collector(run)
         shown = collector.collect(entries, environment)
+        complaints, unknown = tuple(run.complaints), run.unknowns[:1]
         choice = menu.choose(shown, collector.results, names_first=self._host.name.startswith("fedora"))
         results = collector.results
         chosen = results[choice.index] if choice.index is not None else None
