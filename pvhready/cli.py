@@ -8,9 +8,9 @@ from typing import List, NoReturn, Optional, Sequence
 from pvhready import __version__
 from pvhready.errors import EXIT_INTERNAL, EXIT_USAGE, CommandError
 
-COMMANDS = ("check", "kernels", "image", "explain", "demo")
+COMMANDS = ("check", "kernels", "entries", "image", "explain", "demo")
 _DEFAULT = "check"
-_WITH_VALUE = ("--root", "--host", "--assume-guest", "--color", "--target", "--format", "--device", "--skip", "--config", "--system-map")
+_WITH_VALUE = ("--root", "--host", "--assume-guest", "--color", "--target", "--format", "--device", "--skip", "--config", "--system-map", "--platform")
 _EXIT_INTERRUPTED = 130
 
 
@@ -57,6 +57,7 @@ def _add_command(commands: "argparse._SubParsersAction[_Parser]", name: str) -> 
     helps = {
         "check": "judge the guest: does it come up under PVH (the default)",
         "kernels": "list the installed kernels and the modes they boot under",
+        "entries": "show the boot menu as the host's GRUB makes it, and the entry that boots next",
         "image": "judge kernel image files by themselves",
         "explain": "tell what a check looks at, why, and how to mend it",
         "demo": "make an example guest in a temporary folder and check it",
@@ -66,6 +67,9 @@ def _add_command(commands: "argparse._SubParsersAction[_Parser]", name: str) -> 
     if name == "check":
         _add_check(parser)
     elif name == "kernels":
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+    elif name == "entries":
+        parser.add_argument("--platform", choices=("xen_pvh", "xen-x86_64", "xen-i386"), default="xen_pvh", help="GRUB's platform: PVH, or PV of a width")
         parser.add_argument("--format", choices=("text", "json"), default="text")
     elif name == "image":
         parser.add_argument("files", nargs="+", metavar="FILE", help="a kernel image")

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, List
 
 from pvhready.errors import CommandError, UsageError
-from pvhready.facts import PVH, Guest, Kernel
+from pvhready.facts import PVH, Guest, Kernel, Menu
 from pvhready.host import Host, profile
 from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
 from pvhready.root import Root, Unreadable
@@ -19,7 +19,7 @@ _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command that was parsed. Returns the exit code; raises CommandError."""
-    commands = {"check": _check, "kernels": _kernels, "image": _image, "explain": _explain, "demo": _demo}
+    commands = {"check": _check, "kernels": _kernels, "entries": _entries, "image": _image, "explain": _explain, "demo": _demo}
     return commands[options.command](options)
 
 
@@ -27,11 +27,7 @@ def check(directory: str, host: Host, options: argparse.Namespace) -> Report:
     """Return the report on the guest whose root is ``directory``. Raises CommandError when that is no directory."""
     from pvhready.survey import survey
 
-    try:
-        root = Root(directory)
-    except Unreadable as error:
-        raise CommandError("{} cannot be inspected: {}".format(error.path, error.reason)) from error
-    with root:
+    with _open_root(directory) as root:
         facts = survey(root, host, options.assume_guest, getattr(options, "deep", False))
     target = getattr(options, "target", None)
     return judge(facts, host, target or PVH, by_hand=target is not None, skipped=tuple(getattr(options, "skip", ())))
@@ -65,6 +61,40 @@ def _kernels(options: argparse.Namespace) -> int:
 
         _write(render_kernels(answers, _style(options)))
     return 0
+
+
+def _entries(options: argparse.Namespace) -> int:
+    from pvhready.probes.menu import read_menu
+    from pvhready.probes.storage import read_storage
+
+    host = profile(options.host)
+    codes = []
+    for directory in options.root or ["/"]:
+        with _open_root(directory) as root:
+            menu = read_menu(root, host, options.platform, read_storage(root, root.live))
+        codes.append(_show_menu(menu, options))
+    return max(codes)
+
+
+def _show_menu(menu: Menu, options: argparse.Namespace) -> int:
+    if options.format == "json":
+        from pvhready.report.json import dump, menu_object
+
+        _write(dump(menu_object(menu)))
+    else:
+        from pvhready.report.entries import render
+
+        _write(render(menu, _style(options)))
+    if menu.reason == "unreadable" or len(menu.candidates) > 1 or menu.candidates and menu.may_show_nothing:
+        return 3
+    return 0 if menu.candidates else 1
+
+
+def _open_root(directory: str) -> Root:
+    try:
+        return Root(directory)
+    except Unreadable as error:
+        raise CommandError("{} cannot be inspected: {}".format(error.path, error.reason)) from error
 
 
 def _image(options: argparse.Namespace) -> int:

@@ -1,10 +1,10 @@
 """The report for programs: one JSON object, whose keys are a contract (pvhready/data/report.schema.json)."""
 
 import json
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from pvhready import __version__
-from pvhready.facts import Entry, Guest
+from pvhready.facts import Entry, Guest, Menu
 from pvhready.findings import Evidence, Finding, Remedy
 from pvhready.judge import KernelAnswer, Report
 from pvhready.rules.hack import decompressed_kernels
@@ -147,6 +147,16 @@ def _remedy(remedy: Remedy) -> Object:
     return {"type": remedy.type, "argv": list(remedy.argv), "text": remedy.text}
 
 
-def entry_objects(entries: Sequence[Entry]) -> List[Object]:
-    """Return menu entries."""
-    return [dict(_entry(entry), index=entry.index, path=entry.path, errors=[error.text for error in entry.errors]) for entry in entries]
+def menu_object(menu: Menu) -> Object:
+    """Return what GRUB shows. ``default`` is null where no entry boots, and where it is not known which."""
+    certain = len(menu.candidates) == 1 and not menu.may_show_nothing
+    return {
+        "format_version": FORMAT_VERSION,
+        "platform": menu.platform,
+        "config": menu.config,
+        "default": menu.candidates[0].index if certain else None,
+        "reason": menu.reason,
+        "candidates": [dict(candidate._asdict()) for candidate in menu.candidates],
+        "entries": [dict(_entry(entry), index=entry.index, path=entry.path, errors=[error.text for error in entry.errors]) for entry in menu.entries],
+        "errors": [error.text for error in menu.errors] + ([menu.problem.reason] if menu.problem else []),
+    }

@@ -1,0 +1,45 @@
+"""The boot menu for people: every entry as the host's GRUB makes it, and which one boots next."""
+
+from typing import List
+
+from pvhready.facts import Entry, Menu
+from pvhready.report.plain import printable, wrap
+from pvhready.report.text import Style
+
+
+def render(menu: Menu, style: Style) -> str:
+    """Return the menu of one platform."""
+    lines = ["Menu on {}: {}".format(menu.platform, printable(menu.config or "no configuration")), ""]
+    chosen = {candidate.index for candidate in menu.candidates}
+    for entry in menu.entries:
+        lines += _entry(entry, entry.index in chosen, style)
+    if menu.problem:
+        lines += wrap("{}: {}".format(printable(menu.problem.path), printable(menu.problem.reason)), style.width, "  ")
+    for error in menu.errors:
+        lines += wrap("GRUB will complain at {}: {}".format(printable(error.source), printable(error.text)), style.width, "  ")
+    return "\n".join(lines + [""] + _choice(menu, style)) + "\n"
+
+
+def _entry(entry: Entry, chosen: bool, style: Style) -> List[str]:
+    mark = "*" if chosen else " "
+    lines = wrap("{} {:<5} {}".format(mark, entry.path, printable(entry.title)), style.width, " " * 8)
+    for name, text in (("kernel", entry.kernel or "none"), ("initrd", " ".join(entry.initrd)), ("cmdline", entry.cmdline)):
+        if text:
+            lines += wrap("        {:<8}{}".format(name, printable(text)), style.width, " " * 16)
+    for error in entry.errors:
+        lines += wrap("        error   {}".format(printable(error.text)), style.width, " " * 16)
+    return lines
+
+
+def _choice(menu: Menu, style: Style) -> List[str]:
+    if not menu.candidates:
+        return ["No entry boots next ({}).".format(menu.reason)]
+    titles = {entry.index: entry for entry in menu.entries}
+    lines: List[str] = []
+    for candidate in menu.candidates:
+        entry = titles[candidate.index]
+        condition = ", " + candidate.condition if candidate.condition else ""
+        lines += wrap("Boots next: {} {} ({}){}".format(entry.path, printable(entry.title), candidate.reason, condition), style.width, "  ")
+    if menu.may_show_nothing:
+        lines.append("Otherwise nothing boots.")
+    return lines
