@@ -24,7 +24,7 @@ from support import debian, realtree, trees  # noqa: E402
 from pvhready.demo.tree import write_tree  # noqa: E402
 
 _NEEDRESTART = (
-    "perl", "libmodule-find-perl", "libmodule-scandeps-perl", "libproc-processtable-perl", "libsort-naturally-perl", "libterm-readkey-perl")
+    "perl", "libintl-perl", "libmodule-find-perl", "libmodule-scandeps-perl", "libproc-processtable-perl", "libsort-naturally-perl", "libterm-readkey-perl")
 _LAUNCHER = "#!/usr/bin/python3\nimport sys\n\nfrom pvhready.cli import main\n\nsys.exit(main())\n"
 _LAUNCHER_PATH = "/usr/local/bin/pvhready"
 _IMPORTS = "import psutil, packaging.version, distro, magic"
@@ -132,6 +132,8 @@ def _measure(programs: Sequence[Program], guests: Dict[int, Guest], runs: int) -
             samples[program.name].append(cpu)
             memory[program.name] = max(peak, memory.get(program.name, 0))
             codes[program.name] = code
+            if code and not program.name.startswith("check"):
+                raise SystemExit("{} ended with exit code {}".format(" ".join(program.words), code))
     return {name: Cost(min(values), sorted(values)[len(values) // 2], memory[name], codes[name]) for name, values in samples.items()}
 
 

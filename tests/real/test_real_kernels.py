@@ -45,11 +45,9 @@ class Sample:
     def oracle(self, mode):
         """Whether GRUB's loader for ``mode`` takes the file."""
         program = wanted.tool("grub-file", "grub-common")
-        if mode == PV and self.payload == "zstd" and not self.decompressed:
-            version = subprocess.check_output([program, "--version"]).decode()
-            if "2.14" in version:
-                wanted.skip("a grub-file that does not crash on zstd (2.12 or older)")
         code = subprocess.call([program, "--is-" + QUESTIONS[mode][self.bits], self.image])
+        if code < 0 and self.payload == "zstd":
+            wanted.skip("a grub-file that does not crash on zstd, as 2.14 does")
         assert code in (0, 1)
         return code == 0
 
