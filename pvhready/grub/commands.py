@@ -5,7 +5,7 @@ The lists of names are those of Debian's builds for the Xen platforms (command.l
 
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
-from pvhready.grub import envblock, numbers, options
+from pvhready.grub import numbers, options
 from pvhready.grub.devices import (
     BAD_ARGUMENT, FILE_NOT_FOUND, INVALID_COMMAND, MENU, NONE, TEST_FAILURE, UNKNOWN_DEVICE, Failure, NotKnown, not_found, split,
 )
@@ -74,7 +74,7 @@ def _test(run: "Interpreter", arguments: List[str], node: Command) -> int:
 
     value, error = evaluate(run, arguments)
     if value and error:
-        run.complain(numbers.MESSAGES[error])
+        run.unsaid = numbers.MESSAGES[error]
     return NONE if value else TEST_FAILURE
 
 
@@ -83,6 +83,8 @@ def _echo(run: "Interpreter", arguments: List[str], node: Command) -> int:
     while arguments and arguments[0] in ("-n", "-e"):
         end = "" if arguments[0] == "-n" else end
         arguments = arguments[1:]
+    if arguments[:1] == ["--"]:
+        del arguments[0]
     run.print(" ".join(arguments) + end)
     return NONE
 
@@ -347,6 +349,8 @@ def _environment_block(run: "Interpreter", given: options.Parsed) -> Dict[str, s
             raise Failure(FILE_NOT_FOUND, "variable `prefix' isn't set.")
         name = prefix + "/grubenv"
     device, path = run.find_file(name)
+    from pvhready.grub import envblock
+
     return envblock.parse(run.devices.read(device, path, 1024 * 1024))
 
 

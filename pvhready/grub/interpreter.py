@@ -6,7 +6,6 @@ depth and text, so that a script that never ends raises LimitReached.
 
 from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from pvhready.grub import wildcard
 from pvhready.grub.devices import (
     BAD_ARGUMENT, BAD_FILE_TYPE, BAD_FILENAME, FILE_NOT_FOUND, FILE, NONE, TEST_FAILURE, UNKNOWN_DEVICE, Devices, Failure, NotKnown,
     split,
@@ -15,7 +14,8 @@ from pvhready.grub.environment import Environment
 from pvhready.grub.lexer import CONSTANT, GETTEXT, QUOTED, VARIABLE, Piece, Word, escape, has_wildcard, unescape
 from pvhready.grub.parser import Body, Command, For, Function, If, Node, Unit, While, parse
 
-MAX_STEPS = 300000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
+MAX_STEPS = 400000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
+MAX_ENTRY_STEPS = 10000  # for one entry
 MAX_DEPTH = 120  # statements within each other, functions and files counted
 MAX_FILES = 20  # files that source each other
 MAX_TEXT = 4 * 1024 * 1024  # bytes in one script
@@ -67,17 +67,20 @@ class Complaint(NamedTuple):
     fatal: Optional[bool] = False
 
 
-class MenuEntry(NamedTuple):
+class MenuEntry:
     """A menuentry or submenu. ``users`` is None when anybody may boot it."""
 
-    title: str
-    id: str
-    arguments: Tuple[str, ...]
-    users: Optional[str]
-    submenu: bool
-    body: Body
-    file: str
-    line: int
+    def __init__(
+        self, title: str, id: str, arguments: Tuple[str, ...], users: Optional[str], submenu: bool, body: Body, file: str, line: int
+    ) -> None:
+        self.title = title
+        self.id = id
+        self.arguments = arguments
+        self.users = users
+        self.submenu = submenu
+        self.body = body
+        self.file = file
+        self.line = line
 
 
 class Loader:
@@ -130,6 +133,7 @@ class Interpreter:
         self.assumptions = []  # type: List[str]
         self.unknowns = []  # type: List[NotKnown]
         self.used = set()  # type: Set[str]
+        self.unsaid = ""  # an error of a command that succeeded, which ``!`` hides
         self.file = ""
         self.line = 0
         self.arguments = None  # type: Optional[List[str]]
@@ -138,6 +142,7 @@ class Interpreter:
         self.continuing = False
         self.returning = False
         self._steps = 0
+        self._allowed = MAX_STEPS // 2
         self._depth = 0
         self._files = 0
 
@@ -176,9 +181,9 @@ class Interpreter:
             if unit.fault:
                 self.line = unit.fault.line
                 self.complain(unit.fault.text)
-                continue
-            status = self.run(unit.body)
-            self.environment.values["?"] = str(status)
+            elif unit.body:
+                status = self.run(unit.body)
+                self.environment.values["?"] = str(status)
         return status
 
     def run_text(self, text: str) -> int:
@@ -192,6 +197,7 @@ class Interpreter:
     def run_entry(self, entry: MenuEntry) -> None:
         """Run an entry's body with its arguments."""
         self.file, self.line, self._depth, self._files = entry.file, entry.line, 0, 0
+        self._allowed = min(MAX_STEPS, self._steps + MAX_ENTRY_STEPS)
         self.loops = self.breaks = 0
         self.returning = False
         self.arguments = list(entry.arguments)
@@ -310,7 +316,11 @@ class Interpreter:
                 if inverted:
                     return NONE
         if inverted:
+            self.unsaid = ""
             return TEST_FAILURE if status == NONE else NONE
+        if self.unsaid:
+            self.complain(self.unsaid)
+            self.unsaid = ""
         return status
 
     def _call(self, name: str, arguments: List[str]) -> int:
@@ -328,7 +338,7 @@ class Interpreter:
         name, equals, value = text.partition("=")
         if not equals:
             self.used.add(name)
-            self.complain("can't find command `{}'.".format(name), name)
+            self.complain("can't find command `{}'.".format(_first_bytes(name)), name)
         elif _is_special(name):
             self.complain("invalid variable name `{}'.".format(name))
         else:
@@ -373,6 +383,8 @@ class Interpreter:
         return result
 
     def _wildcard(self, pattern: str) -> List[str]:
+        from pvhready.grub import wildcard
+
         names = wildcard.expand(pattern, self.devices, self.environment.get("root") or "", self.step)
         if not names:
             return [unescape(pattern)]
@@ -470,6 +482,11 @@ class Interpreter:
 
     # Accounts
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether the script as a whole has had its share of steps, not only one entry."""
+        return self._steps > MAX_STEPS
+
     def print(self, text: str) -> None:
         """Note what GRUB writes to the screen."""
         if len(self.output) < MAX_OUTPUT:
@@ -478,7 +495,7 @@ class Interpreter:
     def step(self, cost: int) -> None:
         """Count work. Raises LimitReached when the script has had its share."""
         self._steps += cost
-        if self._steps > MAX_STEPS:
+        if self._steps > self._allowed:
             raise self.limit("more steps than any configuration needs: it may never end")
 
     def limit(self, text: str) -> LimitReached:
@@ -504,6 +521,11 @@ class Interpreter:
         if len(self.menu) >= MAX_ENTRIES:
             raise self.limit("more than {} menu entries".format(MAX_ENTRIES))
         self.menu.append(entry)
+
+
+def _first_bytes(name: str) -> str:
+    """Return what GRUB shows of a name: 20 bytes (script/function.c)."""
+    return name if len(name) < 20 and name.isalnum() else name.encode("utf-8", "surrogateescape")[:20].decode("utf-8", "ignore")
 
 
 def fields_of(value: str) -> List[str]:

@@ -7,8 +7,9 @@ not it is the default.
 from typing import List, NamedTuple, Optional, Tuple
 
 from pvhready.grub import numbers
+from pvhready.grub.devices import BAD_NUMBER
 from pvhready.grub.environment import Environment
-from pvhready.grub.interpreter import Booted, Complaint, Interpreter, Loader, MenuEntry, Stopped, TookOver
+from pvhready.grub.interpreter import Booted, Complaint, Interpreter, LimitReached, Loader, MenuEntry, Stopped, TookOver
 
 MAX_MENUS = 20  # menus within menus
 _DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
@@ -29,12 +30,13 @@ class Result(NamedTuple):
     boots: Optional[bool]
 
 
-class Item(NamedTuple):
+class Item:
     """A line of a menu: an entry's number among all results, or the menu that it opens."""
 
-    entry: MenuEntry
-    result: Optional[int]
-    menu: Optional["Shown"]
+    def __init__(self, entry: MenuEntry, result: Optional[int], menu: Optional["Shown"]) -> None:
+        self.entry = entry
+        self.result = result
+        self.menu = menu
 
 
 class Shown:
@@ -45,12 +47,13 @@ class Shown:
         self.items = []  # type: List[Item]
 
 
-class Choice(NamedTuple):
+class Choice:
     """The entry that boots, why, and what follows when it fails, as numbers of results. ``index`` is None for no entry."""
 
-    index: Optional[int]
-    reason: str
-    fallbacks: Tuple[int, ...]
+    def __init__(self, index: Optional[int], reason: str, fallbacks: Tuple[int, ...]) -> None:
+        self.index = index
+        self.reason = reason
+        self.fallbacks = fallbacks
 
 
 class Collector:
@@ -106,12 +109,20 @@ class Collector:
             run.complain("`{}' leaves GRUB.".format(stop.command), None, True)
         except TookOver as over:
             other = over
+        except LimitReached as limit:
+            self._give_up(limit)
         item = None  # type: Optional[Item]
         if other is None:
             self.results.append(self._result(entry, environment, path))
             item = Item(entry, len(self.results) - 1, None)
         run.complaints, run.modules, run.loader, run.unknowns = outer
         return item or Item(entry, None, self.collect(other.menu, other.environment, path + ">", "", depth + 1) if other else None)
+
+    def _give_up(self, limit: LimitReached) -> None:
+        """Note that an entry has no end that can be seen. Raises LimitReached when the whole menu has had its share."""
+        if self._run.exhausted:
+            raise limit
+        self._run.complaints.append(Complaint(limit.text, limit.source, None, None))
 
     def _result(self, entry: MenuEntry, environment: Environment, path: str) -> Result:
         run = self._run
@@ -167,20 +178,22 @@ def _by_number_first(shown: Shown, default: str) -> Tuple[int, str]:
     number = numbers.unsigned(default)
     if number.error == 0:
         return number.value, _DEFAULT_INDEX
-    if number.error == numbers.BAD_NUMBER:
+    if number.error == BAD_NUMBER:
         for index, item in enumerate(shown.items):
             if _is_named(item.entry.title, default):
-                return index, _DEFAULT_ID if item.entry.title == item.entry.id else _DEFAULT_TITLE
+                return index, _DEFAULT_TITLE
             if _is_named(item.entry.id, default):
                 return index, _DEFAULT_ID
     return -1, _FIRST
 
 
 def _by_name_first(shown: Shown, default: str) -> Tuple[int, str]:
-    for field, reason in (("id", _DEFAULT_ID), ("title", _DEFAULT_TITLE)):
-        for index, item in enumerate(shown.items):
-            if default and _is_named(getattr(item.entry, field), default):
-                return index, reason
+    for index, item in enumerate(shown.items):
+        if default and _is_named(item.entry.id, default):
+            return index, _DEFAULT_ID
+    for index, item in enumerate(shown.items):
+        if default and _is_named(item.entry.title, default):
+            return index, _DEFAULT_TITLE
     number = numbers.unsigned(default)
     if number.error == 0 and default[number.length:number.length + 1] in ("", ">", " "):
         return number.value, _DEFAULT_INDEX

@@ -17,11 +17,12 @@ class Option(NamedTuple):
     takes: int = FLAG
 
 
-class Parsed(NamedTuple):
+class Parsed:
     """What was given: the values of each option (None where it had none), and the other arguments."""
 
-    given: Dict[str, List[Optional[str]]]
-    rest: List[str]
+    def __init__(self, given: Dict[str, List[Optional[str]]], rest: List[str]) -> None:
+        self.given = given
+        self.rest = rest
 
     def has(self, name: str) -> bool:
         """Whether an option was given."""
