@@ -10,7 +10,19 @@ from pvhready.errors import EXIT_INTERNAL, EXIT_USAGE, CommandError
 
 COMMANDS = ("check", "kernels", "entries", "image", "explain", "demo")
 _DEFAULT = "check"
-_WITH_VALUE = ("--root", "--host", "--assume-guest", "--color", "--target", "--format", "--device", "--skip", "--config", "--system-map", "--platform")
+_WITH_VALUE = (
+    "--root",
+    "--host",
+    "--assume-guest",
+    "--color",
+    "--target",
+    "--format",
+    "--device",
+    "--skip",
+    "--config",
+    "--system-map",
+    "--platform",
+)
 _EXIT_INTERRUPTED = 130
 
 
@@ -43,8 +55,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 def build_parser(only: Optional[str] = None) -> argparse.ArgumentParser:
     """Return the parser of all commands, or of one: to build a parser takes longer than to run it."""
     parser = _Parser(
-        prog="pvhready", description="Tells whether this Xen guest can be switched from PV to PVH: what boots next, whether it comes up, what to do.",
-        epilog="Without a command it checks this machine. Exit codes of check: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.")
+        prog="pvhready",
+        description="Tells whether this Xen guest can be switched from PV to PVH: what boots next, whether it comes up, what to do.",
+        epilog="Without a command it checks this machine. Exit codes of check: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.",
+    )
     parser.add_argument("--version", action="version", version="pvhready " + __version__)
     _add_globals(parser, suppress=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
@@ -69,7 +83,9 @@ def _add_command(commands: "argparse._SubParsersAction[_Parser]", name: str) -> 
     elif name == "kernels":
         parser.add_argument("--format", choices=("text", "json"), default="text")
     elif name == "entries":
-        parser.add_argument("--platform", choices=("xen_pvh", "xen-x86_64", "xen-i386"), default="xen_pvh", help="GRUB's platform: PVH, or PV of a width")
+        parser.add_argument(
+            "--platform", choices=("xen_pvh", "xen-x86_64", "xen-i386"), default="xen_pvh", help="GRUB's platform: PVH, or PV of a width"
+        )
         parser.add_argument("--format", choices=("text", "json"), default="text")
     elif name == "image":
         parser.add_argument("files", nargs="+", metavar="FILE", help="a kernel image")
@@ -99,8 +115,12 @@ def _add_globals(parser: argparse.ArgumentParser, suppress: bool) -> None:
 
     group = parser.add_argument_group("global options")
     group.add_argument("--root", action="append", metavar="DIR", default=default(None), help="a guest's file system mounted at DIR")
-    group.add_argument("--host", metavar="PROFILE", default=default("bitfolk"), help="the host's GRUB (bitfolk), as in debian-12 or debian-12+linux16")
-    group.add_argument("--assume-guest", choices=("pv", "pvh", "hvm"), default=default(None), help="what the guest is, where it cannot be seen")
+    group.add_argument(
+        "--host", metavar="PROFILE", default=default("bitfolk"), help="the host's GRUB (bitfolk), as in debian-12 or debian-12+linux16"
+    )
+    group.add_argument(
+        "--assume-guest", choices=("pv", "pvh", "hvm"), default=default(None), help="what the guest is, where it cannot be seen"
+    )
     group.add_argument("--color", choices=("auto", "always", "never"), default=default("auto"))
     group.add_argument("-q", "--quiet", action="store_true", default=default(False), help="the verdict and the next step only")
     group.add_argument("-v", "--verbose", action="store_true", default=default(False), help="every remark")

@@ -13,7 +13,7 @@ class Argument(NamedTuple):
 
 def split(line: str) -> Tuple[str, ...]:
     """Return the arguments as written: separated by blanks, but not by those inside double quotes."""
-    words = []  # type: List[str]
+    words: List[str] = []
     word = ""
     quoted = False
     for character in line:

@@ -49,7 +49,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _kernels(options: argparse.Namespace) -> int:
     host = profile(options.host)
-    answers = []  # type: List[KernelAnswer]
+    answers: List[KernelAnswer] = []
     for directory in options.root or ["/"]:
         answers += check(directory, host, options).kernels
     if options.format == "json":
@@ -178,7 +178,7 @@ def _demand_known_ids(ids: List[str]) -> None:
 
     for name in ids:
         if name not in IDS:
-            raise UsageError("there is no check {!r}; \"pvhready explain\" lists them".format(name))
+            raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
 
 
 def _as_text(report: Report, options: argparse.Namespace) -> str:

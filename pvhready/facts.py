@@ -165,8 +165,8 @@ class Menu(NamedTuple):
     default. ``reason`` is that of the first, or no-entries, no-config, unreadable. ``fallbacks`` are the entries
     that GRUB tries, in order, when the first fails. ``assumptions`` say what was taken for granted.
     ``default`` is the value of GRUB's variable, None when it is not set. ``waits``: no timeout is set, so that GRUB
-    waits at its menu for a key. ``elsewhere`` are configurations that the host does not look for, of any boot loader. ``may_show_nothing``: where the
-    host's profile does not know, one of the answers leads to no entry at all.
+    waits at its menu for a key. ``elsewhere`` are configurations that the host does not look for, of any boot loader.
+    ``may_show_nothing``: where the host's profile does not know, one of the answers leads to no entry at all.
     """
 
     platform: str
@@ -216,7 +216,8 @@ class Storage(NamedTuple):
     """Where the guest's file systems are.
 
     ``uuids``, ``labels``, ``partuuids`` and ``partlabels`` map an id to a device, from /dev/disk; None when the
-    system does not say (under ``--root`` always). ``root_device`` is the device that holds the live root.
+    system does not say (under ``--root`` always). ``devices`` are the block devices that there are, ``mapped`` the
+    device of each name in /dev/mapper; all devices are paths. ``root_device`` is the device that holds the live root.
     ``root_stack`` are the layers below the live root file system, as lvm, md, crypt.
     """
 
@@ -230,14 +231,19 @@ class Storage(NamedTuple):
     root_device: Optional[str] = None
     root_stack: Tuple[str, ...] = ()
     problem: Optional[Problem] = None
+    mapped: Dict[str, str] = {}
 
 
 class Defaults(NamedTuple):
-    """What /etc/default/grub and /etc/default/grub.d/*.cfg set. ``sources`` maps a variable to "path:line"."""
+    """What /etc/default/grub and /etc/default/grub.d/*.cfg set. ``sources`` maps a variable to "path:line".
+
+    ``unknown`` holds the variables whose value depends on more than these files say, each with the place and the reason.
+    """
 
     values: Dict[str, str] = {}
     sources: Dict[str, str] = {}
     problem: Optional[Problem] = None
+    unknown: Dict[str, Problem] = {}
 
 
 class Hook(NamedTuple):

@@ -121,7 +121,9 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> List[
     kernel = _kernel_of(entry, facts)
     if kernel is None:
         if not any(finding.status == FAIL for finding in findings):
-            findings.append(Finding("entry-kernel", UNKNOWN, mode, entry.title, "its kernel {} could not be looked at".format(entry.kernel)))
+            findings.append(
+                Finding("entry-kernel", UNKNOWN, mode, entry.title, "its kernel {} could not be looked at".format(entry.kernel))
+            )
         return findings
     findings += kernel_findings(kernel, mode, host, facts.guest, entry.modules)
     findings += judge_cmdline(entry, kernel, mode, facts.guest)
@@ -131,7 +133,10 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> List[
 
 
 def _weigh(
-    answers: List[Tuple[Candidate, List[Finding], str]], mode: str, entries: Dict[int, Entry], may_show_nothing: bool,
+    answers: List[Tuple[Candidate, List[Finding], str]],
+    mode: str,
+    entries: Dict[int, Entry],
+    may_show_nothing: bool,
 ) -> List[Finding]:
     """One entry, or several with one answer: their findings. Several that disagree: unknown, with the fact that decides.
 
@@ -142,7 +147,9 @@ def _weigh(
     findings = []
     for candidate, said, answer in answers:
         title = entries[candidate.index].title
-        summary = "{}: {} under {}".format(candidate.condition or "it may boot next", {BOOTS: "it boots", FAILS: "it does not boot"}.get(answer, "not known"), mode.upper())
+        summary = "{}: {} under {}".format(
+            candidate.condition or "it may boot next", {BOOTS: "it boots", FAILS: "it does not boot"}.get(answer, "not known"), mode.upper()
+        )
         findings.append(Finding("entry-uncertain", UNKNOWN, mode, title, summary))
         findings += [finding._replace(status=UNKNOWN) if finding.status == FAIL else finding for finding in said]
     return findings

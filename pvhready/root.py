@@ -100,8 +100,8 @@ class Root:
     def __init__(self, directory: str = "/") -> None:
         """Take ``directory`` as the guest's root. Raises Unreadable when it is no directory that can be entered."""
         self.directory = os.path.abspath(directory)
-        self.denied = set()  # type: Set[str]
-        self._lists = {}  # type: Dict[str, Tuple[str, ...]]
+        self.denied: Set[str] = set()
+        self._lists: Dict[str, Tuple[str, ...]] = {}
         try:
             self._top = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -144,7 +144,7 @@ class Root:
         Files of /proc and /sys, which say that they are empty, are read to their end.
         """
         with self.open(path) as handle:
-            parts = []  # type: List[bytes]
+            parts: List[bytes] = []
             length = 0
             while length <= limit:
                 part = handle.read_at(length, min(limit + 1 - length, 1 << 20))
@@ -203,7 +203,7 @@ class Root:
 
     def resolve(self, path: str) -> str:
         """Return the path without any symbolic link in it. Raises as ``status`` does, but the last name need not exist."""
-        trail = []  # type: List[str]
+        trail: List[str] = []
         _, name, stack = self._descend(path, trail=trail)
         _close(stack)
         return "/" + "/".join(trail + ([name] if name != "." else []))
@@ -227,7 +227,7 @@ class Root:
             raise Unreadable(path, "holds a NUL byte")
         pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         names = [] if trail is None else trail
-        stack = []  # type: List[int]
+        stack: List[int] = []
         links = 0
         try:
             while pending:
@@ -298,7 +298,7 @@ def _read_link(name: str, directory: int) -> Optional[str]:
 
 
 def _names(descriptor: int, path: str) -> List[str]:
-    names = []  # type: List[str]
+    names: List[str] = []
     for name in os.listdir(descriptor):
         if len(names) >= MAX_NAMES:
             raise Unreadable(path, "holds more than {} names".format(MAX_NAMES))

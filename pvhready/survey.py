@@ -10,10 +10,10 @@ from pvhready.memory import Memory
 from pvhready.probes.defaults import read_defaults
 from pvhready.probes.guest import read_guest
 from pvhready.probes.hack import find_hack
-from pvhready.probes.proof import read_or_prove
 from pvhready.probes.kernels import find_kernels, read_kernel
 from pvhready.probes.menu import read_menu
 from pvhready.probes.packages import Owners
+from pvhready.probes.proof import read_or_prove
 from pvhready.probes.storage import read_storage
 from pvhready.root import Root, Unreadable
 from pvhready.rules.config import FRONT_END
@@ -31,8 +31,18 @@ def survey(root: Root, host: Host, assume: Optional[str] = None, deep: bool = Fa
     owners = Owners(root)
     kernels, problems = _kernels(root, guest, owners, menus, deep)
     return Facts(
-        root.directory, os.geteuid() == 0, time.strftime("%Y-%m-%d"), guest, kernels, menus, _initramfs(root, guest, menus, kernels),
-        storage, read_defaults(root), find_hack(root, owners), tuple(sorted(root.denied)), problems,
+        root.directory,
+        os.geteuid() == 0,
+        time.strftime("%Y-%m-%d"),
+        guest,
+        kernels,
+        menus,
+        _initramfs(root, guest, menus, kernels),
+        storage,
+        read_defaults(root),
+        find_hack(root, owners),
+        tuple(sorted(root.denied)),
+        problems,
     )
 
 
@@ -53,7 +63,11 @@ def _next_entries(menus: Dict[str, Menu]) -> List[Entry]:
 
 
 def _kernels(
-    root: Root, guest: Guest, owners: Owners, menus: Dict[str, Menu], deep: bool,
+    root: Root,
+    guest: Guest,
+    owners: Owners,
+    menus: Dict[str, Menu],
+    deep: bool,
 ) -> Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]:
     named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
     chosen = {entry.kernel for entry in _next_entries(menus)}
@@ -72,7 +86,7 @@ def _initramfs(root: Root, guest: Guest, menus: Dict[str, Menu], kernels: Tuple[
     """What the archives hold that the next entries name, where the block front end of their kernel is a module."""
     by_name = {name: kernel for kernel in kernels for name in kernel.names}
     memory = Memory() if root.live else None
-    users = {}  # type: Dict[str, List[Tuple[Entry, Kernel]]]
+    users: Dict[str, List[Tuple[Entry, Kernel]]] = {}
     for entry in _next_entries(menus):
         kernel = by_name.get(entry.kernel or "")
         if kernel is not None and kernel.config.values.get(FRONT_END) == "m":

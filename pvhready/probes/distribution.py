@@ -29,7 +29,7 @@ def read_distribution(root: Root) -> Distribution:
 
 def parse_os_release(text: str) -> Dict[str, str]:
     """Return the assignments of an os-release file (os-release(5)): shell quoting, no expansion."""
-    values = {}  # type: Dict[str, str]
+    values: Dict[str, str] = {}
     for line in text.split("\n"):
         name, equals, value = line.strip().partition("=")
         if not equals or name.startswith("#"):

@@ -40,7 +40,7 @@ def read_elf(read_at: ReadAt) -> Optional[Elf]:
     if len(raw) != size * count:
         return None
     end = table + len(raw)
-    notes = ()  # type: Tuple[int, ...]
+    notes: Tuple[int, ...] = ()
     for index in range(count):
         kind, offset, length = _segment(raw, index * size, wide)
         if kind in (_LOAD, _NOTE):

@@ -29,7 +29,7 @@ def read_guest(root: Root, assume: Optional[str] = None) -> Guest:
             assume.upper() if assume else "not-applicable", assumed=bool(assume),
             architecture=_machine_of_programs(root), distribution=distribution,
         )
-    seen = []  # type: Seen
+    seen: Seen = []
     xen = _is_xen(root, seen)
     features = _features(root, seen)
     machine = os.uname().machine

@@ -8,8 +8,14 @@ from typing import Optional
 
 # libmagic's descriptions (file(1), Magdir/compress) to the names that are used here.
 _FORMS = (
-    ("gzip compressed", "gzip"), ("XZ compressed", "xz"), ("LZMA compressed", "lzma"), ("bzip2 compressed", "bzip2"), ("LZ4 compressed", "lz4"),
-    ("Zstandard compressed", "zstd"), ("lzop compressed", "lzo"), ("ELF ", "elf"),
+    ("gzip compressed", "gzip"),
+    ("XZ compressed", "xz"),
+    ("LZMA compressed", "lzma"),
+    ("bzip2 compressed", "bzip2"),
+    ("LZ4 compressed", "lz4"),
+    ("Zstandard compressed", "zstd"),
+    ("lzop compressed", "lzo"),
+    ("ELF ", "elf"),
 )
 _MAX_DESCRIPTION = 80
 

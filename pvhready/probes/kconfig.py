@@ -49,7 +49,7 @@ def parse_config(data: bytes, others: Iterable[str]) -> Dict[str, str]:
 
     A symbol with XEN that stands there twice with different values has the value "y/n" of both, which no rule takes for an answer.
     """
-    values = {}  # type: Dict[str, str]
+    values: Dict[str, str] = {}
     at = data.find(b"CONFIG_XEN")
     while at >= 0:
         symbol, value, end = _line_at(data, at)
@@ -93,9 +93,9 @@ def _parse_line(line: bytes) -> Tuple[str, str]:
 
 
 def _read_sources(root: Root, release: str, running: bool, wanted: Tuple[str, ...]) -> Tuple[List[_Source], Optional[Problem]]:
-    sources = []  # type: List[_Source]
-    problem = None  # type: Optional[Problem]
-    seen = set()  # type: Set[Tuple[int, int]]
+    sources: List[_Source] = []
+    problem: Optional[Problem] = None
+    seen: Set[Tuple[int, int]] = set()
     for path in config_paths(release, running):
         try:
             status = root.status(path)

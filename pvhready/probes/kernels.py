@@ -23,7 +23,7 @@ def find_kernels(root: Root, named: Iterable[str] = ()) -> Dict[str, Tuple[str, 
     A file in /boot gives the name rather than a link to it, and a link with a release rather than one without. Raises Denied or
     Unreadable when a directory that may hold kernels cannot be listed.
     """
-    paths = []  # type: List[str]
+    paths: List[str] = []
     for name in _names(root, "/boot"):
         if name.startswith(("vmlinuz", "vmlinux", "bzImage", "kernel-")) and not name.endswith(_NOT_KERNELS):
             paths.append("/boot/" + name)
@@ -100,7 +100,7 @@ def _is_there(root: Root, path: str) -> bool:
 
 
 def _group_by_file(root: Root, paths: List[str], named: Tuple[str, ...]) -> Dict[str, Tuple[str, ...]]:
-    groups = {}  # type: Dict[object, List[Tuple[int, int, str]]]
+    groups: Dict[object, List[Tuple[int, int, str]]] = {}
     for order, path in enumerate(list(named) + paths):
         try:
             status = root.status(path)

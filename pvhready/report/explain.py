@@ -18,7 +18,7 @@ def render(check: str, style: Style) -> str:
 
 def render_list(style: Style) -> str:
     """Return all checks, by the links of the boot chain."""
-    lines = []  # type: List[str]
+    lines: List[str] = []
     for link in CHAIN:
         lines.append(style.paint(link, "1"))
         for check in IDS:

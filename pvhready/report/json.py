@@ -59,7 +59,7 @@ def guest_object(guest: Guest) -> Object:
 def kernel_object(answer: KernelAnswer) -> Object:
     """Return one kernel with its answers."""
     kernel, image = answer.kernel, answer.kernel.image
-    config = {"source": kernel.config.source}  # type: Dict[str, Optional[str]]
+    config: Dict[str, Optional[str]] = {"source": kernel.config.source}
     config.update(sorted(kernel.config.values.items()))
     return {
         "path": kernel.path,
@@ -68,8 +68,13 @@ def kernel_object(answer: KernelAnswer) -> Object:
         "default": answer.default,
         "package": kernel.package,
         "image": {
-            "container": image.container, "payload": image.payload, "bits": image.bits, "size": image.size, "protocol": protocol(image.protocol),
-            "problem": image.problem.reason if image.problem else None, "description": image.description,
+            "container": image.container,
+            "payload": image.payload,
+            "bits": image.bits,
+            "size": image.size,
+            "protocol": protocol(image.protocol),
+            "problem": image.problem.reason if image.problem else None,
+            "description": image.description,
         },
         "config": config,
         "modes": dict(answer.modes),
@@ -90,7 +95,11 @@ def images_object(answers: Sequence[KernelAnswer]) -> Object:
 def check_object(finding: Finding) -> Object:
     """Return one finding."""
     return {
-        "id": finding.id, "status": finding.status, "mode": finding.mode, "subject": finding.subject, "summary": finding.summary,
+        "id": finding.id,
+        "status": finding.status,
+        "mode": finding.mode,
+        "subject": finding.subject,
+        "summary": finding.summary,
         "evidence": [_evidence(evidence) for evidence in finding.evidence],
         "remedies": [_remedy(remedy) for remedy in finding.remedies],
         "url": finding.url,
@@ -105,8 +114,13 @@ def protocol(number: Optional[int]) -> Optional[str]:
 def _image(answer: KernelAnswer) -> Object:
     kernel, image = answer.kernel, answer.kernel.image
     return {
-        "path": kernel.path, "release": kernel.release, "container": image.container, "payload": image.payload, "bits": image.bits,
-        "protocol": protocol(image.protocol), "modes": dict(answer.modes),
+        "path": kernel.path,
+        "release": kernel.release,
+        "container": image.container,
+        "payload": image.payload,
+        "bits": image.bits,
+        "protocol": protocol(image.protocol),
+        "modes": dict(answer.modes),
         "reasons": {mode: list(reasons) for mode, reasons in answer.reasons.items()},
         "error": image.problem.reason if image.problem else None,
     }
@@ -125,7 +139,12 @@ def _boot(report: Report) -> Object:
 
 def _entry(entry: Entry) -> Object:
     return {
-        "title": entry.title, "id": entry.id, "kernel": entry.kernel, "initrd": list(entry.initrd), "cmdline": entry.cmdline, "source": entry.source,
+        "title": entry.title,
+        "id": entry.id,
+        "kernel": entry.kernel,
+        "initrd": list(entry.initrd),
+        "cmdline": entry.cmdline,
+        "source": entry.source,
     }
 
 
@@ -157,6 +176,8 @@ def menu_object(menu: Menu) -> Object:
         "default": menu.candidates[0].index if certain else None,
         "reason": menu.reason,
         "candidates": [dict(candidate._asdict()) for candidate in menu.candidates],
-        "entries": [dict(_entry(entry), index=entry.index, path=entry.path, errors=[error.text for error in entry.errors]) for entry in menu.entries],
+        "entries": [
+            dict(_entry(entry), index=entry.index, path=entry.path, errors=[error.text for error in entry.errors]) for entry in menu.entries
+        ],
         "errors": [error.text for error in menu.errors] + ([menu.problem.reason] if menu.problem else []),
     }

@@ -12,7 +12,7 @@ def printable(text: str) -> str:
 
 def wrap(text: str, width: int, indent: str = "") -> List[str]:
     """Return lines of at most ``width`` columns, the second and later ones indented. A word that is too long stays whole."""
-    line = text[:len(text) - len(text.lstrip(" "))]
+    line = text[: len(text) - len(text.lstrip(" "))]
     lines: List[str] = []
     started = False
     for word in text.lstrip(" ").split(" "):

@@ -32,7 +32,7 @@ class Style:
 
 def render(report: Report, style: Style) -> str:
     """Return the whole report as text that ends with a newline."""
-    lines = []  # type: List[str]
+    lines: List[str] = []
     if not style.quiet:
         lines += _head(report, style) + [""] + _chain(report, style)
         details = _details(report, style)
@@ -49,10 +49,17 @@ def render_kernels(answers: Sequence[KernelAnswer], style: Style) -> str:
     for answer in answers:
         kernel = answer.kernel
         mark = ("*" if answer.default else " ") + (">" if kernel.running else " ")
-        rows.append((
-            mark, printable(kernel.path), describe(kernel.image), answer.modes["pvh"], answer.modes["pv"],
-            printable(kernel.config.source or "none found"), printable(kernel.package or "-"),
-        ))
+        rows.append(
+            (
+                mark,
+                printable(kernel.path),
+                describe(kernel.image),
+                answer.modes["pvh"],
+                answer.modes["pv"],
+                printable(kernel.config.source or "none found"),
+                printable(kernel.package or "-"),
+            )
+        )
     lines = columns(rows)
     if any(len(line) > style.width for line in lines):
         lines = _kernel_blocks(answers, style)
@@ -105,7 +112,7 @@ def describe_guest(guest: Guest) -> str:
 
 def _chain(report: Report, style: Style) -> List[str]:
     lines = ["Boot chain under {}".format(report.target.upper())]
-    groups = {}  # type: Dict[str, List[Finding]]
+    groups: Dict[str, List[Finding]] = {}
     for finding in report.checks:
         groups.setdefault(link_of(finding.id), []).append(finding)
     for link in CHAIN:
@@ -128,8 +135,10 @@ def _names_subject(finding: Finding, link: str) -> bool:
 
 
 def _details(report: Report, style: Style) -> List[str]:
-    wanted = [finding for finding in report.checks if finding.status != PASS and (finding.status != INFO or style.verbose or _is_worth(finding))]
-    lines = []  # type: List[str]
+    wanted = [
+        finding for finding in report.checks if finding.status != PASS and (finding.status != INFO or style.verbose or _is_worth(finding))
+    ]
+    lines: List[str] = []
     for finding in sorted(wanted, key=lambda finding: SEVERITY.index(finding.status)):
         lines += _detail(finding, style)
     return lines
@@ -193,7 +202,7 @@ def next_step(report: Report) -> str:
     """Return the one thing to do now, or "" when there is nothing."""
     guest = report.facts.guest
     if report.verdict == NOT_APPLICABLE:
-        return "\"pvhready demo\" shows what a report on a guest looks like."
+        return '"pvhready demo" shows what a report on a guest looks like.'
     worst = _worst(report)
     if worst:
         # A hook that still runs would undo what comes after it.

@@ -52,7 +52,9 @@ def _fatal(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Itera
             yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
         elif argument.name == "xen_no_vector_callback":
             summary = "xen_no_vector_callback leaves a PVH guest without its bus and disks"
-            yield _finding("cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+            yield _finding(
+                "cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text)
+            )
         elif argument.name == "acpi" and argument.value in ("off", "ht"):
             summary = "{} hides PVH from the kernel: it comes up as HVM and finds no disks".format(argument.text)
             yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
@@ -88,7 +90,15 @@ def _dropped(entry: Entry, mode: str, guest: Guest, dropped: str) -> Iterator[Fi
 
 
 def _finding(
-    check: str, status: str, mode: str, entry: Entry, summary: str, value: Optional[str], fix: Tuple[Remedy, ...] = (),
+    check: str,
+    status: str,
+    mode: str,
+    entry: Entry,
+    summary: str,
+    value: Optional[str],
+    fix: Tuple[Remedy, ...] = (),
 ) -> Finding:
     path, _, line = entry.source.rpartition(":")
-    return Finding(check, status, mode, entry.title, summary, (Evidence(path or entry.source, "line " + line if line else "", value or ""),), fix)
+    return Finding(
+        check, status, mode, entry.title, summary, (Evidence(path or entry.source, "line " + line if line else "", value or ""),), fix
+    )

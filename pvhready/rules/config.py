@@ -86,13 +86,17 @@ def _contradiction(kernel: Kernel, mode: str) -> Optional[Finding]:
     config, values = kernel.config, kernel.config.values
     for conflict in config.conflicts:
         if conflict.symbol in _DECISIVE:
-            summary = "{}={} in {}, {} in {}".format(conflict.symbol, conflict.value, conflict.source, conflict.other_value, conflict.other_source)
+            summary = "{}={} in {}, {} in {}".format(
+                conflict.symbol, conflict.value, conflict.source, conflict.other_value, conflict.other_source
+            )
             return _contradicts(kernel, mode, summary, Evidence(conflict.other_source, "CONFIG_" + conflict.symbol, conflict.other_value))
     for symbol in _DECISIVE:
         if values.get(symbol, "n") not in ("y", "m", "n"):
             return _contradicts(kernel, mode, "{} has the values {}".format(symbol, values[symbol]), _symbol(kernel, symbol))
     if kernel.image.bits and "X86_64" in values and width_of(kernel) != (64 if values["X86_64"] == "y" else 32):
-        return _contradicts(kernel, mode, "the image is {}-bit, its configuration says otherwise".format(kernel.image.bits), _symbol(kernel, "X86_64"))
+        return _contradicts(
+            kernel, mode, "the image is {}-bit, its configuration says otherwise".format(kernel.image.bits), _symbol(kernel, "X86_64")
+        )
     if values.get("XEN_PVH") == "y" and mode == PVH:
         for needed in ("XEN_PVHVM", "ACPI"):
             if values.get(needed) == "n":
@@ -130,7 +134,15 @@ def _front_end(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     if value is None:
         summary = "its configuration does not mention XEN_BLKDEV_FRONTEND, so it is not whole"
         return _finding("kernel-blkfront", UNKNOWN, mode, kernel, summary, _symbol(kernel, FRONT_END))
-    return _finding("kernel-blkfront", FAIL, mode, kernel, "built without the Xen block front end", _symbol(kernel, FRONT_END), remedies.xen_kernel(guest))
+    return _finding(
+        "kernel-blkfront",
+        FAIL,
+        mode,
+        kernel,
+        "built without the Xen block front end",
+        _symbol(kernel, FRONT_END),
+        remedies.xen_kernel(guest),
+    )
 
 
 def _side_effects(kernel: Kernel, mode: str, guest: Guest) -> List[Finding]:
@@ -165,7 +177,13 @@ def _version_finding(check: str, status: str, mode: str, kernel: Kernel, summary
 
 
 def _finding(
-    check: str, status: str, mode: str, kernel: Kernel, summary: str, evidence: Optional[Evidence] = None, fix: Tuple[Remedy, ...] = (),
+    check: str,
+    status: str,
+    mode: str,
+    kernel: Kernel,
+    summary: str,
+    evidence: Optional[Evidence] = None,
+    fix: Tuple[Remedy, ...] = (),
 ) -> Finding:
     shown = evidence or Evidence(kernel.config.source or kernel.path, "", kernel.release or "")
     return Finding(check, status, mode or BOTH, kernel.path, summary, (shown,), fix)

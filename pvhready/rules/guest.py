@@ -9,7 +9,13 @@ from pvhready.rules.versions import series
 
 # End of Xen's security support (Xen project, support matrix).
 _SUPPORT_ENDS = {
-    "4.14": "2023-07-24", "4.17": "2025-12-12", "4.18": "2026-11-16", "4.19": "2027-07-29", "4.20": "2028-03-05", "4.21": "2030-11-19", "4.22": "2031-07-30",
+    "4.14": "2023-07-24",
+    "4.17": "2025-12-12",
+    "4.18": "2026-11-16",
+    "4.19": "2027-07-29",
+    "4.20": "2028-03-05",
+    "4.21": "2030-11-19",
+    "4.22": "2031-07-30",
 }
 
 
@@ -71,8 +77,17 @@ def _dates(facts: Facts) -> Iterator[Finding]:
         summary = "the host runs Xen {}, whose security support {} on {}".format(version, tense, ends)
         yield _finding("xen-support", INFO, summary, (Evidence("/sys/hypervisor/version", "", version),))
     if guest.type == "PV" and _is_32bit(facts):
-        yield _finding("pv-32bit", INFO, _fate_of_32bit_pv(facts), (), (
-            hint("Switch to PVH, which boots 32-bit kernels too, or install a 64-bit kernel and choose the 64-bit loader (at BitFolk: arch x86_64)."),))
+        yield _finding(
+            "pv-32bit",
+            INFO,
+            _fate_of_32bit_pv(facts),
+            (),
+            (
+                hint(
+                    "Switch to PVH, which boots 32-bit kernels too, or install a 64-bit kernel and choose the 64-bit loader (at BitFolk: arch x86_64)."
+                ),
+            ),
+        )
 
 
 def _is_32bit(facts: Facts) -> bool:

@@ -18,12 +18,21 @@ def judge_hack(facts: Facts, target: str) -> List[Finding]:
     for path in facts.hack.helpers:
         findings.append(Finding("hack-helper", INFO, PVH, path, "a helper of decompression hooks", (Evidence(path),)))
     for kernel in decompressed_kernels(facts):
-        summary = "stands decompressed; " + ("package {} ships it compressed".format(kernel.package) if kernel.package else "no package owns it")
+        summary = "stands decompressed; " + (
+            "package {} ships it compressed".format(kernel.package) if kernel.package else "no package owns it"
+        )
         findings.append(Finding("hack-kernel", INFO, PVH, kernel.path, summary, (Evidence(kernel.path, "offset 0x0", "7f 45 4c 46"),)))
     for problem in facts.hack.problems:
-        findings.append(Finding(
-            "hack-unreadable", WARN, PVH, problem.path,
-            "may be a hook, and cannot be read: {}".format(problem.reason), (Evidence(problem.path, "", problem.reason),)))
+        findings.append(
+            Finding(
+                "hack-unreadable",
+                WARN,
+                PVH,
+                problem.path,
+                "may be a hook, and cannot be read: {}".format(problem.reason),
+                (Evidence(problem.path, "", problem.reason),),
+            )
+        )
     return findings or [Finding("hack", PASS, PVH, "decompression hack", "no trace of it")]
 
 
@@ -31,7 +40,9 @@ def _hook(hook: Hook, target: str, guest: Guest) -> Finding:
     owner = ", of package {}".format(hook.package) if hook.package else ""
     evidence = (Evidence(hook.path, "", hook.form),)
     if not hook.active:
-        return Finding("hack-hook-inert", INFO, PVH, hook.path, "a decompression hook that does not run ({}){}".format(hook.why, owner), evidence)
+        return Finding(
+            "hack-hook-inert", INFO, PVH, hook.path, "a decompression hook that does not run ({}){}".format(hook.why, owner), evidence
+        )
     summary = "will decompress the next kernel that is installed, and PVH refuses that{}".format(owner)
     fixes = remedies.disable_hook(hook, guest)
     return Finding("hack-hook-active", WARN if target == PVH else INFO, PVH, hook.path, summary, evidence, fixes)

@@ -19,13 +19,21 @@ _NOTE_ENTRY = 1  # XEN_ELFNOTE_ENTRY: there with CONFIG_XEN_PV
 
 def judge_image(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...] = ()) -> List[Finding]:
     """Return one finding on whether the loader of ``mode`` takes the image. ``modules`` are those that GRUB inserted for it."""
-    return [_first_objection(kernel, mode, host, guest, modules) or _finding(
-        "image-form", PASS, mode, kernel, "{}, taken by the {} loader".format(describe(kernel.image), mode.upper()))]
+    return [
+        _first_objection(kernel, mode, host, guest, modules)
+        or _finding("image-form", PASS, mode, kernel, "{}, taken by the {} loader".format(describe(kernel.image), mode.upper()))
+    ]
 
 
 def describe(image: Image) -> str:
     """Return an image's form in a few words: "bzImage, xz, 64-bit"."""
-    names = {"bzimage": "bzImage", "gzipped-bzimage": "gzipped bzImage", "elf": "ELF", "uki": "unified kernel image", "not-a-kernel": "not a kernel"}
+    names = {
+        "bzimage": "bzImage",
+        "gzipped-bzimage": "gzipped bzImage",
+        "elf": "ELF",
+        "uki": "unified kernel image",
+        "not-a-kernel": "not a kernel",
+    }
     words = [names.get(image.container, "of unknown form")]
     if image.payload:
         words.append("plain ELF payload" if image.payload == "elf" else "payload " + image.payload)
@@ -52,14 +60,26 @@ def _whole(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     image = kernel.image
     if image.problem:
         if image.container in ("not-a-kernel", "bzimage"):
-            return _finding("image-truncated", FAIL, mode, kernel, "the file {}".format(image.problem.reason), fix=remedies.restore_image(kernel, guest))
+            return _finding(
+                "image-truncated", FAIL, mode, kernel, "the file {}".format(image.problem.reason), fix=remedies.restore_image(kernel, guest)
+            )
         return _finding(
-            "image-unreadable", UNKNOWN, mode, kernel, "cannot be read: {}".format(image.problem.reason), fix=remedies.run_as_root(guest, image.problem.reason))
+            "image-unreadable",
+            UNKNOWN,
+            mode,
+            kernel,
+            "cannot be read: {}".format(image.problem.reason),
+            fix=remedies.run_as_root(guest, image.problem.reason),
+        )
     if image.container == "uki":
-        return _finding("image-uki", FAIL, mode, kernel, "a unified kernel image, which no Xen loader takes as a file", fix=remedies.plain_kernel(guest))
+        return _finding(
+            "image-uki", FAIL, mode, kernel, "a unified kernel image, which no Xen loader takes as a file", fix=remedies.plain_kernel(guest)
+        )
     if image.container == "not-a-kernel":
         what = image.description or "unknown data"
-        return _finding("image-not-a-kernel", FAIL, mode, kernel, "not a kernel: {}".format(what), fix=remedies.restore_image(kernel, guest))
+        return _finding(
+            "image-not-a-kernel", FAIL, mode, kernel, "not a kernel: {}".format(what), fix=remedies.restore_image(kernel, guest)
+        )
     if image.opinion and image.opinion != image.payload:
         summary = "the payload's header says {}, libmagic says {}".format(image.payload, image.opinion)
         return _finding("image-contradiction", UNKNOWN, mode, kernel, summary)
@@ -77,9 +97,16 @@ def _truncated(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
 
 
 def _elf_under_pvh(kernel: Kernel, mode: str, guest: Guest) -> Finding:
-    summary = "a decompressed kernel (ELF): the PVH loader says \"invalid magic number\" and refuses it"
+    summary = 'a decompressed kernel (ELF): the PVH loader says "invalid magic number" and refuses it'
     return _finding(
-        "image-not-bzimage", FAIL, mode, kernel, summary, Evidence(kernel.path, "offset 0x0", "7f 45 4c 46"), remedies.restore_image(kernel, guest))
+        "image-not-bzimage",
+        FAIL,
+        mode,
+        kernel,
+        summary,
+        Evidence(kernel.path, "offset 0x0", "7f 45 4c 46"),
+        remedies.restore_image(kernel, guest),
+    )
 
 
 def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
@@ -90,7 +117,9 @@ def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     if width:
         return width
     if not image.notes:
-        return _finding("image-xen-note", FAIL, mode, kernel, "no Xen note: the PV loader says \"no XEN note found\"", fix=remedies.xen_kernel(guest))
+        return _finding(
+            "image-xen-note", FAIL, mode, kernel, 'no Xen note: the PV loader says "no XEN note found"', fix=remedies.xen_kernel(guest)
+        )
     if _NOTE_ENTRY not in image.notes:
         summary = "no PV entry point (Xen note 1): the loader starts it and the domain crashes without a word"
         return _finding("image-xen-note", FAIL, mode, kernel, summary, fix=remedies.xen_kernel(guest))
@@ -102,17 +131,34 @@ def _header(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     if image.boot_flag != _BOOT_FLAG:
         where = Evidence(kernel.path, "offset 0x1fe", "0x{:04x}".format(image.boot_flag or 0))
         return _finding(
-            "image-not-bzimage", FAIL, mode, kernel, "no boot signature: GRUB says \"invalid magic number\"", where, remedies.restore_image(kernel, guest))
+            "image-not-bzimage",
+            FAIL,
+            mode,
+            kernel,
+            'no boot signature: GRUB says "invalid magic number"',
+            where,
+            remedies.restore_image(kernel, guest),
+        )
     if mode == PVH and (image.setup_sectors or 0) > _MAX_SETUP_SECTORS:
         where = Evidence(kernel.path, "offset 0x1f1", str(image.setup_sectors))
-        return _finding("image-setup-sectors", FAIL, mode, kernel, "GRUB says \"too many setup sectors\"", where, remedies.restore_image(kernel, guest))
+        return _finding(
+            "image-setup-sectors", FAIL, mode, kernel, 'GRUB says "too many setup sectors"', where, remedies.restore_image(kernel, guest)
+        )
     if (image.protocol or 0) < _PROTOCOL[mode]:
         where = Evidence(kernel.path, "offset 0x206", "0x{:04x}".format(image.protocol or 0))
-        summary = "GRUB says \"version too old for {} boot\"".format("32-bit" if mode == PVH else "xen")
+        summary = 'GRUB says "version too old for {} boot"'.format("32-bit" if mode == PVH else "xen")
         return _finding("image-protocol", FAIL, mode, kernel, summary, where, remedies.newer_kernel(guest))
     if mode == PVH and not image.loaded_high:
         where = Evidence(kernel.path, "offset 0x211", "bit 0 is clear")
-        return _finding("image-zimage", FAIL, mode, kernel, "GRUB says \"zImage doesn't support 32-bit boot\"", where, remedies.restore_image(kernel, guest))
+        return _finding(
+            "image-zimage",
+            FAIL,
+            mode,
+            kernel,
+            'GRUB says "zImage doesn\'t support 32-bit boot"',
+            where,
+            remedies.restore_image(kernel, guest),
+        )
     return None
 
 
@@ -129,10 +175,10 @@ def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modul
     if kernel.image.setup_sectors == 0:
         # The boot protocol lets 0 stand for 4; xen_file.c does not, and looks for the payload in the wrong place.
         where = Evidence(kernel.path, "offset 0x1f1", "0")
-        return _finding("image-setup-sectors", FAIL, mode, kernel, "the PV loader does not find its payload (\"not xen image\")", where)
+        return _finding("image-setup-sectors", FAIL, mode, kernel, 'the PV loader does not find its payload ("not xen image")', where)
     answer = host.payloads.get(payload or "unknown", NO)
     if answer != YES:
-        summary = "payload {}, which the PV loader cannot read (\"not xen image\")".format(payload or "missing")
+        summary = 'payload {}, which the PV loader cannot read ("not xen image")'.format(payload or "missing")
         status = FAIL if answer == NO else UNKNOWN
         return _finding("image-payload", status, mode, kernel, summary, _payload_evidence(kernel), remedies.readable_under_pv(guest))
     if payload == "xz" and host.xzio != YES and "xzio" not in modules:
@@ -145,7 +191,7 @@ def _width(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     bits = width_of(kernel)
     if guest.loader_bits is None or bits is None or bits == guest.loader_bits:
         return None
-    summary = "a {}-bit kernel, and this guest's PV loader is the {}-bit one (\"incompatible architecture\")".format(bits, guest.loader_bits)
+    summary = 'a {}-bit kernel, and this guest\'s PV loader is the {}-bit one ("incompatible architecture")'.format(bits, guest.loader_bits)
     return _finding("image-width", FAIL, mode, kernel, summary, fix=remedies.choose_loader(bits))
 
 
@@ -162,7 +208,13 @@ def _payload_evidence(kernel: Kernel) -> Evidence:
 
 
 def _finding(
-    check: str, status: str, mode: str, kernel: Kernel, summary: str, evidence: Optional[Evidence] = None, fix: Tuple[Remedy, ...] = (),
+    check: str,
+    status: str,
+    mode: str,
+    kernel: Kernel,
+    summary: str,
+    evidence: Optional[Evidence] = None,
+    fix: Tuple[Remedy, ...] = (),
 ) -> Finding:
     shown = evidence or Evidence(kernel.path, "header", describe(kernel.image))
     return Finding(check, status, mode, kernel.path, summary, (shown,), fix)

@@ -10,7 +10,13 @@ from pvhready.rules.config import FRONT_END
 BLKFRONT = "xen_blkfront"
 # Compression to the symbol that lets the kernel unpack it (Linux: usr/Kconfig).
 UNPACKERS = {
-    "gzip": "RD_GZIP", "bzip2": "RD_BZIP2", "lzma": "RD_LZMA", "xz": "RD_XZ", "lzo": "RD_LZO", "lz4": "RD_LZ4", "zstd": "RD_ZSTD",
+    "gzip": "RD_GZIP",
+    "bzip2": "RD_BZIP2",
+    "lzma": "RD_LZMA",
+    "xz": "RD_XZ",
+    "lzo": "RD_LZO",
+    "lz4": "RD_LZ4",
+    "zstd": "RD_ZSTD",
 }
 
 
@@ -69,7 +75,9 @@ def _unreadable(archives: List[Initramfs], entry: Entry, mode: str, guest: Guest
     for archive in archives:
         if archive.needs:
             summary = "cannot be read without the package {}".format(archive.needs)
-            return _finding("initramfs-unreadable", UNKNOWN, mode, entry, summary, archive.path, remedies.install_package(guest, archive.needs))
+            return _finding(
+                "initramfs-unreadable", UNKNOWN, mode, entry, summary, archive.path, remedies.install_package(guest, archive.needs)
+            )
         if archive.problem:
             summary = "cannot be read: {}".format(archive.problem.reason)
             fix = remedies.run_as_root(guest, archive.problem.reason) or remedies.rebuild_initramfs(guest, release, BLKFRONT)
@@ -84,7 +92,14 @@ def _unpackable(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> Iterat
             summary = "packed with {}, which this kernel cannot unpack".format(archive.compression)
             fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
             yield Finding(
-                "initramfs-compression", FAIL, mode, entry.title, summary, (Evidence(kernel.config.source or "", "CONFIG_" + symbol, "n"),), fix)
+                "initramfs-compression",
+                FAIL,
+                mode,
+                entry.title,
+                summary,
+                (Evidence(kernel.config.source or "", "CONFIG_" + symbol, "n"),),
+                fix,
+            )
 
 
 def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, path: str, fix: Tuple[Remedy, ...] = ()) -> Finding:

@@ -22,7 +22,9 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> List[Finding]
         return [_finding("grub-no-entries", FAIL, mode, menu, summary, remedies.regenerate(facts.guest))]
     findings = [_finding("grub-config", PASS, mode, menu, "found and understood, {} entries".format(len(menu.entries)))]
     for error in menu.errors:
-        findings.append(Finding("grub-config-errors", INFO, mode, menu.config or "", "GRUB will complain: " + error.text, (_at(error.source),)))
+        findings.append(
+            Finding("grub-config-errors", INFO, mode, menu.config or "", "GRUB will complain: " + error.text, (_at(error.source),))
+        )
     if menu.waits:
         summary = "sets no timeout: GRUB waits at its menu until somebody presses a key"
         findings.append(_finding("grub-waits", WARN, mode, menu, summary, remedies.regenerate(facts.guest)))
@@ -59,7 +61,9 @@ def _no_config(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
     if menu.elsewhere:
         summary += "; there is {}, which it does not read".format(", ".join(menu.elsewhere))
     path = next(iter(host.configs))
-    return Finding("grub-config-missing", FAIL, mode, path, summary, (Evidence(path, "", "missing"),), remedies.write_config(facts.guest, path))
+    return Finding(
+        "grub-config-missing", FAIL, mode, path, summary, (Evidence(path, "", "missing"),), remedies.write_config(facts.guest, path)
+    )
 
 
 def _unreadable(menu: Menu, mode: str, facts: Facts) -> Finding:
@@ -72,7 +76,10 @@ def _unreadable(menu: Menu, mode: str, facts: Facts) -> Finding:
 def _only_bls(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
     answer = host.command("blscfg")
     if answer == NOT_KNOWN:
-        status, summary = UNKNOWN, "its entries come from blscfg only, and it is not known whether GRUB of host {} has that".format(host.name)
+        status, summary = (
+            UNKNOWN,
+            "its entries come from blscfg only, and it is not known whether GRUB of host {} has that".format(host.name),
+        )
     else:
         status, summary = FAIL, "its entries come from blscfg only, which GRUB of host {} lacks: it shows no entry".format(host.name)
     return _finding("grub-blscfg", status, mode, menu, summary, remedies.entries_in_config(facts.guest))

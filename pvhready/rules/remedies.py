@@ -54,8 +54,9 @@ def newer_kernel(guest: Guest) -> Remedies:
 def xen_kernel(guest: Guest) -> Remedies:
     """A kernel that is built for Xen guests, for one whose own leaves the options out."""
     if guest.distribution.id == "ubuntu":
-        return (command("install the generic kernel: the kvm flavour is built without Xen", "apt-get", "install", "linux-image-generic"),) + (
-            _ubuntu_kernel(18)[:1] if release_number(guest) == 18 else ())
+        return (
+            command("install the generic kernel: the kvm flavour is built without Xen", "apt-get", "install", "linux-image-generic"),
+        ) + (_ubuntu_kernel(18)[:1] if release_number(guest) == 18 else ())
     return newer_kernel(guest)
 
 
@@ -78,7 +79,15 @@ def restore_image(kernel: Kernel, guest: Guest) -> Remedies:
     kind, release = family(guest), kernel.release or ""
     package = kernel.package or ("linux-image-" + release if kind == "debian" and release else None)
     if kind == "debian" and package:
-        return (command("install the packaged image again (disable any hook that decompresses it first)", "apt-get", "install", "--reinstall", package),)
+        return (
+            command(
+                "install the packaged image again (disable any hook that decompresses it first)",
+                "apt-get",
+                "install",
+                "--reinstall",
+                package,
+            ),
+        )
     if kind == "redhat":
         name = "kernel-core-" + release if release_number(guest) != 7 and release else "kernel"
         return (command("install the packaged image again", "dnf" if release_number(guest) != 7 else "yum", "reinstall", name),)
@@ -120,7 +129,7 @@ def add_console(guest: Guest) -> Remedies:
     """console=hvc0 on every entry's command line."""
     kind = family(guest)
     if kind == "nixos":
-        return (hint("Add \"console=hvc0\" to boot.kernelParams in /etc/nixos/configuration.nix."),) + regenerate(guest)
+        return (hint('Add "console=hvc0" to boot.kernelParams in /etc/nixos/configuration.nix.'),) + regenerate(guest)
     if kind == "redhat" and guest.distribution.id != "amzn":
         return (command("add it to every entry", "grubby", "--update-kernel=ALL", "--args=console=hvc0"),)
     return (hint("Add console=hvc0 to GRUB_CMDLINE_LINUX in /etc/default/grub."),) + regenerate(guest)
@@ -156,11 +165,13 @@ def write_config(guest: Guest, path: str) -> Remedies:
             command("write the menu where the host looks", "grub-mkconfig", "-o", path),
         )
     if kind == "redhat" and version and version < 7:
-        return (hint("GRUB legacy's menu.lst is not read: write {} by hand, with a menuentry that names the kernel and initrd.".format(path)),)
+        return (
+            hint("GRUB legacy's menu.lst is not read: write {} by hand, with a menuentry that names the kernel and initrd.".format(path)),
+        )
     if kind in ("redhat", "suse"):
         return (command("write the menu where the host looks", "grub2-mkconfig", "-o", path),)
     if kind == "nixos":
-        return (hint("Set boot.loader.grub.enable = true and boot.loader.grub.device = \"nodev\"."),) + regenerate(guest)
+        return (hint('Set boot.loader.grub.enable = true and boot.loader.grub.device = "nodev".'),) + regenerate(guest)
     if kind == "debian":
         return (
             command("install the tools that write the menu", "apt-get", "install", "grub-pc-bin", "grub2-common"),
@@ -182,7 +193,11 @@ def plain_linux_command(guest: Guest, name: str) -> Remedies:
     """``linux`` and ``initrd`` instead of their variants."""
     plain = "initrd" if name.startswith("initrd") else "linux"
     return (
-        hint("The entry must say \"{}\" instead of \"{}\": edit grub.cfg and /etc/grub.d/10_linux so that the next kernel gets it too.".format(plain, name)),
+        hint(
+            'The entry must say "{}" instead of "{}": edit grub.cfg and /etc/grub.d/10_linux so that the next kernel gets it too.'.format(
+                plain, name
+            )
+        ),
         command("see what the generator writes", "grep", "-n", name, "/etc/grub.d/10_linux"),
     )
 
@@ -192,24 +207,31 @@ def rebuild_initramfs(guest: Guest, release: Optional[str], module: str) -> Reme
     kind, name = family(guest), module.replace("_", "-")
     if kind == "debian":
         return (
-            hint("Add the line \"{}\" to /etc/initramfs-tools/modules.".format(name)),
+            hint('Add the line "{}" to /etc/initramfs-tools/modules.'.format(name)),
             command("build the initramfs anew", "update-initramfs", "-u", "-k", release or "all"),
         )
     if kind in ("redhat", "suse"):
         return (command("build the initramfs anew", "dracut", "--force", "--add-drivers", name, "--kver", release or ""),)
     if kind == "arch":
-        return (hint("Add \"{}\" to MODULES in /etc/mkinitcpio.conf.".format(name)), command("build all anew", "mkinitcpio", "-P"))
+        return (hint('Add "{}" to MODULES in /etc/mkinitcpio.conf.'.format(name)), command("build all anew", "mkinitcpio", "-P"))
     if kind == "alpine":
-        return (hint("Add the feature \"xenpci\" or the module to /etc/mkinitfs/mkinitfs.conf."), command("build it anew", "mkinitfs", release or ""))
+        return (
+            hint('Add the feature "xenpci" or the module to /etc/mkinitfs/mkinitfs.conf.'),
+            command("build it anew", "mkinitfs", release or ""),
+        )
     if kind == "nixos":
-        return (hint("Add \"{}\" to boot.initrd.availableKernelModules.".format(name)),) + regenerate(guest)
+        return (hint('Add "{}" to boot.initrd.availableKernelModules.'.format(name)),) + regenerate(guest)
     return (hint("Build the initramfs anew with the module {}.".format(name)),)
 
 
 def install_package(guest: Guest, package: str) -> Remedies:
     """A tool that the check itself lacks."""
     installers = {
-        "debian": ("apt-get", "install"), "redhat": ("dnf", "install"), "suse": ("zypper", "install"), "arch": ("pacman", "-S"), "alpine": ("apk", "add"),
+        "debian": ("apt-get", "install"),
+        "redhat": ("dnf", "install"),
+        "suse": ("zypper", "install"),
+        "arch": ("pacman", "-S"),
+        "alpine": ("apk", "add"),
     }
     argv = installers.get(family(guest))
     if argv is None:

@@ -1,11 +1,11 @@
 """The root device: does ``root=`` name something that will be there, and has the kernel what its file system needs?"""
 
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Tuple
 
 from pvhready.cmdline import Argument, last, parse
 from pvhready.facts import Entry, Facts, Kernel, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
-from pvhready.probes.storage import parse_spec
+from pvhready.probes.storage import device_of, parse_spec
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.initramfs import holds
@@ -14,12 +14,20 @@ from pvhready.rules.initramfs import holds
 _FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
 # File system to its symbol and module; the ext4 driver serves its elders too.
 _FILE_SYSTEMS = {
-    "ext4": (("EXT4_FS", "ext4"),), "ext3": (("EXT4_FS", "ext4"), ("EXT3_FS", "ext3")), "ext2": (("EXT4_FS", "ext4"), ("EXT2_FS", "ext2")),
-    "xfs": (("XFS_FS", "xfs"),), "btrfs": (("BTRFS_FS", "btrfs"),), "f2fs": (("F2FS_FS", "f2fs"),), "jfs": (("JFS_FS", "jfs"),),
-    "reiserfs": (("REISERFS_FS", "reiserfs"),), "zfs": (("ZFS", "zfs"),),
+    "ext4": (("EXT4_FS", "ext4"),),
+    "ext3": (("EXT4_FS", "ext4"), ("EXT3_FS", "ext3")),
+    "ext2": (("EXT4_FS", "ext4"), ("EXT2_FS", "ext2")),
+    "xfs": (("XFS_FS", "xfs"),),
+    "btrfs": (("BTRFS_FS", "btrfs"),),
+    "f2fs": (("F2FS_FS", "f2fs"),),
+    "jfs": (("JFS_FS", "jfs"),),
+    "reiserfs": (("REISERFS_FS", "reiserfs"),),
+    "zfs": (("ZFS", "zfs"),),
 }
 _LAYERS = {"lvm": ("BLK_DEV_DM", "dm_mod"), "crypt": ("DM_CRYPT", "dm_crypt"), "md": ("BLK_DEV_MD", "md_mod")}
-SYMBOLS = tuple(sorted({symbol for drivers in _FILE_SYSTEMS.values() for symbol, _ in drivers} | {symbol for symbol, _ in _LAYERS.values()}))
+SYMBOLS = tuple(
+    sorted({symbol for drivers in _FILE_SYSTEMS.values() for symbol, _ in drivers} | {symbol for symbol, _ in _LAYERS.values()})
+)
 
 
 class _Root(NamedTuple):
@@ -52,9 +60,11 @@ def _no_root(entry: Entry, arguments: Tuple[Argument, ...], mode: str, facts: Fa
 def _device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
     if root.text.startswith(_FOREIGN):
         summary = "{} will not be there: the disks of a Xen guest are called xvd*".format(root.text)
-        fix = (hint("Name the root file system by UUID= or as /dev/xvd*, in /etc/default/grub and /etc/fstab."),) + remedies.regenerate(facts.guest)
+        fix = (hint("Name the root file system by UUID= or as /dev/xvd*, in /etc/default/grub and /etc/fstab."),) + remedies.regenerate(
+            facts.guest
+        )
         return _finding("root-device-name", FAIL, mode, entry, summary, "root=" + root.text, fix)
-    known = _known(root, facts.storage)
+    known = device_of(root.text, facts.storage)
     if known is None:
         return _unknown_device(root, entry, mode, facts)
     if not known:
@@ -72,7 +82,9 @@ def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Findi
         if _is_proved(entry, facts):
             return _finding("root-device", PASS, mode, entry, "the guest runs from it now", "root=" + root.text)
         reason = facts.storage.problem.reason if facts.storage.problem else "the system does not say what there is"
-        return _finding("root-device-unknown", UNKNOWN, mode, entry, "{} cannot be looked up: {}".format(root.text, reason), "root=" + root.text)
+        return _finding(
+            "root-device-unknown", UNKNOWN, mode, entry, "{} cannot be looked up: {}".format(root.text, reason), "root=" + root.text
+        )
     listed = [mount for mount in facts.storage.fstab if mount.point == "/"]
     for mount in listed:
         kind, value = parse_spec(mount.device)
@@ -83,23 +95,13 @@ def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Findi
     return _finding("root-device-not-judged", INFO, mode, entry, summary, "root=" + root.text)
 
 
-def _known(root: _Root, storage: Storage) -> Optional[str]:
-    """The device that ``root=`` names; "" when there is none; None when that cannot be told."""
-    tables = {
-        "uuid": storage.uuids, "label": storage.labels, "partuuid": storage.partuuids, "partlabel": storage.partlabels,
-    }  # type: Dict[str, Optional[Dict[str, str]]]
-    if root.kind in tables:
-        table = tables[root.kind]
-        return None if table is None else table.get(root.value, "")
-    if root.kind == "device" and root.value.startswith("/dev/xvd"):
-        if storage.devices is None:
-            return None
-        return root.value if root.value[len("/dev/"):] in storage.devices else ""
-    return None
-
-
 def _drivers(
-    root: _Root, arguments: Tuple[Argument, ...], entry: Entry, kernel: Kernel, mode: str, facts: Facts,
+    root: _Root,
+    arguments: Tuple[Argument, ...],
+    entry: Entry,
+    kernel: Kernel,
+    mode: str,
+    facts: Facts,
 ) -> Iterator[Finding]:
     filesystem = _file_system(arguments, facts.storage)
     if filesystem in _FILE_SYSTEMS:
@@ -109,7 +111,12 @@ def _drivers(
 
 
 def _driver(
-    name: str, drivers: Tuple[Tuple[str, str], ...], entry: Entry, kernel: Kernel, mode: str, facts: Facts,
+    name: str,
+    drivers: Tuple[Tuple[str, str], ...],
+    entry: Entry,
+    kernel: Kernel,
+    mode: str,
+    facts: Facts,
 ) -> Iterator[Finding]:
     """Nothing is said where it is there, or where the configuration does not mention it and the initramfs does not settle it."""
     values = [kernel.config.values.get(symbol) for symbol, _ in drivers]

@@ -24,16 +24,29 @@ def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) ->
         status = WARN if any(argument.name in _DECISIVE for argument in missing) else INFO
         summary = "{} asks for {}, which this entry does not have: the menu was not generated since".format(variable, texts)
         path, _, line = defaults.sources.get(variable, "/etc/default/grub:").rpartition(":")
-        findings.append(Finding(
-            "grub-config-stale", status, mode, entry.title, summary, (Evidence(path, "line " + line, texts),), remedies.regenerate(guest)))
+        findings.append(
+            Finding(
+                "grub-config-stale",
+                status,
+                mode,
+                entry.title,
+                summary,
+                (Evidence(path, "line " + line, texts),),
+                remedies.regenerate(guest),
+            )
+        )
     return findings
 
 
 def judge_other_kernels(
-    kernels: Tuple[Kernel, ...], chosen: Tuple[str, ...], answers: Dict[str, str], mode: str,
+    kernels: Tuple[Kernel, ...],
+    chosen: Tuple[str, ...],
+    answers: Dict[str, str],
+    mode: str,
 ) -> Iterator[Finding]:
-    """Return the findings on kernels that do not boot next. ``chosen`` are the paths that do, ``answers`` maps a path to boots, fails, unknown.
+    """Return the findings on kernels that do not boot next.
 
+    ``chosen`` are the paths that do, ``answers`` maps a path to boots, fails or unknown.
     A newer one that would not come up is a warning: an upgrade of the menu makes it the default. An older one is shown plainly.
     """
     newest = max((sort_key(kernel.release) for kernel in kernels if kernel.path in chosen), default=None)
@@ -41,7 +54,14 @@ def judge_other_kernels(
     newer = [kernel for kernel in others if newest is None or sort_key(kernel.named_release or kernel.release) > newest]
     older = [kernel for kernel in others if kernel not in newer]
     if newer:
-        yield _group("newer-kernel", WARN, newer, answers, mode, "newer than the default, and {} under {}: the next regeneration of the menu may choose it")
+        yield _group(
+            "newer-kernel",
+            WARN,
+            newer,
+            answers,
+            mode,
+            "newer than the default, and {} under {}: the next regeneration of the menu may choose it",
+        )
     if older:
         yield _group("older-kernel", INFO, older, answers, mode, "an older kernel that {} under {}")
 

@@ -37,9 +37,9 @@ def known_regression(release: Optional[str], mode: str) -> Optional[Tuple[str, s
         return "the module intel_pmc_core can crash PV guests on newer Intel processors", "5.18"
     name = "{}.{}".format(numbers[0], numbers[1])
     for start, where, affected, harm, fixed in _REGRESSIONS:
-        if start == name and where in (mode, "both") and len(numbers) >= 3 and numbers[2]:
-            if _is_within(numbers[:3], affected):
-                return harm, fixed
+        tells = start == name and where in (mode, "both") and len(numbers) >= 3 and numbers[2]
+        if tells and _is_within(numbers[:3], affected):
+            return harm, fixed
     return None
 
 
@@ -53,7 +53,7 @@ def _numbers(release: str) -> Tuple[int, ...]:
     """The leading dotted numbers: (6, 12, 107) of "6.12.107+deb13-amd64"."""
     numbers = []
     for part in release.split("."):
-        digits = part[:len(part) - len(part.lstrip("0123456789"))]
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
         if not digits or len(digits) > 6:
             break
         numbers.append(int(digits))
