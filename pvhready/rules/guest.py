@@ -84,7 +84,8 @@ def _dates(facts: Facts) -> Iterator[Finding]:
             (),
             (
                 hint(
-                    "Switch to PVH, which boots 32-bit kernels too, or install a 64-bit kernel and choose the 64-bit loader (at BitFolk: arch x86_64)."
+                    "Switch to PVH, which boots 32-bit kernels too, or install a 64-bit kernel and choose "
+                    "the 64-bit loader (at BitFolk: arch x86_64)."
                 ),
             ),
         )

@@ -40,10 +40,11 @@ def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> 
     """Return the findings on the root device of an entry and on the drivers that it needs."""
     arguments = parse(effective_line(entry, kernel, mode)[0])
     named = last(arguments, "root")
-    if named is None or not named.value:
+    if named is None or named.value in (None, "", "fstab"):  # root=fstab: systemd's initramfs has the name inside (NixOS)
         return [_no_root(entry, arguments, mode, facts)]
-    kind, value = parse_spec(named.value)
-    root = _Root(kind, value, named.value)
+    text = named.value or ""
+    kind, value = parse_spec(text)
+    root = _Root(kind, value, text)
     findings = [_device(root, entry, mode, facts)]
     return findings + list(_drivers(root, arguments, entry, kernel, mode, facts))
 
