@@ -86,6 +86,9 @@ def _examine_bzimage(head: bytes, read_at: ReadAt, size: int, path: str) -> Imag
     protocol = struct.unpack_from("<H", head, 0x206)[0]
     setup_sectors = head[0x1F1]
     code = ((setup_sectors or 4) + 1) * 512
+    if _release_at(head) >= size:
+        # No loader reads it, so nothing is proved; but a kernel build does not write this.
+        return Image("unknown", size=size, magic=True, problem=Problem(path, "its header says that its release stands past its end"))
     image = Image(
         "bzimage", size=size, magic=True, protocol=protocol, setup_sectors=setup_sectors,
         boot_flag=struct.unpack_from("<H", head, 0x1FE)[0], loaded_high=bool(head[0x211] & 1),
@@ -104,11 +107,17 @@ def _examine_bzimage(head: bytes, read_at: ReadAt, size: int, path: str) -> Imag
     )
 
 
+def _release_at(head: bytes) -> int:
+    """The offset of the release, 0 when there is none."""
+    pointer: int = struct.unpack_from("<H", head, 0x20E)[0]
+    return pointer + 0x200 if pointer else 0
+
+
 def _release(head: bytes, read_at: ReadAt) -> Optional[str]:
-    pointer = struct.unpack_from("<H", head, 0x20E)[0]
-    if not pointer:
+    at = _release_at(head)
+    if not at:
         return None
-    words = read_at(pointer + 0x200, 256).split(b"\0", 1)[0].split(None, 1)
+    words = read_at(at, 256).split(b"\0", 1)[0].split(None, 1)
     if not words or not words[0][:1].isdigit():
         return None
     try:

@@ -24,7 +24,9 @@ from support import debian, realtree, trees  # noqa: E402
 from pvhready.demo.tree import write_tree  # noqa: E402
 
 _NEEDRESTART = (
-    "perl", "libintl-perl", "libmodule-find-perl", "libmodule-scandeps-perl", "libproc-processtable-perl", "libsort-naturally-perl", "libterm-readkey-perl")
+    "perl", "libintl-perl", "libmodule-find-perl", "libmodule-scandeps-perl", "libproc-processtable-perl", "libsort-naturally-perl",
+    "libterm-readkey-perl",
+)
 _LAUNCHER = "#!/usr/bin/python3\nimport sys\n\nfrom pvhready.cli import main\n\nsys.exit(main())\n"
 _LAUNCHER_PATH = "/usr/local/bin/pvhready"
 _IMPORTS = "import psutil, packaging.version, distro, magic"
@@ -139,9 +141,10 @@ def _measure(programs: Sequence[Program], guests: Dict[int, Guest], runs: int) -
 
 def _show(costs: Dict[str, Cost]) -> None:
     bare = costs["the interpreter, doing nothing"].least
-    print("{:34} {:>9} {:>9} {:>7} {:>9} {:>5}".format("", "least ms", "median", "ratio", "MiB", "exit"))
+    print("{:34} {:>9} {:>9} {:>7} {:>7} {:>5}".format("", "least ms", "median", "ratio", "MiB", "exit"))
     for name, cost in costs.items():
-        print("{:34} {:9.1f} {:9.1f} {:6.2f}x {:9.1f} {:5}".format(name, cost.least, cost.median, cost.least / bare, cost.memory, cost.code))
+        line = "{:34} {:9.1f} {:9.1f} {:6.2f}x {:7.1f} {:5}"
+        print(line.format(name, cost.least, cost.median, cost.least / bare, cost.memory, cost.code))
 
 
 def _judge(costs: Dict[str, Cost]) -> bool:

@@ -59,14 +59,15 @@ class Sample:
 def vmlinux_of(path):
     """Unpack a bzImage beside itself, with nothing of the program under test; return the path of the ELF."""
     target = path.replace("vmlinuz-", "vmlinux-")
-    if not os.path.exists(target):
-        with open(path, "rb") as handle:
-            data = handle.read()
-        start = ((data[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
-        payload = data[start:start + struct.unpack_from("<I", data, 0x24C)[0]]
-        with open(target + ".partial", "wb") as handle:
-            handle.write(unpack(payload))
-        os.rename(target + ".partial", target)
+    with debian.alone():
+        if not os.path.exists(target):
+            with open(path, "rb") as handle:
+                data = handle.read()
+            start = ((data[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
+            payload = data[start:start + struct.unpack_from("<I", data, 0x24C)[0]]
+            with open(target + ".partial", "wb") as handle:
+                handle.write(unpack(payload))
+            os.rename(target + ".partial", target)
     return target
 
 

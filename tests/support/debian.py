@@ -3,11 +3,13 @@
 Everything is kept below the folder that PVHREADY_TESTS_CACHE names, or .tests-cache/ in the clone.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import tarfile
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from support import wanted
 
@@ -29,6 +31,14 @@ def cache(*names: str) -> str:
     path = os.path.join(os.path.abspath(top), *names)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     return path
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let one process at a time fill the cache. Must not be nested."""
+    with open(cache("lock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def mirror() -> str:
@@ -154,21 +164,26 @@ class KernelFiles(NamedTuple):
 def kernel(package: str, suite: str, architecture: str = "amd64") -> KernelFiles:
     """Return the kernel that the meta package ``package`` leads to in ``suite``; only three files of it are kept."""
     folder = cache("kernels", "{}-{}-{}".format(suite, architecture, package))
-    if not os.path.isdir(folder):
-        apt = Apt()
-        suffix = "" if architecture == "amd64" else ":" + architecture
-        name = next(name for name in apt.depends(package + suffix, suite) if name.startswith("linux-image-"))
-        archive = apt.download(name.split(":")[0] + suffix, suite)
-        partial = folder + ".partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        os.mkdir(partial)
-        extract(archive, partial, ("vmlinuz-", "config-", "System.map-"))
-        os.rename(partial, folder)
-        shutil.rmtree(os.path.dirname(archive))
+    with alone():
+        if not os.path.isdir(folder):
+            _fetch_kernel(package, suite, architecture, folder)
     names = os.listdir(folder)
     found = [next(name for name in names if name.startswith(start)) for start in ("vmlinuz-", "config-", "System.map-")]
     image, config, system_map = [os.path.join(folder, name) for name in found]
     return KernelFiles(found[0][len("vmlinuz-"):], image, config, system_map)
+
+
+def _fetch_kernel(package: str, suite: str, architecture: str, folder: str) -> None:
+    apt = Apt()
+    suffix = "" if architecture == "amd64" else ":" + architecture
+    name = next(name for name in apt.depends(package + suffix, suite) if name.startswith("linux-image-"))
+    archive = apt.download(name.split(":")[0] + suffix, suite)
+    partial = folder + ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    os.mkdir(partial)
+    extract(archive, partial, ("vmlinuz-", "config-", "System.map-"))
+    os.rename(partial, folder)
+    shutil.rmtree(os.path.dirname(archive))
 
 
 def extract(archive: str, folder: str, starts: Tuple[str, ...]) -> None:

@@ -52,12 +52,13 @@ def make(suite: str, name: str = "", packages: Sequence[str] = ()) -> RealTree:
     wanted.root()
     wanted.tool("mmdebstrap", "mmdebstrap")
     directory = debian.cache("trees", name or suite)
-    if not os.path.isdir(directory):
-        partial = directory + ".partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        _install(suite, partial, _PACKAGES + tuple(packages))
-        _configure(partial)
-        os.rename(partial, directory)
+    with debian.alone():
+        if not os.path.isdir(directory):
+            partial = directory + ".partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            _install(suite, partial, _PACKAGES + tuple(packages))
+            _configure(partial)
+            os.rename(partial, directory)
     image = next(image for image in sorted(os.listdir(directory + "/boot")) if image.startswith("vmlinuz-"))
     return RealTree(directory, image[len("vmlinuz-"):])
 
