@@ -1,0 +1,259 @@
+"""Where the guest's file systems are: /etc/fstab, and on the live system the block devices and their ids."""
+
+import os
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from pvhready.facts import Mount, Problem, Storage
+from pvhready.root import Missing, Root, Unreadable
+
+_FSTAB = "/etc/fstab"
+_BLOCKS = "/sys/class/block"
+_DEPTH = 16  # layers of block devices below a file system
+_SHORT = 4096  # bytes; no attribute of sysfs is longer
+
+# What root= and fstab(5) write before an id, and udev's folder of links for it (rules.d/60-persistent-storage.rules).
+_TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
+# Names that the kernel alone gives: when none of its devices has one, nothing has. Other names in /dev may be links.
+_KERNEL_NAMES = ("/dev/xvd", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme", "/dev/mapper/", "/dev/dm-")
+_LAYERS = {"LVM": "lvm", "CRYPT": "crypt", "mpath": "multipath"}  # by what a dm/uuid begins with
+
+
+def read_storage(root: Root, live: bool) -> Storage:
+    """Return what /etc/fstab says, and on the live system the block devices. Under a mounted root no device is known.
+
+    ``problem`` says what could not be read or understood.
+    """
+    fstab, problems = _fstab(root)
+    if not live:
+        return Storage(fstab, problem=problems[0] if problems else None)
+    mapped: Dict[str, str] = {}
+    tables: Dict[str, Optional[Dict[str, str]]] = {}
+    devices: Optional[Tuple[str, ...]] = None
+    device: Optional[str] = None
+    stack: Tuple[str, ...] = ()
+    mounts: Tuple[Mount, ...] = ()
+    try:
+        mapped = _mapped(root)
+        # sysfs writes an exclamation mark for a slash (drivers/base/core.c, device_add).
+        devices = tuple("/dev/" + name.replace("!", "/") for name in root.names(_BLOCKS)) + tuple(sorted(mapped))
+        tables = {kind: _links(root, "/dev/disk/by-" + kind) for kind in _TAGS.values()}
+    except Unreadable as error:
+        problems.insert(0, Problem(error.path, error.reason))
+    try:
+        device, mounts = _root_device(root)
+        stack = _stack(root, device) if device else ()
+    except Unreadable as error:
+        problems.append(Problem(error.path, error.reason))
+    return Storage(
+        fstab, mounts, tables.get("uuid"), tables.get("label"), tables.get("partuuid"), tables.get("partlabel"),
+        devices, device, stack, problems[0] if problems else None, mapped,
+    )
+
+
+def live_mounts() -> Tuple[Mount, ...]:
+    """Return the mounts of the running system, in their order, by psutil. Raises Unreadable when they cannot be had."""
+    # Not at the top: psutil takes longer to import than all of a check, and most guests do not need it.
+    try:
+        import psutil
+    except ImportError as error:
+        raise Unreadable("/proc/self/mounts", "not read: psutil is missing ({})".format(error)) from error
+    try:
+        partitions = psutil.disk_partitions(all=True)
+    except (OSError, psutil.Error) as error:
+        raise Unreadable("/proc/self/mounts", "not read by psutil: {}".format(error)) from error
+    return tuple(Mount(item.mountpoint, item.device, item.fstype, item.opts, "/proc/self/mounts") for item in partitions)
+
+
+def parse_fstab(text: str, path: str = _FSTAB) -> Tuple[Tuple[Mount, ...], Tuple[Problem, ...]]:
+    """Return the mounts of an fstab(5), each with its line as the source, and the lines that are none."""
+    mounts: List[Mount] = []
+    problems: List[Problem] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        fields = [_unescaped(field) for field in line.replace("\t", " ").split(" ") if field]
+        if not fields or fields[0].startswith("#"):
+            continue
+        source = "{}:{}".format(path, number)
+        # util-linux passes over such lines too, with a word of warning.
+        if len(fields) < 3 or not all(field.isdigit() for field in fields[4:6]):
+            problems.append(Problem(source, "not a line of fstab"))
+            continue
+        mounts.append(Mount(fields[1], fields[0], fields[2], fields[3] if len(fields) > 3 else "", source))
+    return tuple(mounts), tuple(problems)
+
+
+class Spec(NamedTuple):
+    """What names a root device: uuid, label, partuuid, partlabel, device, zfs, nfs or other, and the id or path."""
+
+    kind: str
+    value: str
+
+
+def parse_spec(text: str) -> Spec:
+    """Return the kind and value of what ``root=`` or the first field of fstab says."""
+    text = text.strip("\"'")
+    if text.startswith("block:"):
+        text = text[len("block:"):]  # dracut.cmdline(7)
+    tag, equals, value = text.partition("=")
+    value = value.strip("\"'")
+    if equals and tag in _TAGS:
+        return _id(_TAGS[tag], value)
+    for kind in _TAGS.values():
+        folder = "/dev/disk/by-{}/".format(kind)
+        if text.startswith(folder):
+            return _id(kind, text[len(folder):])
+    if equals and tag == "ZFS":
+        return Spec("zfs", value)
+    if text == "zfs" or text.startswith("zfs:"):
+        return Spec("zfs", text[len("zfs:"):])
+    if text == "/dev/nfs":
+        return Spec("nfs", "")
+    if text.startswith(("nfs:", "nfs4:")):
+        return Spec("nfs", text.partition(":")[2])
+    return Spec("device" if text.startswith("/dev/") else "other", text)
+
+
+def device_of(spec: str, storage: Storage) -> Optional[str]:
+    """Return the device that ``root=`` names; "" when the system has none such; None when that cannot be told."""
+    kind, value = parse_spec(spec)
+    tables: Dict[str, Optional[Dict[str, str]]] = {
+        "uuid": storage.uuids, "label": storage.labels, "partuuid": storage.partuuids, "partlabel": storage.partlabels,
+    }
+    if kind in tables:
+        table = tables[kind]
+        return None if table is None else table.get(value, "")
+    if kind != "device" or storage.devices is None:
+        return None
+    mapped = storage.mapped.get(value) or storage.mapped.get(_mapper_name(value))
+    if mapped:
+        return mapped
+    if value in storage.devices:
+        return value
+    return "" if value.startswith(_KERNEL_NAMES) else None
+
+
+def _mapper_name(device: str) -> str:
+    """Return what device mapper calls /dev/GROUP/VOLUME of LVM (lvm(8): hyphens are doubled)."""
+    parts = device.split("/")
+    if len(parts) != 4:
+        return device
+    return "/dev/mapper/{}-{}".format(parts[2].replace("-", "--"), parts[3].replace("-", "--"))
+
+
+def _id(kind: str, value: str) -> Spec:
+    if kind == "partuuid":
+        if "/" in value:
+            return Spec("other", "PARTUUID=" + value)  # PARTNROFF: a neighbour of the one that is named
+        value = value.lower()  # the kernel compares without regard to case (block/early-lookup.c), udev writes small letters
+    return Spec(kind, _without_udev_escapes(value))
+
+
+def _unescaped(field: str) -> str:
+    """Undo the octal escapes of fstab: a space is \\040."""
+    pieces = field.split("\\")
+    text = pieces[0]
+    for piece in pieces[1:]:
+        number = piece[:3]
+        if len(number) == 3 and all(digit in "01234567" for digit in number) and int(number, 8) < 128:
+            text += chr(int(number, 8)) + piece[3:]
+        else:
+            text += "\\" + piece
+    return text
+
+
+def _without_udev_escapes(name: str) -> str:
+    """Undo udev's escapes (libudev, udev_util_encode_string): a byte that it does not trust is \\x20."""
+    if "\\x" not in name:
+        return name
+    pieces = os.fsencode(name).split(b"\\x")
+    data = pieces[0]
+    for piece in pieces[1:]:
+        try:
+            data += bytes.fromhex(piece[:2].decode("ascii")) + piece[2:] if len(piece) > 1 else b"\\x" + piece
+        except ValueError:
+            data += b"\\x" + piece  # not one of udev's
+    return os.fsdecode(data)
+
+
+def _fstab(root: Root) -> Tuple[Tuple[Mount, ...], List[Problem]]:
+    try:
+        mounts, problems = parse_fstab(root.read_text(_FSTAB))
+    except Missing:
+        return (), []  # it may be missing: the kernel's command line is enough
+    except Unreadable as error:
+        return (), [Problem(error.path, error.reason)]
+    return mounts, list(problems)
+
+
+def _links(root: Root, folder: str) -> Optional[Dict[str, str]]:
+    """Return the ids in a folder of /dev/disk and their devices; None when there is no udev to tell."""
+    try:
+        names = root.names(folder)
+    except Missing:
+        # udev removes an empty folder; without udev there is none at all.
+        return {} if root.is_directory("/dev/disk") else None
+    found: Dict[str, str] = {}
+    for name in names:
+        target = root.link("{}/{}".format(folder, name))
+        if target:
+            found[_without_udev_escapes(name)] = os.path.normpath(os.path.join(folder, target))
+    return found
+
+
+def _mapped(root: Root) -> Dict[str, str]:
+    """Return the names in /dev/mapper and their devices, from sysfs: the links need not be made by udev."""
+    found: Dict[str, str] = {}
+    for name in root.names(_BLOCKS):
+        if name.startswith("dm-"):
+            title = _attribute(root, "{}/{}/dm/name".format(_BLOCKS, name))
+            if title:
+                found["/dev/mapper/" + title] = "/dev/" + name
+    return found
+
+
+def _root_device(root: Root) -> Tuple[Optional[str], Tuple[Mount, ...]]:
+    """Return the device that holds the live root, and the mounts when it took them to tell."""
+    number = root.status("/").st_dev
+    if os.major(number):
+        uevent = _attribute(root, "/sys/dev/block/{}:{}/uevent".format(os.major(number), os.minor(number)))
+        for line in uevent.split("\n"):
+            if line.startswith("DEVNAME="):
+                return "/dev/" + line[len("DEVNAME="):], ()
+    # btrfs, overlayfs, nfs, zfs: the file system has a number of its own.
+    mounts = live_mounts()
+    device = next((mount.device for mount in reversed(mounts) if mount.point == "/"), "")
+    if not device.startswith("/dev/"):
+        return None, mounts
+    try:
+        return root.resolve(device), mounts  # /dev/mapper/NAME is a link
+    except Unreadable as error:
+        raise Unreadable(device, "the root device: " + error.reason) from error
+
+
+def _stack(root: Root, device: str) -> Tuple[str, ...]:
+    """Return the layers from a device down to the disks: lvm, crypt, multipath, md; each once, the upper ones first."""
+    layers: List[str] = []
+    pending = [device[len("/dev/"):].replace("/", "!")]
+    seen: List[str] = []
+    while pending and len(seen) < _DEPTH:
+        name = pending.pop(0)
+        seen.append(name)
+        place = root.resolve("{}/{}".format(_BLOCKS, name))
+        if root.is_file(place + "/partition"):
+            place = os.path.dirname(place)  # what the whole device is made of
+        layer = _LAYERS.get(_attribute(root, place + "/dm/uuid").partition("-")[0], "")
+        if not layer and root.is_directory(place + "/md"):
+            layer = "md"
+        if layer and layer not in layers:
+            layers.append(layer)
+        try:
+            pending.extend(below for below in root.names(place + "/slaves") if below not in seen)
+        except Missing:
+            continue  # a disk
+    return tuple(layers)
+
+
+def _attribute(root: Root, path: str) -> str:
+    try:
+        return root.read_text(path, _SHORT).strip()
+    except Missing:
+        return ""
