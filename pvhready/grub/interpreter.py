@@ -141,7 +141,7 @@ class Interpreter:
         self.breaks = 0
         self.continuing = False
         self.returning = False
-        self._steps = 0
+        self.steps = 0
         self._allowed = MAX_STEPS // 2
         self._depth = 0
         self._files = 0
@@ -197,7 +197,7 @@ class Interpreter:
     def run_entry(self, entry: MenuEntry) -> None:
         """Run an entry's body with its arguments."""
         self.file, self.line, self._depth, self._files = entry.file, entry.line, 0, 0
-        self._allowed = min(MAX_STEPS, self._steps + MAX_ENTRY_STEPS)
+        self._allowed = min(MAX_STEPS, self.steps + MAX_ENTRY_STEPS)
         self.loops = self.breaks = 0
         self.returning = False
         self.arguments = list(entry.arguments)
@@ -485,7 +485,7 @@ class Interpreter:
     @property
     def exhausted(self) -> bool:
         """Whether the script as a whole has had its share of steps, not only one entry."""
-        return self._steps > MAX_STEPS
+        return self.steps > MAX_STEPS
 
     def print(self, text: str) -> None:
         """Note what GRUB writes to the screen."""
@@ -494,8 +494,8 @@ class Interpreter:
 
     def step(self, cost: int) -> None:
         """Count work. Raises LimitReached when the script has had its share."""
-        self._steps += cost
-        if self._steps > self._allowed:
+        self.steps += cost
+        if self.steps > self._allowed:
             raise self.limit("more steps than any configuration needs: it may never end")
 
     def limit(self, text: str) -> LimitReached:

@@ -60,13 +60,14 @@ class GuestDevices(Devices):
     def shown(self, device: str, path: str) -> str:
         if device == MEMDISK:
             return "({}){}".format(device, path)
-        places = self._places(device, path)[0]
-        for place in places:
-            try:
+        places = []  # type: List[str]
+        try:
+            places = self._places(device, path)[0]
+            for place in places:
                 if self._status(place) is not None:
                     return place
-            except NotKnown:
-                return place
+        except NotKnown as unknown:
+            return unknown.path if unknown.path in places else path
         return places[0] if places else path
 
     def information(self, device: str, path: str) -> Optional[Information]:
@@ -153,8 +154,8 @@ class GuestDevices(Devices):
         for system in self.systems:
             if any("device:" + name in system.ids for name in names):
                 return [system]
-        if device.startswith("xen/") and self._storage.devices is not None:
-            if not any(name in self._storage.devices for name in names):
+        if self._storage.devices is not None:
+            if device.startswith("xen/") and not any(name in self._storage.devices for name in names):
                 return None
             raise NotKnown(names[0], "what GRUB finds on it cannot be told")
         self._assume("({}) is taken for the guest's own file systems: /etc/fstab does not name it".format(device))
@@ -183,10 +184,7 @@ class GuestDevices(Devices):
         places = []  # type: List[str]
         hidden = ""
         for system in self._systems(device) or ():
-            for point, subvolume in system.points:
-                relative, named = _below(path, subvolume)
-                if not named:
-                    self._assume("paths without the btrfs subvolume {} are taken to lie in it".format(subvolume))
+            for point, relative in self._relative(system, path):
                 place = point.rstrip("/") + relative
                 over = self._mounted_over(place, system)
                 if over:
@@ -194,6 +192,20 @@ class GuestDevices(Devices):
                 elif place not in places:
                     places.append(place)
         return places, hidden
+
+    def _relative(self, system: FileSystem, path: str) -> List[Tuple[str, str]]:
+        """Return mount points with the path below each. On btrfs GRUB's paths begin with the name of the subvolume."""
+        clean = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        named = [
+            (point, clean[len(subvolume) + 1:] or "/") for point, subvolume in system.points
+            if subvolume and (clean + "/").startswith("/" + subvolume + "/")
+        ]
+        if named:
+            return sorted(named, key=lambda pair: len(pair[1]))
+        if all(subvolume for _, subvolume in system.points):
+            self._assume("paths that do not begin with a btrfs subvolume are taken to lie in the one that is mounted")
+            return [(point, clean) for point, _ in system.points]
+        return [(point, clean) for point, subvolume in system.points if not subvolume]
 
     def _mounted_over(self, place: str, system: FileSystem) -> str:
         """Return the mount point of another file system that hides a place of this one, or ""."""
@@ -315,13 +327,3 @@ def _subvolume(mount: Mount) -> str:
         if name == "subvol" and mount.filesystem == "btrfs":
             return value.strip("/")
     return ""
-
-
-def _below(path: str, subvolume: str) -> Tuple[str, bool]:
-    """Return the path below a mount point, without the subvolume's name, and whether it began with that name."""
-    clean = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
-    if not subvolume:
-        return clean, True
-    if clean == "/" + subvolume or clean.startswith("/" + subvolume + "/"):
-        return clean[len(subvolume) + 1:] or "/", True
-    return clean, False

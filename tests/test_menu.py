@@ -1,0 +1,546 @@
+"""What the host's GRUB makes of a guest: grub.cfg as the distributions write it, grubenv, file systems, hosts."""
+
+import os
+
+import pytest
+
+from pvhready.facts import Candidate, Mount, Problem, Storage
+from pvhready.host import profile
+from pvhready.probes.menu import read_menu
+from pvhready.root import Root
+
+UUID = "0f9ef5d5-3c3b-4a5c-9d6a-6a8d3c1b2e70"
+OTHER = "b7c7e1f0-91f5-4f0e-8f75-1f2d3c4b5a69"
+CFG = "/boot/grub/grub.cfg"
+ONE = Storage(fstab=(Mount("/", "UUID=" + UUID, "ext4"),))
+SEPARATE = Storage(fstab=(Mount("/", "UUID=" + UUID, "xfs"), Mount("/boot", "UUID=" + OTHER, "ext4")))
+
+MKCONFIG = """
+if [ -s $prefix/grubenv ]; then
+  set have_grubenv=true
+  load_env
+fi
+if [ "${next_entry}" ] ; then
+   set default="${next_entry}"
+   set next_entry=
+   save_env next_entry
+   set boot_once=true
+else
+   set default="DEFAULT"
+fi
+if [ x"${feature_menuentry_id}" = xy ]; then
+  menuentry_id_option="--id"
+else
+  menuentry_id_option=""
+fi
+export menuentry_id_option
+if [ "${prev_saved_entry}" ]; then
+  set saved_entry="${prev_saved_entry}"
+  save_env saved_entry
+  set prev_saved_entry=
+  save_env prev_saved_entry
+  set boot_once=true
+fi
+function load_video {
+  if [ x$feature_all_video_module = xy ]; then
+    insmod all_video
+  else
+    insmod vbe
+  fi
+}
+set timeout=5
+"""
+ENTRY = """menuentry '@TITLE@' --class gnu-linux --class os $menuentry_id_option '@ID@' {
+	load_video
+	insmod gzio
+	if [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi
+	insmod ext2
+	set root='hd0,msdos1'
+	if [ x$feature_platform_search_hint = xy ]; then
+	  search --no-floppy --fs-uuid --set=root --hint-bios=hd0,msdos1 --hint='hd0,msdos1'  @UUID@
+	else
+	  search --no-floppy --fs-uuid --set=root @UUID@
+	fi
+	echo	'Loading Linux ...'
+	linux	@PREFIX@vmlinuz-@RELEASE@ root=UUID=@ROOT@ ro  quiet console=hvc0
+	initrd	@PREFIX@initrd.img-@RELEASE@
+}
+"""
+
+
+def entry(title, name, release, uuid=UUID, prefix="/boot/"):
+    text = ENTRY
+    for mark, value in (("TITLE", title), ("ID", name), ("UUID", uuid), ("PREFIX", prefix), ("RELEASE", release), ("ROOT", UUID)):
+        text = text.replace("@{}@".format(mark), value)
+    return text
+
+
+def debian(default="0", uuid=UUID, prefix="/boot/", releases=("6.1.0-2", "6.1.0-1")):
+    text = MKCONFIG.replace("DEFAULT", default) + entry("Debian", "simple", releases[0], uuid, prefix)
+    text += "submenu 'Advanced options' $menuentry_id_option 'advanced' {\n"
+    for release in releases:
+        text += entry("Debian, with Linux " + release, "id-" + release, release, uuid, prefix)
+    return text + "}\nif [ -f  ${config_directory}/custom.cfg ]; then\n  source ${config_directory}/custom.cfg\nfi\n"
+
+
+def grubenv(**values):
+    text = "# GRUB Environment Block\n" + "".join("{}={}\n".format(*item) for item in values.items())
+    return text + "#" * (1024 - len(text))
+
+
+def kernels(*releases):
+    files = {}
+    for release in releases:
+        files.update({"/boot/vmlinuz-" + release: "kernel", "/boot/initrd.img-" + release: "initramfs"})
+    return files
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write files and read the menu from them."""
+
+    def made(files, host="debian-12", platform="xen_pvh", storage=ONE):
+        for path, text in files.items():
+            name = str(tmp_path) + path
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+            with open(name, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+        with Root(str(tmp_path)) as root:
+            return read_menu(root, profile(host), platform, storage)
+
+    return made
+
+
+def chosen(menu):
+    assert len(menu.candidates) == 1, menu
+    return menu.entries[menu.candidates[0].index]
+
+
+KERNELS = kernels("6.1.0-2", "6.1.0-1")
+
+
+def test_debian(read):
+    menu = read(dict(KERNELS, **{CFG: debian()}))
+    assert [(entry.index, entry.path, entry.title, entry.id) for entry in menu.entries] == [
+        (0, "0", "Debian", "simple"), (1, "1>0", "Debian, with Linux 6.1.0-2", "id-6.1.0-2"), (2, "1>1", "Debian, with Linux 6.1.0-1", "id-6.1.0-1"),
+    ]
+    entry = chosen(menu)
+    assert entry.kernel == "/boot/vmlinuz-6.1.0-2"
+    assert entry.initrd == ("/boot/initrd.img-6.1.0-2",)
+    assert entry.cmdline == "root=UUID={} ro quiet console=hvc0".format(UUID)
+    assert entry.modules == ("all_video", "gzio", "ext2")
+    assert entry.errors == ()
+    assert entry.source == "/boot/grub/grub.cfg:{}".format(debian().split("menuentry '")[0].count("\n") + 1)
+    assert (menu.config, menu.problem, menu.reason, menu.assumptions, menu.waits) == (CFG, None, "default-index", (), False)
+
+
+@pytest.mark.parametrize("default, index, reason", [
+    ("0", 0, "default-index"), ("1>1", 2, "default-index"), ("advanced>id-6.1.0-1", 2, "default-id"),
+    ("Advanced options>Debian, with Linux 6.1.0-1", 2, "default-title"), ("simple", 0, "default-id"), ("1", 1, "default-index"),
+    ("gone", 0, "first-entry"),
+])
+def test_default(read, default, index, reason):
+    assert read(dict(KERNELS, **{CFG: debian(default)})).candidates == (Candidate(index, reason),)
+
+
+def test_xzio_is_inserted_under_pv(read):
+    assert chosen(read(dict(KERNELS, **{CFG: debian()}), platform="xen-x86_64")).modules == ("all_video", "gzio", "xzio", "lzopio", "ext2")
+
+
+SAVED = dict(KERNELS, **{CFG: debian("${saved_entry}"), "/boot/grub/grubenv": grubenv(saved_entry="advanced>id-6.1.0-1")})
+
+
+@pytest.mark.parametrize("host, expected", [
+    ("debian-12", (Candidate(0, "first-entry"),)),
+    ("upstream-2.06", (Candidate(2, "saved_entry"),)),
+    ("bitfolk", (
+        Candidate(2, "saved_entry", "if the host's GRUB reads the guest's grubenv"),
+        Candidate(0, "first-entry", "if the host's GRUB does not read the guest's grubenv"),
+    )),
+])
+def test_saved_entry(read, host, expected):
+    assert read(SAVED, host).candidates == expected
+
+
+def test_next_entry(read):
+    files = dict(SAVED, **{"/boot/grub/grubenv": grubenv(saved_entry="simple", next_entry="1>1")})
+    assert read(files, "upstream-2.06").candidates == (Candidate(2, "next_entry"),)
+
+
+def test_both_ways_agree(read):
+    files = dict(SAVED, **{"/boot/grub/grubenv": grubenv(saved_entry="simple")})
+    assert read(files, "bitfolk").candidates == (Candidate(0, "saved_entry"),)
+
+
+def test_a_missing_kernel(read):
+    files = dict(KERNELS, **{CFG: debian()})
+    del files["/boot/vmlinuz-6.1.0-2"]
+    entry = chosen(read(files))
+    assert entry.kernel == "/boot/vmlinuz-6.1.0-2"
+    assert [(error.text, error.fatal) for error in entry.errors] == [
+        ("file `/boot/vmlinuz-6.1.0-2' not found.", True), ("you need to load the kernel first.", True),
+    ]
+
+
+def test_fallback(read):
+    files = dict(KERNELS, **{CFG: "set fallback='1 2'\n" + debian()})
+    del files["/boot/vmlinuz-6.1.0-2"]
+    menu = read(files)
+    # The submenu's first entry needs the missing kernel too, and there is no third line in the menu.
+    assert (menu.candidates, menu.fallbacks) == ((Candidate(0, "default-index"),), (1,))
+    files[CFG] = files[CFG] + entry("Other", "other", "6.1.0-1")
+    menu = read(files)
+    assert (menu.candidates, menu.fallbacks) == ((Candidate(3, "fallback"),), (1, 3))
+
+
+UBUNTU = """
+function recordfail {
+  set recordfail=1
+  if [ -n "${have_grubenv}" ]; then if [ -z "${boot_once}" ]; then save_env recordfail; fi; fi
+}
+if [ "${recordfail}" = 1 ] ; then
+  set timeout=30
+else
+  set timeout_style=hidden
+  set timeout=0
+fi
+if [ "$grub_platform" = "efi" ]; then set timeout=30; fi
+set menu_color_normal=white/black
+function gfxmode {
+	set gfxpayload="${1}"
+	if [ "${1}" = "keep" ]; then
+		set vt_handoff=vt.handoff=1
+	else
+		set vt_handoff=
+	fi
+}
+if [ "${recordfail}" != 1 ]; then
+  if [ -e ${prefix}/gfxblacklist.txt ]; then
+    if hwmatch ${prefix}/gfxblacklist.txt 3; then
+      if [ ${match} = 0 ]; then set linux_gfx_mode=keep; else set linux_gfx_mode=text; fi
+    else
+      set linux_gfx_mode=text
+    fi
+  else
+    set linux_gfx_mode=keep
+  fi
+else
+  set linux_gfx_mode=text
+fi
+export linux_gfx_mode
+menuentry 'Ubuntu' --class ubuntu $menuentry_id_option 'simple' {
+	recordfail
+	load_video
+	gfxmode $linux_gfx_mode
+	insmod gzio
+	search --no-floppy --fs-uuid --set=root @UUID@
+	linux	/boot/vmlinuz-4.15.0-213-generic root=UUID=@UUID@ ro  console=hvc0 $vt_handoff
+	initrd	/boot/initrd.img-4.15.0-213-generic
+}
+menuentry 'Memory test' {
+	linux16	/boot/memtest86+.bin
+}
+""".replace("@UUID@", UUID)
+
+
+def test_ubuntu(read):
+    files = dict(kernels("4.15.0-213-generic"), **{CFG: MKCONFIG.replace("DEFAULT", "0") + UBUNTU, "/boot/grub/grubenv": grubenv(recordfail="1")})
+    menu = read(files, "bitfolk")
+    assert len(menu.candidates) == 2
+    # recordfail in grubenv changes the timeout and the mode of the screen, and with it the command line.
+    assert [menu.entries[candidate.index].cmdline for candidate in menu.candidates] == [
+        "root=UUID={} ro console=hvc0".format(UUID), "root=UUID={} ro console=hvc0 vt.handoff=1".format(UUID)]
+    files["/boot/grub/grubenv"] = grubenv()
+    assert chosen(read(files, "bitfolk")).cmdline == "root=UUID={} ro console=hvc0 vt.handoff=1".format(UUID)
+
+
+CENTOS7 = MKCONFIG.replace("DEFAULT", "${saved_entry}") + """
+menuentry 'CentOS Linux (3.10.0-1160.el7.x86_64) 7 (Core)' --class centos --unrestricted $menuentry_id_option 'gnulinux-a' {
+	load_video
+	set gfxpayload=keep
+	insmod gzio
+	insmod xfs
+	set root='hd0,msdos1'
+	search --no-floppy --fs-uuid --set=root OTHER
+	linux16 /vmlinuz-3.10.0-1160.el7.x86_64 root=/dev/mapper/centos-root ro crashkernel=auto LANG=en_US.UTF-8
+	initrd16 /initramfs-3.10.0-1160.el7.x86_64.img
+}
+menuentry 'CentOS Linux (6.9.7-1.el7.elrepo.x86_64) 7 (Core)' --class centos --unrestricted $menuentry_id_option 'gnulinux-b' {
+	search --no-floppy --fs-uuid --set=root OTHER
+	linux16 /vmlinuz-6.9.7-1.el7.elrepo.x86_64 root=/dev/mapper/centos-root ro console=hvc0
+	initrd16 /initramfs-6.9.7-1.el7.elrepo.x86_64.img
+}
+""".replace("OTHER", OTHER)
+CENTOS7_FILES = {
+    "/boot/grub2/grub.cfg": CENTOS7, "/boot/grub2/grubenv": grubenv(saved_entry="CentOS Linux (6.9.7-1.el7.elrepo.x86_64) 7 (Core)"),
+    "/boot/vmlinuz-3.10.0-1160.el7.x86_64": "k", "/boot/initramfs-3.10.0-1160.el7.x86_64.img": "i",
+    "/boot/vmlinuz-6.9.7-1.el7.elrepo.x86_64": "k", "/boot/initramfs-6.9.7-1.el7.elrepo.x86_64.img": "i",
+}
+
+
+def test_centos_7_with_its_own_boot(read):
+    menu = read(CENTOS7_FILES, "bitfolk", storage=SEPARATE)
+    assert [(candidate.index, candidate.reason) for candidate in menu.candidates] == [(1, "saved_entry"), (0, "first-entry")]
+    entry = menu.entries[1]
+    assert entry.kernel == "/boot/vmlinuz-6.9.7-1.el7.elrepo.x86_64"
+    assert entry.initrd == ("/boot/initramfs-6.9.7-1.el7.elrepo.x86_64.img",)
+    assert [(error.command, error.fatal) for error in entry.errors] == [("linux16", None), ("initrd16", None)]
+
+
+def test_centos_7_where_the_host_lacks_linux16(read):
+    menu = read(dict(CENTOS7_FILES, **{CFG: CENTOS7}), "upstream-2.06", storage=SEPARATE)
+    assert [error.text for error in chosen(menu).errors] == ["can't find command `linux16'.", "can't find command `initrd16'.", "loads no kernel."]
+    assert "/boot/grub2/grub.cfg" in menu.elsewhere
+
+
+def test_centos_7_where_the_host_has_linux16(read):
+    menu = read(CENTOS7_FILES, "bitfolk+linux16+initrd16", storage=SEPARATE)
+    assert [entry.errors for entry in menu.entries] == [(), ()]
+
+
+def test_a_command_that_the_host_may_lack_and_a_fallback(read):
+    text = "set timeout=0\nset fallback=1\nmenuentry a { linux16 /boot/vmlinuz-6.1.0-1; }\nmenuentry b { linux /boot/vmlinuz-6.1.0-2; }\n"
+    menu = read(dict(KERNELS, **{CFG: text}), "bitfolk")
+    assert menu.candidates == (
+        Candidate(0, "first-entry", "if the host's GRUB has the command linux16"),
+        Candidate(1, "fallback", "if the host's GRUB lacks the command linux16"),
+    )
+
+
+BLS = {
+    "/boot/grub2/grub.cfg": (
+        "if [ -f ${config_directory}/grubenv ]; then\n  load_env -f ${config_directory}/grubenv\nelif [ -s $prefix/grubenv ]; then\n  load_env\nfi\n"
+        'set default="${saved_entry}"\nset timeout=5\nset kernelopts="root=UUID=%s ro console=hvc0"\n'
+        "search --no-floppy --fs-uuid --set=root %s\nset boot=$root\ninsmod blscfg\nblscfg\n" % (UUID, UUID)
+    ),
+    "/boot/grub2/grubenv": grubenv(saved_entry="0123-5.14.0-70.el9.x86_64"),
+}
+for _release in ("5.14.0-70.el9.x86_64", "5.14.0-162.el9.x86_64", "5.14.0-9.el9.x86_64"):
+    BLS["/boot/loader/entries/0123-{}.conf".format(_release)] = (
+        "title Linux ({0})\nversion {0}\nlinux /boot/vmlinuz-{0}\ninitrd /boot/initramfs-{0}.img $tuned_initrd\noptions $kernelopts quiet $tuned_params\n"
+        "grub_users $grub_users\ngrub_arg --unrestricted\n".format(_release)
+    )
+    BLS["/boot/vmlinuz-" + _release] = BLS["/boot/initramfs-{}.img".format(_release)] = "x"
+
+
+def test_boot_loader_specification(read):
+    menu = read(BLS, "fedora-41")
+    assert menu.uses_blscfg
+    assert [entry.kernel for entry in menu.entries] == [
+        "/boot/vmlinuz-5.14.0-162.el9.x86_64", "/boot/vmlinuz-5.14.0-70.el9.x86_64", "/boot/vmlinuz-5.14.0-9.el9.x86_64"]
+    entry = chosen(menu)
+    assert (entry.id, entry.cmdline) == ("0123-5.14.0-70.el9.x86_64", "root=UUID={} ro console=hvc0 quiet".format(UUID))
+    assert entry.initrd == ("/boot/initramfs-5.14.0-70.el9.x86_64.img",)
+    assert entry.source == "/boot/loader/entries/0123-5.14.0-70.el9.x86_64.conf:1"
+
+
+def test_no_entries_where_the_host_lacks_blscfg(read):
+    menu = read(BLS, "debian-12")
+    assert menu.reason == "no-config"
+    menu = read(dict(BLS, **{CFG: BLS["/boot/grub2/grub.cfg"]}), "debian-12")
+    assert (menu.entries, menu.candidates, menu.reason, menu.uses_blscfg) == ((), (), "no-entries", True)
+    assert [error.command for error in menu.errors] == ["blscfg"]
+
+
+def test_entries_where_it_is_not_known_whether_the_host_has_blscfg(read):
+    menu = read(BLS, "bitfolk")
+    assert len(menu.entries) == 3
+    assert [candidate.condition for candidate in menu.candidates] == ["if the host's GRUB has the command blscfg"]
+
+
+def test_opensuse_on_btrfs(read):
+    text = MKCONFIG.replace("DEFAULT", "0") + (
+        "set btrfs_relative_path=\"yes\"\nexport btrfs_relative_path\n" + entry("openSUSE", "simple", "6.4.0-150600-default") +
+        "if [ -f \"${config_directory}/snapshot.cfg\" ]; then\n  source \"${config_directory}/snapshot.cfg\"\nfi\n")
+    storage = Storage(fstab=(Mount("/", "UUID=" + UUID, "btrfs", "subvol=/@"), Mount("/home", "UUID=" + UUID, "btrfs", "subvol=/@/home")))
+    menu = read(dict(kernels("6.4.0-150600-default"), **{"/boot/grub2/grub.cfg": text}), "bitfolk", storage=storage)
+    assert chosen(menu).kernel == "/boot/vmlinuz-6.4.0-150600-default"
+    assert menu.assumptions
+
+
+def test_ubuntu_on_btrfs(read):
+    storage = Storage(fstab=(Mount("/", "UUID=" + UUID, "btrfs", "defaults,subvol=@"), Mount("/home", "UUID=" + UUID, "btrfs", "subvol=@home")))
+    menu = read(dict(KERNELS, **{CFG: debian(prefix="/@/boot/")}), storage=storage)
+    assert chosen(menu).kernel == "/boot/vmlinuz-6.1.0-2"
+    assert (chosen(menu).errors, menu.assumptions) == ((), ())
+
+
+NIXOS = """
+search --set=drive1 --fs-uuid UUID
+search --set=drive2 --fs-uuid UUID
+if [ -s $prefix/grubenv ]; then
+  load_env
+fi
+set default=0
+set timeout=5
+function savedefault {
+    if [ -z "${boot_once}"]; then
+        saved_entry="${chosen}"
+        save_env saved_entry
+    fi
+}
+insmod part_gpt
+menuentry "NixOS - Default" --class nixos --unrestricted {
+search --set=drive1 --fs-uuid UUID
+  linux ($drive1)/nix/store/abc-linux-6.6.1/bzImage init=/nix/store/def-nixos/init console=hvc0
+  initrd ($drive1)/nix/store/ghi-initrd/initrd
+}
+submenu "NixOS - All configurations" --class submenu {
+menuentry "NixOS - Configuration 2" --class nixos {
+search --set=drive1 --fs-uuid UUID
+  linux ($drive1)/nix/store/abc-linux-6.6.1/bzImage init=/nix/store/old-nixos/init
+  initrd ($drive1)/nix/store/ghi-initrd/initrd
+}
+}
+""".replace("UUID", UUID)
+
+
+def test_nixos(read):
+    files = {CFG: NIXOS, "/nix/store/abc-linux-6.6.1/bzImage": "k", "/nix/store/ghi-initrd/initrd": "i"}
+    entry = chosen(read(files))
+    assert (entry.kernel, entry.cmdline) == ("/nix/store/abc-linux-6.6.1/bzImage", "init=/nix/store/def-nixos/init console=hvc0")
+    assert entry.initrd == ("/nix/store/ghi-initrd/initrd",)
+    assert entry.errors == ()
+
+
+def test_gentoo_with_microcode(read):
+    text = MKCONFIG.replace("DEFAULT", "0") + entry("Gentoo", "simple", "6.6.30-gentoo").replace(
+        "initrd\t/boot/", "initrd\t/boot/amd-uc.img /boot/")
+    files = dict(kernels("6.6.30-gentoo"), **{CFG: text, "/boot/amd-uc.img": "microcode"})
+    assert chosen(read(files)).initrd == ("/boot/amd-uc.img", "/boot/initrd.img-6.6.30-gentoo")
+
+
+# File systems
+
+def test_a_boot_of_its_own(read):
+    entry = chosen(read(dict(KERNELS, **{CFG: debian(uuid=OTHER, prefix="/")}), storage=SEPARATE))
+    assert (entry.kernel, entry.errors) == ("/boot/vmlinuz-6.1.0-2", ())
+
+
+def test_what_a_mount_hides_is_not_known(read):
+    entry = chosen(read(dict(KERNELS, **{CFG: debian(uuid=UUID)}), storage=SEPARATE))
+    assert entry.errors[0].fatal is None
+    assert "hidden below the file system that is mounted at /boot" in entry.errors[0].text
+
+
+def test_a_uuid_that_fstab_does_not_know(read):
+    menu = read(dict(KERNELS, **{CFG: debian(uuid=OTHER)}), storage=Storage())
+    assert chosen(menu).errors == ()
+    assert any(OTHER in text for text in menu.assumptions)
+
+
+def test_a_uuid_that_nothing_has_on_a_live_system(read):
+    storage = Storage(
+        fstab=ONE.fstab, mounts=(Mount("/", "/dev/xvda1", "ext4"),), uuids={UUID: "/dev/xvda1"}, labels={}, devices=("/dev/xvda1",))
+    files = dict(KERNELS, **{CFG: debian(uuid=OTHER)})
+    assert [error.text for error in chosen(read(files, storage=storage)).errors][:2] == [
+        "no such device: {}.".format(OTHER), "disk `hd0,msdos1' not found."]
+    files[CFG] = debian()
+    assert chosen(read(files, storage=storage)).errors == ()
+
+
+@pytest.mark.parametrize("search, works", [
+    ("search --label --set=root top", True), ("search -l -s root top", True), ("search --label --set=root other", False),
+    ("search --file --set=root /boot/vmlinuz-6.1.0-2", True), ("search --file --set=root /nosuch", False),
+    ("search.fs_uuid {} root".format(UUID.upper()), True), ("search --set {} --fs-uuid".format(UUID), True), ("set root=(xen/xvda,msdos1)", True),
+    ("set root='xen/xvda,gpt2'", False), ("set root='lvm/vg-root'", True), ("set root=md/0", False), ("set root=hd0", False),
+])
+def test_ways_to_a_device(read, search, works):
+    storage = Storage(
+        mounts=(Mount("/", "/dev/xvda1", "ext4"), Mount("/srv", "/dev/mapper/vg-root", "ext4")), uuids={UUID: "/dev/xvda1"}, labels={"top": "/dev/xvda1"},
+        devices=("/dev/xvda", "/dev/xvda1", "/dev/mapper/vg-root"))
+    text = "set timeout=0\nmenuentry a {\nset root=hd0\n%s\nlinux /boot/vmlinuz-6.1.0-2 x\n}\n" % search
+    files = dict(KERNELS, **{CFG: text})
+    if "lvm" in search:
+        files["/srv/boot/vmlinuz-6.1.0-2"] = "k"
+    entry = chosen(read(files, storage=storage))
+    assert (entry.errors == ()) == works, entry
+
+
+# What the host finds
+
+def test_no_configuration(read):
+    menu = read(dict(KERNELS, **{"/boot/grub/menu.lst": "default 0\n", "/etc/extlinux.conf": ""}))
+    assert (menu.reason, menu.config, menu.problem) == ("no-config", None, Problem(CFG, "no such file or directory"))
+    assert menu.elsewhere == ("/boot/grub/menu.lst", "/etc/extlinux.conf")
+
+
+def test_a_path_that_the_host_may_look_for(read):
+    menu = read(dict(KERNELS, **{"/boot/grub2/grub.cfg": debian()}), "upstream-2.06")
+    assert menu.candidates == (Candidate(0, "default-index", "if the host's GRUB looks for /boot/grub2/grub.cfg"),)
+
+
+def test_a_boot_that_is_not_mounted(read, tmp_path):
+    (tmp_path / "boot").mkdir()
+    menu = read({"/etc/hostname": "x"}, storage=SEPARATE)
+    assert (menu.reason, menu.problem) == ("unreadable", Problem("/boot", "a file system of its own that is not mounted here"))
+
+
+def test_a_configuration_that_is_too_large(read):
+    menu = read(dict(KERNELS, **{CFG: "#" * (4 * 1024 * 1024 + 1)}))
+    assert menu.reason == "unreadable"
+    assert menu.problem == Problem(CFG, "larger than 4194304 bytes")
+
+
+def test_a_configuration_that_is_a_fifo(read, tmp_path):
+    (tmp_path / "boot" / "grub").mkdir(parents=True)
+    os.mkfifo(str(tmp_path / "boot" / "grub" / "grub.cfg"))
+    menu = read(KERNELS)
+    assert menu.reason == "unreadable"
+    assert menu.problem is not None
+
+
+def test_a_kernel_that_is_a_directory(read, tmp_path):
+    (tmp_path / "boot" / "vmlinuz-6.1.0-2").mkdir(parents=True)
+    files = {CFG: debian(), "/boot/initrd.img-6.1.0-2": "i", "/boot/vmlinuz-6.1.0-1": "k"}
+    assert chosen(read(files)).errors[0].text == "not a regular file."
+
+
+def test_a_configuration_that_never_ends(read):
+    menu = read({CFG: "a=1\nwhile true; do true; done\n"})
+    assert (menu.reason, menu.candidates) == ("unreadable", ())
+    assert menu.problem == Problem(CFG + ":2", "more steps than any configuration needs: it may never end")
+
+
+def test_no_entries(read):
+    assert read({CFG: "set timeout=0\n"}).reason == "no-entries"
+
+
+@pytest.mark.parametrize("line, waits", [("set timeout=0", False), ("set timeout=5", False), ("set timeout=-1", True), ("", True)])
+def test_a_menu_that_waits(read, line, waits):
+    assert read(dict(KERNELS, **{CFG: line + "\n" + entry("a", "a", "6.1.0-1")})).waits == waits
+
+
+def test_a_password_for_the_default(read):
+    text = "set timeout=0\nset superusers=root\npassword root x\n" + entry("a", "a", "6.1.0-1")
+    error = chosen(read(dict(KERNELS, **{CFG: text}))).errors[-1]
+    assert (error.text, error.fatal) == ("asks for a user name and a password before it boots.", True)
+
+
+def test_names_that_are_not_utf_8(read):
+    text = "set timeout=0\nmenuentry 'caf\udce9' { linux /boot/vmlinuz-\udcff x=\udce9; }\n"
+    entry = chosen(read({CFG: text, "/boot/vmlinuz-\udcff": "k"}))
+    assert (entry.title, entry.kernel, entry.cmdline, entry.errors) == ("caf\udce9", "/boot/vmlinuz-\udcff", "x=\udce9", ())
+
+
+def test_the_guests_own_grub_under_pv(read):
+    files = dict(SAVED, **{"/boot/xen/pvboot-x86_64.elf": "elf"})
+    assert read(files, platform="xen-x86_64").candidates == (Candidate(2, "saved_entry"),)
+    assert read(files, platform="xen_pvh").candidates == (Candidate(0, "first-entry"),)
+
+
+def test_grubenv_that_only_root_may_read(read, tmp_path, monkeypatch):
+    real = Root.read
+
+    def denied(self, path, limit=0):
+        if path.endswith("grubenv"):
+            from pvhready.root import Denied
+
+            raise Denied(path)
+        return real(self, path, limit)
+
+    monkeypatch.setattr(Root, "read", denied)
+    menu = read(SAVED, "upstream-2.06")
+    assert (menu.reason, menu.candidates, menu.problem) == ("unreadable", (), Problem("/boot/grub/grubenv", "permission denied"))
+    assert len(menu.entries) == 3
+    assert read(SAVED, "debian-12").candidates == (Candidate(0, "first-entry"),)
