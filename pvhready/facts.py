@@ -138,7 +138,7 @@ class Entry(NamedTuple):
     ``source`` is "grub.cfg path:line".
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name
     path: str
     title: str
     id: Optional[str] = None
@@ -153,7 +153,7 @@ class Entry(NamedTuple):
 class Candidate(NamedTuple):
     """An entry that may boot next, why, and the fact that it depends on ("" when it is certain)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name
     reason: str
     condition: str = ""
 

@@ -57,9 +57,9 @@ ENTRY = """menuentry '@TITLE@' --class gnu-linux --class os $menuentry_id_option
 	insmod ext2
 	set root='hd0,msdos1'
 	if [ x$feature_platform_search_hint = xy ]; then
-	  search --no-floppy --fs-uuid --set=root --hint-bios=hd0,msdos1 --hint='hd0,msdos1'  @UUID@
+		search --no-floppy --fs-uuid --set=root --hint-bios=hd0,msdos1 --hint='hd0,msdos1'  @UUID@
 	else
-	  search --no-floppy --fs-uuid --set=root @UUID@
+		search --no-floppy --fs-uuid --set=root @UUID@
 	fi
 	echo	'Loading Linux ...'
 	linux	@PREFIX@vmlinuz-@RELEASE@ root=UUID=@ROOT@ ro  quiet console=hvc0
@@ -122,7 +122,8 @@ KERNELS = kernels("6.1.0-2", "6.1.0-1")
 def test_debian(read):
     menu = read(dict(KERNELS, **{CFG: debian()}))
     assert [(entry.index, entry.path, entry.title, entry.id) for entry in menu.entries] == [
-        (0, "0", "Debian", "simple"), (1, "1>0", "Debian, with Linux 6.1.0-2", "id-6.1.0-2"), (2, "1>1", "Debian, with Linux 6.1.0-1", "id-6.1.0-1"),
+        (0, "0", "Debian", "simple"), (1, "1>0", "Debian, with Linux 6.1.0-2", "id-6.1.0-2"), (2, "1>1", "Debian, with Linux 6.1.0-1",
+        "id-6.1.0-1"),
     ]
     entry = chosen(menu)
     assert entry.kernel == "/boot/vmlinuz-6.1.0-2"
@@ -244,7 +245,8 @@ menuentry 'Memory test' {
 
 
 def test_ubuntu(read):
-    files = dict(kernels("4.15.0-213-generic"), **{CFG: MKCONFIG.replace("DEFAULT", "0") + UBUNTU, "/boot/grub/grubenv": grubenv(recordfail="1")})
+    files = dict(kernels("4.15.0-213-generic"), **{CFG: MKCONFIG.replace("DEFAULT", "0") + UBUNTU,
+        "/boot/grub/grubenv": grubenv(recordfail="1")})
     menu = read(files, "bitfolk")
     assert len(menu.candidates) == 2
     # recordfail in grubenv changes the timeout and the mode of the screen, and with it the command line.
@@ -289,7 +291,8 @@ def test_centos_7_with_its_own_boot(read):
 
 def test_centos_7_where_the_host_lacks_linux16(read):
     menu = read(dict(CENTOS7_FILES, **{CFG: CENTOS7}), "upstream-2.06", storage=SEPARATE)
-    assert [error.text for error in chosen(menu).errors] == ["can't find command `linux16'.", "can't find command `initrd16'.", "loads no kernel."]
+    assert [error.text for error in chosen(menu).errors] == ["can't find command `linux16'.", "can't find command `initrd16'.",
+        "loads no kernel."]
     assert "/boot/grub2/grub.cfg" in menu.elsewhere
 
 

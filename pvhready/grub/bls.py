@@ -52,7 +52,7 @@ def add_entries(run: "Interpreter", arguments: List[str]) -> None:
 
 def read_all(run: "Interpreter", device: str, directory: str) -> List[Snippet]:
     """Return the snippets of a directory, newest first."""
-    snippets = []  # type: List[Snippet]
+    snippets: List[Snippet] = []
     for name in run.devices.names(device, directory):
         if name.endswith(".conf") and len(name) > 5 and not name.startswith("."):
             run.step(8)
@@ -68,7 +68,7 @@ def read_all(run: "Interpreter", device: str, directory: str) -> List[Snippet]:
 
 def keys(text: str) -> Dict[str, List[str]]:
     """Return the keys of a snippet. GRUB stops at the first line that has a key and no value."""
-    found = {}  # type: Dict[str, List[str]]
+    found: Dict[str, List[str]] = {}
     for line in text.replace("\r", "").split("\n"):
         line = line.lstrip(" \t")
         if line.startswith("#"):
@@ -84,7 +84,7 @@ def keys(text: str) -> Dict[str, List[str]]:
 
 def version_key(text: str) -> Tuple[Tuple[int, int, str], ...]:
     """Return a key that sorts versions as rpm and GRUB do: digits by value, above letters, above the end, above ``~``."""
-    parts = []  # type: List[Tuple[int, int, str]]
+    parts: List[Tuple[int, int, str]] = []
     at = 0
     while at < len(text):
         char = text[at]
@@ -106,7 +106,7 @@ def version_key(text: str) -> Tuple[Tuple[int, int, str], ...]:
 
 
 def _add(run: "Interpreter", snippet: Snippet) -> None:
-    from pvhready.grub.interpreter import MenuEntry
+    from pvhready.grub.state import MenuEntry
 
     kernel = snippet.first("linux")
     if not kernel:

@@ -3,11 +3,19 @@
 The lists of names are those of Debian's builds for the Xen platforms (command.lst of grub-xen-bin 2.06).
 """
 
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
-from pvhready.grub import numbers, options
+from pvhready.grub import loading, numbers, options
 from pvhready.grub.devices import (
-    BAD_ARGUMENT, FILE_NOT_FOUND, INVALID_COMMAND, MENU, NONE, TEST_FAILURE, UNKNOWN_DEVICE, Failure, NotKnown, not_found, split,
+    BAD_ARGUMENT,
+    FILE_NOT_FOUND,
+    INVALID_COMMAND,
+    MENU,
+    NONE,
+    TEST_FAILURE,
+    UNKNOWN_DEVICE,
+    Failure,
+    NotKnown,
 )
 from pvhready.grub.options import OPTIONAL, VALUE, Option
 from pvhready.grub.parser import Command, parse
@@ -20,7 +28,6 @@ _MENUENTRY = (
     Option("id", "", VALUE), Option("unrestricted", ""),
 )
 _BLOCK = "{"  # stands for the block among the arguments
-_LOAD_ENV = (Option("file", "f", VALUE), Option("skip-sig", "s"))
 _REGEXP = (Option("set", "s", VALUE),)
 _SEARCH = (
     Option("file", "f"), Option("label", "l"), Option("fs-uuid", "u"), Option("set", "s", OPTIONAL), Option("no-floppy", "n"),
@@ -31,7 +38,6 @@ _PROBE = (
     Option("set", "s", VALUE), Option("driver", "d"), Option("partmap", "p"), Option("fs", "f"), Option("fs-uuid", "u"),
     Option("label", "l"), Option("part-uuid", ""),
 )
-_ECHO = (Option("n", "n"), Option("e", "e"))
 
 
 # Variables and control
@@ -181,7 +187,7 @@ def _show_menu(run: "Interpreter", name: str, opened: bool) -> int:
 
 def _stop_by(name: str) -> "Handler":
     def stop(run: "Interpreter", arguments: List[str], node: Command) -> int:
-        from pvhready.grub.interpreter import Stopped
+        from pvhready.grub.state import Stopped
 
         raise Stopped(name)
 
@@ -197,7 +203,7 @@ def _submenu(run: "Interpreter", arguments: List[str], node: Command) -> int:
 
 
 def _add_entry(run: "Interpreter", arguments: List[str], node: Command, submenu: bool) -> int:
-    from pvhready.grub.interpreter import MenuEntry
+    from pvhready.grub.state import MenuEntry
 
     words = arguments + [_BLOCK] if node.block is not None else arguments
     given = options.parse(_MENUENTRY, words, accept_dash=True)
@@ -225,146 +231,6 @@ def _blscfg(run: "Interpreter", arguments: List[str], node: Command) -> int:
     from pvhready.grub import bls
 
     bls.add_entries(run, arguments)
-    return NONE
-
-
-# Loading
-
-def _linux(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    if not arguments:
-        raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
-    loader = run.loader
-    loader.cmdline = command_line(arguments[1:])
-    loader.kernel = _named(run, arguments[0])
-    try:
-        run.find_file(arguments[0])
-    except Failure as failure:
-        raise Failure(failure.code, failure.text, fatal=True) from failure
-    except NotKnown as unknown:
-        run.complain(str(unknown), None, None)
-    loader.initrd = []
-    loader.loaded = True
-    return NONE
-
-
-def _initrd(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    if not arguments:
-        raise Failure(BAD_ARGUMENT, "filename expected.")
-    names = [name.split(":", 2)[-1] if name.startswith("newc:") else name for name in arguments]
-    run.loader.initrd = [_named(run, name) for name in names]
-    if not run.loader.loaded:
-        raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
-    for name in names:
-        try:
-            run.find_file(name)
-        except Failure as failure:
-            raise Failure(failure.code, failure.text, fatal=True) from failure
-        except NotKnown as unknown:
-            run.complain(str(unknown), None, None)
-    return NONE
-
-
-def _module(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    arguments = [argument for argument in arguments if argument != "--nounzip"]
-    if not arguments:
-        raise Failure(BAD_ARGUMENT, "filename expected.")
-    before = run.loader.initrd
-    try:
-        return _initrd(run, arguments[:1], node)
-    finally:
-        run.loader.initrd = before + run.loader.initrd
-
-
-def _named(run: "Interpreter", name: str) -> Tuple[str, str]:
-    """Return device and path of a name, whether or not anything is there."""
-    try:
-        device, path = split(name)
-    except Failure:
-        device, path = None, name
-    return (run.environment.get("root") or "") if device is None else device, path
-
-
-def command_line(arguments: List[str]) -> str:
-    """Return the kernel's command line: an argument with a blank in quotation marks, quotes and backslashes escaped.
-
-    GRUB: lib/cmdline.c.
-    """
-    parts = []  # type: List[str]
-    for argument in arguments:
-        text = argument
-        if "\\" in text or "'" in text or '"' in text:
-            text = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
-        parts.append('"' + text + '"' if " " in text else text)
-    return " ".join(parts)
-
-
-def _boot(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    from pvhready.grub.interpreter import Booted
-
-    if run.loader.loaded:
-        raise Booted()
-    raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
-
-
-def _insmod(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    if not arguments:
-        raise Failure(BAD_ARGUMENT, "one argument expected.")
-    name = arguments[0].rpartition("/")[2]
-    name = name[:-4] if name.endswith(".mod") else name
-    if name not in run.modules:
-        run.modules.append(name)
-    return NONE
-
-
-# The environment block
-
-def _load_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    given = options.parse(_LOAD_ENV, arguments)
-    for name, value in _environment_block(run, given).items():
-        if not given.rest or name in given.rest:
-            run.environment.set(name, value)
-            run.environment.origins[name] = name
-    return NONE
-
-
-def _list_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    for name, value in _environment_block(run, options.parse(_LOAD_ENV, arguments)).items():
-        run.print("{}={}\n".format(name, value))
-    return NONE
-
-
-def _save_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    given = options.parse(_LOAD_ENV, arguments)
-    if not given.rest:
-        raise Failure(BAD_ARGUMENT, "no variable is specified.")
-    _environment_block(run, given)
-    return NONE
-
-
-def _environment_block(run: "Interpreter", given: options.Parsed) -> Dict[str, str]:
-    name = given.value("file")
-    if name is None:
-        prefix = run.environment.get("prefix")
-        if prefix is None:
-            raise Failure(FILE_NOT_FOUND, "variable `prefix' isn't set.")
-        name = prefix + "/grubenv"
-    device, path = run.find_file(name)
-    from pvhready.grub import envblock
-
-    return envblock.parse(run.devices.read(device, path, 1024 * 1024))
-
-
-def _loadfont(run: "Interpreter", arguments: List[str], node: Command) -> int:
-    if not arguments:
-        raise Failure(BAD_ARGUMENT, "filename expected.")
-    for name in arguments:
-        if name[:1] not in ("(", "/", "+"):
-            name = "{}/fonts/{}.pf2".format(run.environment.get("prefix") or "", name)
-        try:
-            run.find_file(name)
-        except NotKnown:
-            # Only how the menu looks depends on it.
-            raise not_found(name)
     return NONE
 
 
@@ -480,31 +346,30 @@ _NOTHING = (
 
 
 def _table() -> Dict[str, "Handler"]:
-    table = {name: _nothing for name in _NOTHING.split()}  # type: Dict[str, Handler]
+    table: Dict[str, Handler] = dict.fromkeys(_NOTHING.split(), _nothing)
+    table.update(loading.COMMANDS)
     table.update({
         "set": _set, "unset": _unset, "export": _export, "true": _true, "false": _false, "test": _test, "[": _test, "echo": _echo,
         "eval": _eval, "break": _break, "continue": _continue, "return": _return, "shift": _shift, "setparams": _setparams,
         "source": _source, ".": _source, "configfile": _configfile, "normal": _normal, "exit": _stop_by("exit"),
-        "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "linux": _linux, "initrd": _initrd, "multiboot": _linux,
-        "module": _module, "boot": _boot, "insmod": _insmod, "load_env": _load_env, "list_env": _list_env,
-        "save_env": _save_env, "loadfont": _loadfont, "search": _search, "search.file": _search_by("file"),
-        "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"), "probe": _probe, "regexp": _regexp,
-        "keystatus": _keystatus, "read": _read,
+        "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "search": _search,
+        "search.file": _search_by("file"), "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"),
+        "probe": _probe, "regexp": _regexp, "keystatus": _keystatus, "read": _read,
     })
     return table
 
 
 # Commands that some builds have and others lack.
-_OPTIONAL = {
-    "linux16": _linux, "initrd16": _initrd, "linuxefi": _linux, "initrdefi": _initrd, "blscfg": _blscfg, "chainloader": _linux,
-    "ntldr": _linux,
-}  # type: Dict[str, Handler]
+_OPTIONAL: Dict[str, "Handler"] = {
+    "linux16": loading.linux, "initrd16": loading.initrd, "linuxefi": loading.linux, "initrdefi": loading.initrd,
+    "blscfg": _blscfg, "chainloader": loading.linux, "ntldr": loading.linux,
+}
 
 
 def table(platform: str, has: Callable[[str], bool]) -> Dict[str, "Handler"]:
     """Return the commands of a GRUB for ``grub_platform`` xen or xen_pvh; ``has`` answers for the optional ones."""
     commands = _table()
     if platform == "xen_pvh":
-        commands.update({"multiboot2": _linux, "module2": _module})
+        commands.update({"multiboot2": loading.linux, "module2": loading.module})
     commands.update((name, handler) for name, handler in _OPTIONAL.items() if has(name))
     return commands

@@ -18,7 +18,7 @@ def parse(block: bytes) -> Dict[str, str]:
     text = block.decode("utf-8", "surrogateescape")
     if len(text) <= len(HEADER) or not text.startswith(HEADER):
         raise Failure(BAD_FILE_TYPE, "invalid environment block.")
-    variables = {}  # type: Dict[str, str]
+    variables: Dict[str, str] = {}
     at = len(HEADER)
     while at < len(text):
         if text[at] == "#":

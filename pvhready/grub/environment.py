@@ -15,9 +15,9 @@ class Environment:
     """
 
     def __init__(self, values: Mapping[str, str] = {}) -> None:
-        self.values = dict(values)  # type: Dict[str, str]
-        self.exported = set(values)  # type: Set[str]
-        self.origins = {}  # type: Dict[str, str]
+        self.values: Dict[str, str] = dict(values)
+        self.exported: Set[str] = set(values)
+        self.origins: Dict[str, str] = {}
 
     def get(self, name: str) -> Optional[str]:
         """Return a value, or None when the variable is not set."""

@@ -7,7 +7,7 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 def substitute(text: str, values: Dict[str, str], arguments: Optional[List[str]]) -> str:
     """Return the text with its variables put in. A backslash keeps a dollar sign."""
-    parts = []  # type: List[str]
+    parts: List[str] = []
     at = 0
     escaped = False
     while at < len(text):

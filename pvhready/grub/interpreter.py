@@ -4,112 +4,44 @@ What commands do stands in ``commands``; which of them the host has is given. An
 depth and text, so that a script that never ends raises LimitReached.
 """
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 from pvhready.grub.devices import (
-    BAD_ARGUMENT, BAD_FILE_TYPE, BAD_FILENAME, FILE_NOT_FOUND, FILE, NONE, TEST_FAILURE, UNKNOWN_DEVICE, Devices, Failure, NotKnown,
+    BAD_ARGUMENT,
+    BAD_FILE_TYPE,
+    BAD_FILENAME,
+    FILE,
+    FILE_NOT_FOUND,
+    NONE,
+    TEST_FAILURE,
+    UNKNOWN_DEVICE,
+    Devices,
+    Failure,
+    NotKnown,
     split,
 )
 from pvhready.grub.environment import Environment
-from pvhready.grub.lexer import CONSTANT, GETTEXT, QUOTED, VARIABLE, Piece, Word, escape, has_wildcard, unescape
+from pvhready.grub.lexer import QUOTED, VARIABLE, Word, has_wildcard, unescape
 from pvhready.grub.parser import Body, Command, For, Function, If, Node, Unit, While, parse
-
-MAX_STEPS = 400000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
-MAX_ENTRY_STEPS = 10000  # for one entry
-MAX_DEPTH = 120  # statements within each other, functions and files counted
-MAX_FILES = 20  # files that source each other
-MAX_TEXT = 4 * 1024 * 1024  # bytes in one script
-MAX_VALUE = 1024 * 1024  # characters in one argument
-MAX_ENTRIES = 20000
-MAX_ERRORS = 200
-MAX_OUTPUT = 10000
-
-
-class LimitReached(Exception):
-    """The script was given up. ``text`` says on what, ``source`` is path:line."""
-
-    def __init__(self, text: str, source: str) -> None:
-        super().__init__(text)
-        self.text = text
-        self.source = source
-
-
-class Booted(Exception):
-    """The ``boot`` command ran with a kernel loaded."""
-
-
-class Stopped(Exception):
-    """GRUB was left: exit, halt, reboot. ``command`` says by what."""
-
-    def __init__(self, command: str) -> None:
-        super().__init__(command)
-        self.command = command
-
-
-class TookOver(Exception):
-    """Another file's menu is shown from here on (configfile, normal)."""
-
-    def __init__(self, menu: List["MenuEntry"], environment: Environment) -> None:
-        super().__init__()
-        self.menu = menu
-        self.environment = environment
-
-
-class Complaint(NamedTuple):
-    """An error that GRUB would print. ``command`` is one that is missing, or not known to be there.
-
-    ``fatal`` tells whether the entry cannot boot as it is written because of it; None when that is not known.
-    """
-
-    text: str
-    source: str
-    command: Optional[str] = None
-    fatal: Optional[bool] = False
-
-
-class MenuEntry:
-    """A menuentry or submenu. ``users`` is None when anybody may boot it."""
-
-    def __init__(
-        self, title: str, id: str, arguments: Tuple[str, ...], users: Optional[str], submenu: bool, body: Body, file: str, line: int
-    ) -> None:
-        self.title = title
-        self.id = id
-        self.arguments = arguments
-        self.users = users
-        self.submenu = submenu
-        self.body = body
-        self.file = file
-        self.line = line
-
-
-class Loader:
-    """What an entry has loaded. Files are (device, path). ``kernel`` is the one named last, loaded or not."""
-
-    def __init__(self) -> None:
-        self.loaded = False
-        self.kernel = None  # type: Optional[Tuple[str, str]]
-        self.initrd = []  # type: List[Tuple[str, str]]
-        self.cmdline = ""
-
+from pvhready.grub.state import (
+    MAX_DEPTH,
+    MAX_ENTRIES,
+    MAX_ENTRY_STEPS,
+    MAX_ERRORS,
+    MAX_FILES,
+    MAX_OUTPUT,
+    MAX_STEPS,
+    MAX_VALUE,
+    Complaint,
+    LimitReached,
+    Loader,
+    MenuEntry,
+    Scripts,
+    TookOver,
+)
+from pvhready.grub.words import fields
 
 Handler = Callable[["Interpreter", List[str], Command], int]
-
-
-class Scripts:
-    """Parsed files, so that a second interpreter need not parse them again."""
-
-    def __init__(self) -> None:
-        self._units = {}  # type: Dict[str, List[Unit]]
-
-    def load(self, devices: Devices, device: str, path: str) -> List[Unit]:
-        """Return the units of a file. Raises Failure and NotKnown as ``Devices.read`` does."""
-        name = devices.shown(device, path)
-        units = self._units.get(name)
-        if units is None:
-            text = devices.read(device, path, MAX_TEXT).decode("utf-8", "surrogateescape")
-            units = self._units[name] = parse(text)
-        return units
 
 
 class Interpreter:
@@ -124,19 +56,19 @@ class Interpreter:
         self.commands = commands
         self.doubtful = doubtful
         self.scripts = scripts or Scripts()
-        self.functions = {}  # type: Dict[str, Tuple[Function, str]]
-        self.menu = []  # type: List[MenuEntry]
+        self.functions: Dict[str, Tuple[Function, str]] = {}
+        self.menu: List[MenuEntry] = []
         self.loader = Loader()
-        self.modules = []  # type: List[str]
-        self.complaints = []  # type: List[Complaint]
-        self.output = []  # type: List[str]
-        self.assumptions = []  # type: List[str]
-        self.unknowns = []  # type: List[NotKnown]
-        self.used = set()  # type: Set[str]
+        self.modules: List[str] = []
+        self.complaints: List[Complaint] = []
+        self.output: List[str] = []
+        self.assumptions: List[str] = []
+        self.unknowns: List[NotKnown] = []
+        self.used: Set[str] = set()
         self.unsaid = ""  # an error of a command that succeeded, which ``!`` hides
         self.file = ""
         self.line = 0
-        self.arguments = None  # type: Optional[List[str]]
+        self.arguments: Optional[List[str]] = None
         self.loops = 0
         self.breaks = 0
         self.continuing = False
@@ -215,10 +147,7 @@ class Interpreter:
         for node in body:
             if self.breaks:
                 break
-            if type(node) is Command:
-                status = self.run_command(node)
-            else:
-                status = self._compound(node)
+            status = self.run_command(node) if type(node) is Command else self._compound(node)
             values = self.environment.values
             values["?"] = str(status)
             if self.returning:
@@ -349,7 +278,7 @@ class Interpreter:
         """Set a variable, and remember which variable of the environment block its value was made from."""
         environment = self.environment
         environment.set(name, value)
-        origin = None  # type: Optional[str]
+        origin: Optional[str] = None
         if environment.origins:
             for word in node.words:
                 if not isinstance(word, str):
@@ -365,13 +294,13 @@ class Interpreter:
 
     def expand(self, words: Tuple[Word, ...]) -> List[str]:
         """Return the arguments that words stand for."""
-        result = []  # type: List[str]
+        result: List[str] = []
         cost = 16
         for word in words:
             if isinstance(word, str):
                 result.append(word)
                 continue
-            for field in self._fields(word):
+            for field in fields(word, self.environment.values, self.arguments):
                 cost += len(field)
                 if len(field) > MAX_VALUE:
                     raise self.limit("a value that grows without end")
@@ -391,57 +320,6 @@ class Interpreter:
         if len(names) > 1:
             self.assume("names that a wildcard stands for are taken in alphabetical order; GRUB takes them as the directory holds them")
         return names
-
-    def _fields(self, word: Tuple[Piece, ...]) -> List[str]:
-        """Return the fields that a word makes, still escaped. A word of empty variables makes none."""
-        fields = []  # type: List[str]
-        current = None  # type: Optional[str]
-        for kind, text in word:
-            if kind == CONSTANT:
-                current = text if current is None else current + text
-                continue
-            if kind == GETTEXT:
-                current = (current or "") + escape(self._translated(text))
-                continue
-            for index, value in enumerate(self._values(text, kind)):
-                if index and current is not None:
-                    fields.append(current)
-                    current = None
-                if value is not None:
-                    current = (current or "") + value
-        if current is not None:
-            fields.append(current)
-        return fields
-
-    def _values(self, name: str, kind: int) -> List[str]:
-        """Return what a variable puts in: parts of one field each, escaped."""
-        if name[0].isdigit() or name in "#*@":
-            if self.arguments is None:
-                return []
-            values = self._argument_values(name, kind)
-        else:
-            value = self.environment.values.get(name)
-            values = [value] if value else []
-        if kind == QUOTED:
-            return [escape(value) for value in values]
-        return [_escape_variable(part) for value in values for part in fields_of(value)]
-
-    def _argument_values(self, name: str, kind: int) -> List[str]:
-        arguments = self.arguments or []
-        if name == "#":
-            return [str(len(arguments))]
-        if name == "@":
-            return list(arguments)
-        if name == "*":
-            return [" ".join(arguments)] if kind == QUOTED and arguments else list(arguments)
-        number = int(name[:9])
-        return [arguments[number - 1]] if 0 < number <= len(arguments) else []
-
-    def _translated(self, text: str) -> str:
-        """Return a text of ``$"..."`` with its variables put in; it is never translated here."""
-        from pvhready.grub.gettext import substitute
-
-        return substitute(text, self.environment.values, self.arguments)
 
     # Files
 
@@ -528,25 +406,5 @@ def _first_bytes(name: str) -> str:
     return name if len(name) < 20 and name.isalnum() else name.encode("utf-8", "surrogateescape")[:20].decode("utf-8", "ignore")
 
 
-def fields_of(value: str) -> List[str]:
-    """Split a value on what GRUB takes for blanks."""
-    if "\t" in value or "\n" in value or "\r" in value:
-        value = value.replace("\t", " ").replace("\n", " ").replace("\r", " ")
-    return [part for part in value.split(" ") if part]
-
-
 def _is_special(name: str) -> bool:
     return name[:1].isdigit() or name in ("#", "*", "@")
-
-
-def _escape_variable(value: str) -> str:
-    """Escape the value of an unquoted variable: its wildcards count, unless a backslash is before them."""
-    if "\\" not in value:
-        return value
-    parts = []  # type: List[str]
-    for index, char in enumerate(value):
-        if char == "\\":
-            parts.append("\\\\\\" if value[index + 1:index + 2] in ("?", "*") else "\\\\")
-        else:
-            parts.append(char)
-    return "".join(parts)

@@ -93,9 +93,9 @@ class Lexer:
         self._lines = lines
         self._line = ""
         self._at = 0
-        self._queue = []  # type: List[str]
-        self._words = {}  # type: Dict[str, Word]
-        self.word = ""  # type: Word
+        self._queue: List[str] = []
+        self._words: Dict[str, Word] = {}
+        self.word: Word = ""
         self.number = lines.number
         self.held = 0
 
@@ -193,7 +193,7 @@ class Lexer:
         return found.group() if found else ""
 
     def _word(self) -> List[Piece]:
-        pieces = []  # type: List[Piece]
+        pieces: List[Piece] = []
         started = self._at
         while True:
             text = self._text()
@@ -237,7 +237,7 @@ class Lexer:
 
     def _single(self, pieces: List[Piece]) -> None:
         self._at += 1
-        parts = []  # type: List[str]
+        parts: List[str] = []
         end = self._line.find("'", self._at)
         while end < 0:
             parts.append(self._line[self._at:])
@@ -250,7 +250,7 @@ class Lexer:
     def _double(self, pieces: List[Piece]) -> None:
         self._at += 1
         pieces.append((CONSTANT, ""))
-        fault = None  # type: Optional[SyntaxFault]
+        fault: Optional[SyntaxFault] = None
         while True:
             if self._at >= len(self._line):
                 self._more()
@@ -280,7 +280,7 @@ class Lexer:
 
     def _gettext(self, pieces: List[Piece]) -> None:
         self._at += 2
-        parts = []  # type: List[str]
+        parts: List[str] = []
         while True:
             if self._at >= len(self._line):
                 self._more()
@@ -352,8 +352,8 @@ def _settle(pieces: List[Piece]) -> Word:
     if len(pieces) == 1 and pieces[0][0] == CONSTANT:
         text = pieces[0][1]
         return pieces_of(text) if has_wildcard(text) else unescape(text)
-    joined = []  # type: List[Piece]
-    run = []  # type: List[str]
+    joined: List[Piece] = []
+    run: List[str] = []
     for kind, text in pieces:
         if kind == CONSTANT:
             run.append(text)

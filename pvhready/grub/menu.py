@@ -9,7 +9,8 @@ from typing import List, NamedTuple, Optional, Tuple
 from pvhready.grub import numbers
 from pvhready.grub.devices import BAD_NUMBER
 from pvhready.grub.environment import Environment
-from pvhready.grub.interpreter import Booted, Complaint, Interpreter, LimitReached, Loader, MenuEntry, Stopped, TookOver
+from pvhready.grub.interpreter import Interpreter
+from pvhready.grub.state import Booted, Complaint, LimitReached, Loader, MenuEntry, Stopped, TookOver
 
 MAX_MENUS = 20  # menus within menus
 _DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
@@ -44,7 +45,7 @@ class Shown:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.items = []  # type: List[Item]
+        self.items: List[Item] = []
 
 
 class Choice:
@@ -61,7 +62,7 @@ class Collector:
 
     def __init__(self, run: Interpreter) -> None:
         self._run = run
-        self.results = []  # type: List[Result]
+        self.results: List[Result] = []
 
     def collect(self, menu: List[MenuEntry], environment: Environment, above: str = "", chosen: str = "", depth: int = 0) -> Shown:
         """Return the menu with each entry's result. ``above`` is the path of the menu, with its ``>``."""
@@ -99,7 +100,7 @@ class Collector:
         run.unknowns = []
         run.environment = _entered(environment.copied(), chosen)
         run.menu = []
-        other = None  # type: Optional[TookOver]
+        other: Optional[TookOver] = None
         try:
             run.run_entry(entry)
         except Booted:
@@ -111,7 +112,7 @@ class Collector:
             other = over
         except LimitReached as limit:
             self._give_up(limit)
-        item = None  # type: Optional[Item]
+        item: Optional[Item] = None
         if other is None:
             self.results.append(self._result(entry, environment, path))
             item = Item(entry, len(self.results) - 1, None)
@@ -127,7 +128,7 @@ class Collector:
     def _result(self, entry: MenuEntry, environment: Environment, path: str) -> Result:
         run = self._run
         loader = run.loader
-        boots = loader.loaded  # type: Optional[bool]
+        boots: Optional[bool] = loader.loaded
         if not loader.loaded and not any(complaint.fatal for complaint in run.complaints):
             run.line = entry.line
             run.complain("loads no kernel.", None, True)
@@ -244,7 +245,7 @@ def _leaf(shown: Shown, results: List[Result], number: int, tail: Optional[str],
 
 def _fallbacks(shown: Shown) -> List[int]:
     """Return the numbers in ``fallback``; GRUB stops at the first that is none (2.06: titles are not looked at)."""
-    found = []  # type: List[int]
+    found: List[int] = []
     text = shown.environment.get("fallback") or ""
     while text and len(found) < 100:
         number = numbers.unsigned(text)

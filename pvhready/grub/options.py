@@ -35,8 +35,8 @@ class Parsed:
 
 def parse(options: Sequence[Option], arguments: Sequence[str], accept_dash: bool = False) -> Parsed:
     """Sort arguments. ``accept_dash``: what looks like an option and is none is an argument. Raises Failure."""
-    given = {}  # type: Dict[str, List[Optional[str]]]
-    rest = []  # type: List[str]
+    given: Dict[str, List[Optional[str]]] = {}
+    rest: List[str] = []
     queue = list(reversed(arguments))
     while queue:
         argument = queue.pop()
@@ -56,7 +56,7 @@ def _long(
     options: Sequence[Option], argument: str, queue: List[str], given: Dict[str, List[Optional[str]]], rest: List[str], accept_dash: bool
 ) -> None:
     name, equals, text = argument[2:].partition("=")
-    value = text if equals else None  # type: Optional[str]
+    value: Optional[str] = text if equals else None
     option = _find(options, name, 0)
     if option is None:
         if not accept_dash:
@@ -78,10 +78,10 @@ def _short(
     for index, (letter, option) in enumerate(found):
         if option is None:
             raise Failure(BAD_ARGUMENT, "unknown argument `-{}'.".format(letter))
-        value = None  # type: Optional[str]
-        if option.takes != FLAG and index == len(found) - 1 and queue:
-            if option.takes == VALUE or len(queue[-1]) < 2 or not queue[-1].startswith("-"):
-                value = queue.pop()
+        value: Optional[str] = None
+        last = option.takes != FLAG and index == len(found) - 1 and bool(queue)
+        if last and (option.takes == VALUE or len(queue[-1]) < 2 or not queue[-1].startswith("-")):
+            value = queue.pop()
         _give(option, argument, value, given)
 
 

@@ -98,7 +98,7 @@ class Parser:
         self._lexer = lexer
         self._ahead = ""  # the kind of a token that was looked at and not yet taken
         self._depth = 0
-        self._functions = []  # type: List[Function]
+        self._functions: List[Function] = []
 
     def units(self) -> Iterator[Unit]:
         """Yield each unit that holds something."""
@@ -106,8 +106,8 @@ class Parser:
             self._ahead = ""
             self._depth = 0
             self._functions = []
-            fault = None  # type: Optional[SyntaxFault]
-            body = []  # type: Body
+            fault: Optional[SyntaxFault] = None
+            body: Body = []
             try:
                 body = self._unit()
             except SyntaxFault as error:
@@ -155,7 +155,7 @@ class Parser:
         return True
 
     def _unit(self) -> Body:
-        body = []  # type: Body
+        body: Body = []
         self._newlines()
         while self._peek() != END:
             if self._peek() == "function":
@@ -209,7 +209,7 @@ class Parser:
         raise self._wrong()
 
     def _arguments(self) -> Tuple[Word, ...]:
-        words = []  # type: List[Word]
+        words: List[Word] = []
         lexer = self._lexer
         kind = self._peek()
         while kind in _ARGUMENTS:
@@ -234,8 +234,8 @@ class Parser:
         self._lexer.held += 1
         self._ahead = ""
         line = self._lexer.number
-        branches = []  # type: List[Tuple[Body, Body]]
-        rest = None  # type: Optional[Body]
+        branches: List[Tuple[Body, Body]] = []
+        rest: Optional[Body] = None
         while True:
             condition = self._commands()
             self._expect("then")

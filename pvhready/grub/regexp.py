@@ -13,15 +13,16 @@ MAX_PROGRAM = 5000
 _TEST, _SPLIT, _JUMP, _SAVE, _START, _END, _MATCH = range(7)
 _Test = Callable[[str], bool]
 _Spans = Tuple[int, ...]
+_Thread = Tuple[int, _Spans]  # the next instruction, and what the groups hold so far
 
-_CLASSES = {
+_CLASSES: Dict[str, _Test] = {
     "alpha": lambda char: char.isalpha() and char < "\x80", "digit": lambda char: char in "0123456789",
     "alnum": lambda char: char.isalnum() and char < "\x80", "upper": lambda char: "A" <= char <= "Z",
     "lower": lambda char: "a" <= char <= "z", "space": lambda char: char in " \t\n\r\f\v", "blank": lambda char: char in " \t",
     "xdigit": lambda char: char in "0123456789abcdefABCDEF", "print": lambda char: " " <= char <= "~",
     "graph": lambda char: "!" <= char <= "~", "punct": lambda char: "!" <= char <= "~" and not char.isalnum(),
     "cntrl": lambda char: char < " " or char == "\x7f",
-}  # type: Dict[str, _Test]
+}
 
 
 class _Step(NamedTuple):
@@ -83,7 +84,7 @@ class _Compiler:
         return left
 
     def _sequence(self) -> List[_Step]:
-        steps = []  # type: List[_Step]
+        steps: List[_Step] = []
         while self._next() and self._next() != "|" and not (self._next() == ")" and self._depth):
             steps.extend(self._repeated(self._atom()))
             if len(steps) > MAX_PROGRAM:
@@ -165,7 +166,7 @@ class _Compiler:
     def _bracket(self) -> _Test:
         inverted = self._next() == "^"
         self._at += inverted
-        tests = []  # type: List[_Test]
+        tests: List[_Test] = []
         first = True
         while first or self._next() != "]":
             if not self._next():
@@ -197,8 +198,8 @@ class _Compiler:
 
 def _run(program: List[_Step], groups: int, text: str, step: Callable[[int], None]) -> Optional[_Spans]:
     """Follow all threads over the text; return the spans of the leftmost longest match."""
-    best = None  # type: Optional[_Spans]
-    threads = []  # type: List[Tuple[int, _Spans]]
+    best: Optional[_Spans] = None
+    threads: List[_Thread] = []
     empty = (-1,) * (2 * groups + 2)
     for at in range(len(text) + 1):
         if best is None:
@@ -217,10 +218,10 @@ def _run(program: List[_Step], groups: int, text: str, step: Callable[[int], Non
     return best
 
 
-def _settle(program: List[_Step], threads: List[Tuple[int, _Spans]], at: int, length: int) -> Tuple[List[Tuple[int, _Spans]], Optional[_Spans]]:
+def _settle(program: List[_Step], threads: List[_Thread], at: int, length: int) -> Tuple[List[_Thread], Optional[_Spans]]:
     """Move threads on to where each needs a character; return those, and a match that ends here."""
-    waiting = []  # type: List[Tuple[int, _Spans]]
-    match = None  # type: Optional[_Spans]
+    waiting: List[_Thread] = []
+    match: Optional[_Spans] = None
     seen = set()
     stack = threads[::-1]
     while stack:

@@ -80,10 +80,8 @@ class _Expression:
         return None
 
     def _numbers(self, first: str, name: str, second: str) -> bool:
-        if name in ("-plt", "-pgt"):
-            pair = _after_common(first, second), _after_common(second, first)
-        else:
-            pair = signed(first), signed(second)
+        versions = name in ("-plt", "-pgt")
+        pair = (_after_common(first, second), _after_common(second, first)) if versions else (signed(first), signed(second))
         self.error = pair[1].error or pair[0].error or self.error
         return _COMPARE_NUMBERS[name](pair[0].value, pair[1].value)
 
@@ -136,7 +134,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-_COMPARE = {
+_COMPARE: Dict[str, Callable[[str, str], bool]] = {
     "=": lambda first, second: first == second,
     "==": lambda first, second: first == second,
     "!=": lambda first, second: first != second,
@@ -144,8 +142,8 @@ _COMPARE = {
     "<=": lambda first, second: _bytes(first) <= _bytes(second),
     ">": lambda first, second: _bytes(first) > _bytes(second),
     ">=": lambda first, second: _bytes(first) >= _bytes(second),
-}  # type: Dict[str, Callable[[str, str], bool]]
-_COMPARE_NUMBERS = {
+}
+_COMPARE_NUMBERS: Dict[str, Callable[[int, int], bool]] = {
     "-eq": lambda first, second: first == second,
     "-ne": lambda first, second: first != second,
     "-lt": lambda first, second: first < second,
@@ -154,4 +152,4 @@ _COMPARE_NUMBERS = {
     "-ge": lambda first, second: first >= second,
     "-plt": lambda first, second: first < second,
     "-pgt": lambda first, second: first > second,
-}  # type: Dict[str, Callable[[int, int], bool]]
+}

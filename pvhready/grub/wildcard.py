@@ -58,7 +58,7 @@ def matches(name: str, pattern: str) -> bool:
 
 def _tokens(pattern: str) -> List[str]:
     """Return ``*``, ``?``, or a character with a backslash before it, for each part of a pattern."""
-    tokens = []  # type: List[str]
+    tokens: List[str] = []
     at = 0
     while at < len(pattern):
         char = pattern[at]

@@ -34,13 +34,13 @@ class GuestDevices(Devices):
         self._root = root
         self._storage = storage
         self._memdisk = memdisk
-        self._known = {}  # type: Dict[str, Optional[Information]]
-        self.assumptions = []  # type: List[str]
+        self._known: Dict[str, Optional[Information]] = {}
+        self.assumptions: List[str] = []
         self.systems = file_systems(storage)
         home = self._covering(config)
         self.systems.sort(key=lambda system: system is not home)
         self.systems[0] = home._replace(name=HOME)
-        self._named = {system.name: [system] for system in self.systems}  # type: Dict[str, List[FileSystem]]
+        self._named: Dict[str, List[FileSystem]] = {system.name: [system] for system in self.systems}
 
     def home_path(self, guest: str) -> str:
         """Return the path that GRUB has for a file of the guest on its first device."""
@@ -60,7 +60,7 @@ class GuestDevices(Devices):
     def shown(self, device: str, path: str) -> str:
         if device == MEMDISK:
             return "({}){}".format(device, path)
-        places = []  # type: List[str]
+        places: List[str] = []
         try:
             places = self._places(device, path)[0]
             for place in places:
@@ -127,7 +127,7 @@ class GuestDevices(Devices):
 
     def _covering(self, path: str) -> FileSystem:
         """Return the file system that a path of the guest lies on."""
-        best = None  # type: Optional[FileSystem]
+        best: Optional[FileSystem] = None
         length = -1
         for system in self.systems:
             for point, _ in system.points:
@@ -163,7 +163,8 @@ class GuestDevices(Devices):
 
     def _own(self) -> List[FileSystem]:
         """Return the file systems that hold / and /boot, first the one that GRUB starts from."""
-        return [system for system in self.systems if system is self.systems[0] or any(point in ("/", "/boot") for point, _ in system.points)]
+        others = [system for system in self.systems[1:] if any(point in ("/", "/boot") for point, _ in system.points)]
+        return self.systems[:1] + others
 
     def _take_for_granted(self, what: str, value: str) -> str:
         name = "{}/{}".format(what, value)
@@ -181,7 +182,7 @@ class GuestDevices(Devices):
 
     def _places(self, device: str, path: str) -> Tuple[List[str], str]:
         """Return the guest's paths that a path may mean, best first, and the mount point that hides one of them."""
-        places = []  # type: List[str]
+        places: List[str] = []
         hidden = ""
         for system in self._systems(device) or ():
             for point, relative in self._relative(system, path):
@@ -252,7 +253,7 @@ class GuestDevices(Devices):
 
 def file_systems(storage: Storage) -> List[FileSystem]:
     """Return the file systems on disks that the live mounts and /etc/fstab name, joined where they are the same."""
-    groups = []  # type: List[Tuple[List[Tuple[str, str]], Set[str]]]
+    groups: List[Tuple[List[Tuple[str, str]], Set[str]]] = []
     for mount in storage.mounts + storage.fstab:
         if mount.filesystem in _NO_DISK or not mount.point.startswith("/"):
             continue

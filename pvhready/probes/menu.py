@@ -10,7 +10,8 @@ from pvhready.facts import Candidate, Entry, EntryError, Menu, Problem, Storage
 from pvhready.grub import commands, menu
 from pvhready.grub.devices import Devices, Failure, NotKnown
 from pvhready.grub.environment import initial
-from pvhready.grub.interpreter import Booted, Complaint, Interpreter, LimitReached, Scripts, Stopped, TookOver
+from pvhready.grub.interpreter import Interpreter
+from pvhready.grub.state import Booted, Complaint, LimitReached, Scripts, Stopped, TookOver
 from pvhready.host import NO, UNKNOWN, YES, Host
 from pvhready.probes.grub_devices import HOME, MEMDISK, GuestDevices
 from pvhready.root import Missing, Root, Unreadable
@@ -82,7 +83,7 @@ def _config_paths(host: Host, storage: Storage) -> List[Tuple[str, str]]:
 
     The host's paths are those on one file system: with a /boot of its own, /grub/grub.cfg there is /boot/grub/grub.cfg.
     """
-    paths = []  # type: List[Tuple[str, str]]
+    paths: List[Tuple[str, str]] = []
     for path, answer in host.configs.items():
         for guest in (path, "/boot" + path):
             if guest.startswith("/boot/") and guest not in [known for known, _ in paths]:
@@ -120,7 +121,7 @@ class _Reader:
         self._condition = condition
         self._devices = GuestDevices(root, storage, config, memdisk=True)
         self._scripts = Scripts()
-        self._assumptions = []  # type: List[str]
+        self._assumptions: List[str] = []
         self._prefix = host.guest_prefix
         for path in _OWN_GRUB.get(platform, ()):
             if host.name.startswith("debian") and _is_there(root, path):
@@ -142,7 +143,7 @@ class _Reader:
         return Menu(self._platform, self._config, problem=problem, assumptions=self._all_assumptions(()))
 
     def _outcomes(self) -> Dict[Facts, _Outcome]:
-        outcomes = {}  # type: Dict[Facts, _Outcome]
+        outcomes: Dict[Facts, _Outcome] = {}
         for prefix in _ways(self._prefix):
             first = self._try(prefix, self._host.command(_BLSCFG) != NO)
             outcomes[((_PREFIX, prefix), (_BLSCFG, True))] = first
@@ -191,7 +192,7 @@ class _Reader:
         )
 
     def _all_assumptions(self, more: Sequence[str]) -> Tuple[str, ...]:
-        found = []  # type: List[str]
+        found: List[str] = []
         for text in self._assumptions + self._devices.assumptions + list(more):
             if text not in found:
                 found.append(text)
@@ -201,12 +202,12 @@ class _Reader:
         """Return one menu for all suppositions: entries that only one of them has come after the others."""
         first = next(iter(outcomes.values()))
         entries = list(first.entries)
-        places = {}  # type: Dict[Facts, List[int]]
+        places: Dict[Facts, List[int]] = {}
         for facts, outcome in outcomes.items():
             places[facts] = entries_in(entries, outcome.entries)
         candidates = self._candidates(outcomes, places)
         unknown = [outcome.unknown for outcome in outcomes.values() if outcome.unknown]
-        errors = []  # type: List[EntryError]
+        errors: List[EntryError] = []
         for outcome in outcomes.values():
             errors.extend(error for error in outcome.errors if error not in errors)
         reason = "unreadable" if unknown else candidates[0].reason if candidates else "no-entries"
@@ -224,7 +225,7 @@ class _Reader:
             facts: places[facts][outcome.choice.index] if outcome.choice.index is not None else None for facts, outcome in outcomes.items()
         }
         deciding = _deciding(chosen)
-        found = []  # type: List[Candidate]
+        found: List[Candidate] = []
         for facts, outcome in outcomes.items():
             index = chosen[facts]
             if index is None:
@@ -277,10 +278,10 @@ def entries_in(known: List[Entry], entries: Sequence[Entry]) -> List[int]:
 
     Entries are the same when GRUB would load the same from them; their errors are joined.
     """
-    table = {}  # type: Dict[Entry, int]
+    table: Dict[Entry, int] = {}
     for entry in known:
         table.setdefault(entry._replace(index=0, errors=()), entry.index)
-    places = []  # type: List[int]
+    places: List[int] = []
     for entry in entries:
         key = entry._replace(index=0, errors=())
         if key not in table:

@@ -5,7 +5,8 @@ from typing import Dict, List, Optional, Tuple
 from pvhready.grub import commands, menu
 from pvhready.grub.devices import DIRECTORY, FILE, Devices, Information, not_found
 from pvhready.grub.environment import Environment, initial
-from pvhready.grub.interpreter import Complaint, Interpreter, Stopped
+from pvhready.grub.interpreter import Interpreter
+from pvhready.grub.state import Complaint, Stopped
 
 KERNEL = "/boot/vmlinuz"
 INITRD = "/boot/initrd.gz"
@@ -50,7 +51,7 @@ class Shown:
     """What came of a configuration: the entries, the one that boots, GRUB's errors, what it wrote to the screen."""
 
     def __init__(self, run: Interpreter, environment: Environment) -> None:
-        self.errors = []  # type: List[Complaint]
+        self.errors: List[Complaint] = []
         collector = menu.Collector(run)
         top = collector.collect(run.menu, environment)
         self.errors = list(run.complaints)

@@ -17,7 +17,10 @@ SCRIPTS = {
     "a line that goes on inside quotes": ('echo "a\\\nb"', ["ab"]),
     "comments": ("echo x # y\necho x#y\n#z\n  # an 'unbalanced quotation\necho end", ["x", "x#y", "end"]),
     "statements on one line": ("echo a; echo b", ["a", "b"]),
-    "keywords as arguments": ("echo if then fi do done for in case esac select function", ["if then fi do done for in case esac select function"]),
+    "keywords as arguments": (
+        "echo if then fi do done for in case esac select function",
+        ["if then fi do done for in case esac select function"],
+    ),
     "variables": ("a=1\nset b=2\necho $a ${b} x${a}y $c z", ["1 2 x1y z"]),
     "an assignment takes one word": ("a='1 2' b=3\necho [$a] [$b]", ["[1 2] []"]),
     "set takes no blanks": ("set a = 1\necho [$a]", ["error: not an assignment.", "[]"]),
@@ -43,15 +46,20 @@ SCRIPTS = {
     "for": ("for i in a 'b c' d; do echo [$i]; done\nfor i in; do echo never; done\necho end", ["[a]", "[b c]", "[d]", "end"]),
     "for splits variables": ("l='a b'\nfor i in $l \"$l\"; do echo [$i]; done", ["[a]", "[b]", "[a b]"]),
     "break": ("for i in 1 2 3; do for j in a b c; do if [ $j = b ]; then break; fi; echo $i$j; done; done", ["1a", "2a", "3a"]),
-    "break two loops": ("for i in 1 2 3; do for j in a b c; do if [ $j = b ]; then break 2; fi; echo $i$j; done; done\necho end", ["1a", "end"]),
+    "break two loops": (
+        "for i in 1 2 3; do for j in a b c; do if [ $j = b ]; then break 2; fi; echo $i$j; done; done\necho end",
+        ["1a", "end"],
+    ),
     "continue": ("for i in 1 2 3; do if [ $i = 2 ]; then continue; fi; echo $i; done", ["1", "3"]),
     "continue the outer loop": ("for i in 1 2; do for j in a b; do if [ $j = b ]; then continue 2; fi; echo $i$j; done; echo no; done",
                                 ["1a", "2a"]),
     "break outside a loop": ("break\necho a\nbreak x\nbreak 0\nbreak 1 2",
                              ["a", "error: unrecognized number.", "error: can't break 0 loops.", "error: one argument expected."]),
     "functions": ("function f { echo $# $1 [$2]; }\nf a 'b c'\nf", ["2 a [b c]", "0 []"]),
-    "function arguments": ('function f { echo "$*" / "$@"; for i in "$@"; do echo [$i]; done; for i in $*; do echo ($i); done; }\nf a "b c"',
-                           ["a b c / a b c", "[a]", "[b c]", "(a)", "(b)", "(c)"]),
+    "function arguments": (
+        'function f { echo "$*" / "$@"; for i in "$@"; do echo [$i]; done; for i in $*; do echo ($i); done; }\nf a "b c"',
+        ["a b c / a b c", "[a]", "[b c]", "(a)", "(b)", "(c)"],
+    ),
     "shift": ("function f { shift; echo $# $1; shift 2; echo $# $1; }\nf a b c d", ["3 b", "1 d"]),
     "return": ("function f { return 1; echo never; }\nf\necho $?\nfunction g { false; return; }\ng\necho $?", ["1", "1"]),
     "return from inside a loop": ("function f { for i in 1 2; do while true; do return; done; done; echo never; }\nf\necho end", ["end"]),
@@ -64,10 +72,16 @@ SCRIPTS = {
     "a command from a variable": ("c='echo a'\n$c b", ["a b"]),
     "file tests": ("if [ -f /boot/vmlinuz -a -e /boot -a -d /boot -a -s /boot/vmlinuz ]; then echo 1; fi\n"
                    "if [ -f /boot ]; then echo 2; fi\nif [ -d /boot/vmlinuz ]; then echo 3; fi\nif [ -e /nosuch ]; then echo 4; fi", ["1"]),
-    "string tests": ("[ a = a ]; echo $?\n[ a != a ]; echo $?\n[ a == a ]; echo $?\n[ a '<' b ]; echo $?\n[ b '>=' b ]; echo $?\n[ b '<' a ]; echo $?",
-                     ["0", "1", "0", "0", "0", "1"]),
-    "number tests": ("[ 2 -lt 10 ]; echo $?\n[ 5 -eq 05 ]; echo $?\n[ 8 -eq 010 ]; echo $?\n[ 16 -eq 0x10 ]; echo $?\n[ -5 -gt 3 ]; echo $?\n"
-                     "[ 3a -eq 3 ]; echo $?\n[ 1 -ne 1 ]; echo $?", ["0", "0", "0", "0", "1", "0", "1"]),
+    "string tests": (
+        "[ a = a ]; echo $?\n[ a != a ]; echo $?\n[ a == a ]; echo $?\n[ a '<' b ]; echo $?\n[ b '>=' b ]; echo $?\n"
+        "[ b '<' a ]; echo $?",
+        ["0", "1", "0", "0", "0", "1"],
+    ),
+    "number tests": (
+        "[ 2 -lt 10 ]; echo $?\n[ 5 -eq 05 ]; echo $?\n[ 8 -eq 010 ]; echo $?\n[ 16 -eq 0x10 ]; echo $?\n"
+        "[ -5 -gt 3 ]; echo $?\n[ 3a -eq 3 ]; echo $?\n[ 1 -ne 1 ]; echo $?",
+        ["0", "0", "0", "0", "1", "0", "1"],
+    ),
     "what is no number": ("[ a -eq 0 ]; echo $?\n[ a -eq 1 ]; echo $?", ["error: unrecognized number.", "0", "1"]),
     "numbers of 32 bits": ("[ 4294967295 -lt 0 ]; echo $?\n[ 2147483648 -lt 0 ]; echo $?", ["0", "0"]),
     "versions": ("[ k-2 -plt k-11 ]; echo $?\n[ k-5.10 -pgt k-5.9 ]; echo $?\n[ k9 -pgt k10 ]; echo $?", ["0", "0", "1"]),
@@ -78,8 +92,10 @@ SCRIPTS = {
     "regexp": ("regexp '^a.*z$' abcz; echo $?\nregexp a b; echo $?\nregexp --set=x '(a)(b)?' xay; echo $x\n"
                "regexp --set=1:x --set=2:y 'k-([0-9]+)[.]([0-9]+)' k-6.12.3; echo $x $y", ["0", "1", "a", "6 12"]),
     "regexp takes the longest": ("regexp --set=0:w '(a|ab)(c|bcd)(d*)' abcd; echo $w\nregexp --set=0:w 'a|ab' ab; echo $w", ["abcd", "ab"]),
-    "regexp knows classes and bounds": ("regexp '[[:digit:]]+[.][0-9]*$' v5.10; echo $?\nregexp '^a{2,3}$' aaaa; echo $?\nregexp '(' x; echo $?",
-                                        ["0", "1", "1"]),
+    "regexp knows classes and bounds": (
+        "regexp '[[:digit:]]+[.][0-9]*$' v5.10; echo $?\nregexp '^a{2,3}$' aaaa; echo $?\nregexp '(' x; echo $?",
+        ["0", "1", "1"],
+    ),
     "wildcards": ("echo /boo*/vmlinu?\necho /boot/nosuch*\necho '/boot/v*'\necho /boot/v\\*\nx=/boot/v*\necho $x \"$x\"",
                   ["/boot/vmlinuz", "/boot/nosuch*", "/boot/v*", "/boot/v*", "/boot/vmlinuz /boot/v*"]),
     "no wildcard in a relative name": ("echo v* a=*", ["v* a=*"]),
@@ -92,13 +108,18 @@ SCRIPTS = {
     "an empty body": ("if true; then\nfi\necho a", ["error: syntax", "a"]),
     "a dollar sign by itself": ("echo a $ b\necho \"a$\"\necho c", ["error: syntax", "c"]),
     "an unfinished unit": ("echo a\nif [ a = a ; then\necho b", ["a", "error: syntax"]),
-    "an error drops only its own lines": ("if true; then\necho a )\necho b $\necho c\nfi\necho d", ["error: syntax", "c", "error: syntax", "d"]),
+    "an error drops only its own lines": (
+        "if true; then\necho a )\necho b $\necho c\nfi\necho d",
+        ["error: syntax", "c", "error: syntax", "d"],
+    ),
     "a body needs a delimiter at its end": ("function g { echo x }\necho a", ["error: syntax", "a"]),
     "functions only at the top": ("if true; then\nfunction f { echo a; }\nfi\necho b", ["error: syntax", "b"]),
     "double brackets": ("[[ a ]]\necho [[a [ ]", ["error: syntax", "[[a [ ]"]),
     "names of variables": ("1a=3\n@=3\necho end", ["error: invalid variable name `1a'.", "error: invalid variable name `@'.", "end"]),
-    "options of menuentry": ("menuentry\nmenuentry a\nmenuentry { true; }\nmenuentry a --id b --class c --users d --hotkey e { true; }\necho end",
-                             ["error: missing arguments.", "error: no menuentry definition.", "error: menuentry is missing title.", "end"]),
+    "options of menuentry": (
+        "menuentry\nmenuentry a\nmenuentry { true; }\nmenuentry a --id b --class c --users d --hotkey e { true; }\necho end",
+        ["error: missing arguments.", "error: no menuentry definition.", "error: menuentry is missing title.", "end"],
+    ),
 }
 
 FILES = {"/boot/more.cfg": "echo more\ny='from more'\n", "/boot/vmlinuz": "kernel"}

@@ -38,20 +38,24 @@ def test_the_table_is_grubs_own_answer(name, tmp_path):
 # Pieces of scripts. Every loop ends by itself, and nothing names a file.
 _NAMES = st.sampled_from(["a", "b", "c"])
 _PARTS = st.sampled_from([
-    "a", "b", "x1", "-", "=", "a=b", "$a", "${b}", "$c", "$?", "$#", "$1", "$*", "$@", '"$a"', '"$@"', '"x $b y"', "'q r'", '"q  r"', "''", '""',
-    "\\ ", "\\\\", "\\$", '"\\$"', '"\\\\"', "'$a'", "$", "\\\n", '"a\\\nb"', "'a\nb'", "#", "!", "[", "]", "if", "fi", "in", "*", "?", "{", "}",
+    "a", "b", "x1", "-", "=", "a=b", "$a", "${b}", "$c", "$?", "$#", "$1", "$*", "$@", '"$a"', '"$@"', '"x $b y"', "'q r'", '"q  r"',
+    "''", '""',
+    "\\ ", "\\\\", "\\$", '"\\$"', '"\\\\"', "'$a'", "$", "\\\n", '"a\\\nb"', "'a\nb'", "#", "!", "[", "]", "if", "fi", "in", "*", "?",
+    "{", "}",
     '$"t $a"', ",", "~", "é",
 ])
 _WORD = st.lists(_PARTS, min_size=1, max_size=3).map("".join)
 _WORDS = st.lists(_WORD, max_size=4).map(" ".join)
-_VALUE = st.lists(st.sampled_from(["a", " ", "  ", "*", "x y", "\\\\", "$b", "1", "07", "0x1f", "-2", "k-5.10", "k-5.9"]), max_size=3).map("".join)
+_VALUE = st.lists(st.sampled_from(["a", " ", "  ", "*", "x y", "\\\\", "$b", "1", "07", "0x1f", "-2", "k-5.10", "k-5.9"]),
+    max_size=3).map("".join)
 _OPERAND = st.sampled_from(["a", "''", '"$a"', "$b", "1", "10", "-1", "0x1f", "07", "k-2", "k-11", "!", "(", ")", "-a", "-o", "-n", "-z"])
 _OPERATOR = st.sampled_from(["=", "==", "!=", "'<'", "'>'", "-eq", "-ne", "-lt", "-ge", "-pgt", "-plt", "-a", "-o"])
 _TEST = st.lists(st.one_of(_OPERAND, st.tuples(_OPERAND, _OPERATOR, _OPERAND).map(" ".join)), max_size=4).map(
     lambda words: "[ {} ]".format(" ".join(words)))
 _SIMPLE = st.one_of(
     _WORDS.map("echo {}".format), st.tuples(_NAMES, _VALUE).map(lambda pair: 'set {}="{}"'.format(*pair)),
-    st.tuples(_NAMES, _WORD).map("=".join), _TEST, _TEST.map("! {}".format), st.sampled_from(["true", "false", "break", "continue", "return", "shift"]),
+    st.tuples(_NAMES, _WORD).map("=".join), _TEST, _TEST.map("! {}".format), st.sampled_from(["true", "false", "break", "continue",
+        "return", "shift"]),
     _WORDS.map("f {}".format), _WORDS.map("setparams {}".format), _NAMES.map("unset {}".format), st.just("echo [$a] [$b] [$c] $?"),
 )
 
@@ -85,7 +89,7 @@ def test_generated_scripts(script, tmp_path_factory):
 
 def _ends(script):
     """Whether the script keeps clear of endless recursion, which stops GRUB and us in different ways."""
-    from pvhready.grub.interpreter import LimitReached
+    from pvhready.grub.state import LimitReached
 
     try:
         screen(script)
@@ -96,7 +100,8 @@ def _ends(script):
 
 @checker
 @relaxed
-@given(script=st.one_of(_SCRIPT, st.lists(_PARTS | st.sampled_from([" ", "\n", ";", "then", "do", "done", "else", "function", "&&"]), max_size=20).map("".join)))
+@given(script=st.one_of(_SCRIPT, st.lists(_PARTS | st.sampled_from([" ", "\n", ";", "then", "do", "done", "else", "function", "&&"]),
+    max_size=20).map("".join)))
 def test_syntax_errors_are_grubs(script, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "checked.cfg"
     path.write_bytes(script.encode())

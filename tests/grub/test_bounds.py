@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pvhready.grub import bls, envblock, regexp
 from pvhready.grub.devices import Failure, NotKnown
-from pvhready.grub.interpreter import Booted, LimitReached, Stopped, TookOver
 from pvhready.grub.parser import parse
+from pvhready.grub.state import Booted, LimitReached, Stopped, TookOver
 
 ENDLESS = {
     "a loop": "while true; do true; done",

@@ -1,0 +1,164 @@
+"""Commands that load: kernels, initramfs, modules of GRUB, the environment block, fonts."""
+
+from typing import TYPE_CHECKING, Dict, List, Tuple
+
+from pvhready.grub import options
+from pvhready.grub.devices import BAD_ARGUMENT, FILE_NOT_FOUND, NONE, Failure, NotKnown, not_found, split
+from pvhready.grub.options import VALUE, Option
+from pvhready.grub.parser import Command
+
+if TYPE_CHECKING:
+    from pvhready.grub.interpreter import Handler, Interpreter
+
+_LOAD_ENV = (Option("file", "f", VALUE), Option("skip-sig", "s"))
+
+
+def linux(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Load a kernel: its file, and its arguments."""
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
+    loader = run.loader
+    loader.cmdline = command_line(arguments[1:])
+    loader.kernel = _named(run, arguments[0])
+    try:
+        run.find_file(arguments[0])
+    except Failure as failure:
+        raise Failure(failure.code, failure.text, fatal=True) from failure
+    except NotKnown as unknown:
+        run.complain(str(unknown), None, None)
+    loader.initrd = []
+    loader.loaded = True
+    return NONE
+
+
+def initrd(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Load initramfs files, all of them or none."""
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    names = [name.split(":", 2)[-1] if name.startswith("newc:") else name for name in arguments]
+    run.loader.initrd = [_named(run, name) for name in names]
+    if not run.loader.loaded:
+        raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
+    for name in names:
+        try:
+            run.find_file(name)
+        except Failure as failure:
+            raise Failure(failure.code, failure.text, fatal=True) from failure
+        except NotKnown as unknown:
+            run.complain(str(unknown), None, None)
+    return NONE
+
+
+def module(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Load a file beside those that are loaded."""
+    arguments = [argument for argument in arguments if argument != "--nounzip"]
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    before = run.loader.initrd
+    try:
+        return initrd(run, arguments[:1], node)
+    finally:
+        run.loader.initrd = before + run.loader.initrd
+
+
+def _named(run: "Interpreter", name: str) -> Tuple[str, str]:
+    """Return device and path of a name, whether or not anything is there."""
+    try:
+        device, path = split(name)
+    except Failure:
+        device, path = None, name
+    return (run.environment.get("root") or "") if device is None else device, path
+
+
+def command_line(arguments: List[str]) -> str:
+    """Return the kernel's command line: an argument with a blank in quotation marks, quotes and backslashes escaped.
+
+    GRUB: lib/cmdline.c.
+    """
+    parts: List[str] = []
+    for argument in arguments:
+        text = argument
+        if "\\" in text or "'" in text or '"' in text:
+            text = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
+        parts.append('"' + text + '"' if " " in text else text)
+    return " ".join(parts)
+
+
+def boot(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Boot what is loaded. Raises Booted."""
+    from pvhready.grub.state import Booted
+
+    if run.loader.loaded:
+        raise Booted()
+    raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
+
+
+def insmod(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Note that a module of GRUB was inserted; one that the image lacks is not known here."""
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "one argument expected.")
+    name = arguments[0].rpartition("/")[2]
+    name = name[:-4] if name.endswith(".mod") else name
+    if name not in run.modules:
+        run.modules.append(name)
+    return NONE
+
+
+def load_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Set variables from an environment block."""
+    given = options.parse(_LOAD_ENV, arguments)
+    for name, value in _environment_block(run, given).items():
+        if not given.rest or name in given.rest:
+            run.environment.set(name, value)
+            run.environment.origins[name] = name
+    return NONE
+
+
+def list_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Write the variables of an environment block to the screen."""
+    for name, value in _environment_block(run, options.parse(_LOAD_ENV, arguments)).items():
+        run.print("{}={}\n".format(name, value))
+    return NONE
+
+
+def save_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Check what GRUB checks before it writes to an environment block; nothing is written."""
+    given = options.parse(_LOAD_ENV, arguments)
+    if not given.rest:
+        raise Failure(BAD_ARGUMENT, "no variable is specified.")
+    _environment_block(run, given)
+    return NONE
+
+
+def _environment_block(run: "Interpreter", given: options.Parsed) -> Dict[str, str]:
+    name = given.value("file")
+    if name is None:
+        prefix = run.environment.get("prefix")
+        if prefix is None:
+            raise Failure(FILE_NOT_FOUND, "variable `prefix' isn't set.")
+        name = prefix + "/grubenv"
+    device, path = run.find_file(name)
+    from pvhready.grub import envblock
+
+    return envblock.parse(run.devices.read(device, path, 1024 * 1024))
+
+
+def loadfont(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    """Look for fonts."""
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    for name in arguments:
+        if name[:1] not in ("(", "/", "+"):
+            name = "{}/fonts/{}.pf2".format(run.environment.get("prefix") or "", name)
+        try:
+            run.find_file(name)
+        except NotKnown as unknown:
+            # Only how the menu looks depends on it.
+            raise not_found(name) from unknown
+    return NONE
+
+
+COMMANDS: Dict[str, "Handler"] = {
+    "linux": linux, "initrd": initrd, "multiboot": linux, "module": module, "boot": boot, "insmod": insmod, "load_env": load_env,
+    "list_env": list_env, "save_env": save_env, "loadfont": loadfont,
+}

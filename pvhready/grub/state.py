@@ -1,0 +1,101 @@
+"""What a run of a script keeps and how it ends: limits, entries, what is loaded, errors, parsed files."""
+
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from pvhready.grub.devices import Devices
+from pvhready.grub.environment import Environment
+from pvhready.grub.parser import Body, Unit, parse
+
+MAX_STEPS = 400000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
+MAX_ENTRY_STEPS = 10000  # for one entry
+MAX_DEPTH = 120  # statements within each other, functions and files counted
+MAX_FILES = 20  # files that source each other
+MAX_TEXT = 4 * 1024 * 1024  # bytes in one script
+MAX_VALUE = 1024 * 1024  # characters in one argument
+MAX_ENTRIES = 20000
+MAX_ERRORS = 200
+MAX_OUTPUT = 10000
+
+
+class LimitReached(Exception):
+    """The script was given up. ``text`` says on what, ``source`` is path:line."""
+
+    def __init__(self, text: str, source: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.source = source
+
+
+class Booted(Exception):
+    """The ``boot`` command ran with a kernel loaded."""
+
+
+class Stopped(Exception):
+    """GRUB was left: exit, halt, reboot. ``command`` says by what."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(command)
+        self.command = command
+
+
+class TookOver(Exception):
+    """Another file's menu is shown from here on (configfile, normal)."""
+
+    def __init__(self, menu: List["MenuEntry"], environment: Environment) -> None:
+        super().__init__()
+        self.menu = menu
+        self.environment = environment
+
+
+class Complaint(NamedTuple):
+    """An error that GRUB would print. ``command`` is one that is missing, or not known to be there.
+
+    ``fatal`` tells whether the entry cannot boot as it is written because of it; None when that is not known.
+    """
+
+    text: str
+    source: str
+    command: Optional[str] = None
+    fatal: Optional[bool] = False
+
+
+class MenuEntry:
+    """A menuentry or submenu. ``users`` is None when anybody may boot it."""
+
+    def __init__(
+        self, title: str, id: str, arguments: Tuple[str, ...], users: Optional[str], submenu: bool, body: Body, file: str, line: int
+    ) -> None:
+        self.title = title
+        self.id = id
+        self.arguments = arguments
+        self.users = users
+        self.submenu = submenu
+        self.body = body
+        self.file = file
+        self.line = line
+
+
+class Loader:
+    """What an entry has loaded. Files are (device, path). ``kernel`` is the one named last, loaded or not."""
+
+    def __init__(self) -> None:
+        self.loaded = False
+        self.kernel: Optional[Tuple[str, str]] = None
+        self.initrd: List[Tuple[str, str]] = []
+        self.cmdline = ""
+
+
+class Scripts:
+    """Parsed files, so that a second interpreter need not parse them again."""
+
+    def __init__(self) -> None:
+        self._units: Dict[str, List[Unit]] = {}
+
+    def load(self, devices: Devices, device: str, path: str) -> List[Unit]:
+        """Return the units of a file. Raises Failure and NotKnown as ``Devices.read`` does."""
+        name = devices.shown(device, path)
+        units = self._units.get(name)
+        if units is None:
+            text = devices.read(device, path, MAX_TEXT).decode("utf-8", "surrogateescape")
+            units = self._units[name] = parse(text)
+        return units
