@@ -190,12 +190,16 @@ PIECES = [
 
 STATEMENTS = [
     "GRUB_A=1", "GRUB_B='a b'", 'GRUB_A="$GRUB_B c"', "GRUB_B=${GRUB_A}x", 'export GRUB_A="$GRUB_A y"', "unset GRUB_A", "export GRUB_B",
-    "if true; then GRUB_A=2; fi", "if false\nthen\nGRUB_A=3\nelse GRUB_B=3; fi", "true && GRUB_A=4", "false && GRUB_A=5", "GRUB_A=6 || true",
+    "if true; then GRUB_A=2; fi", "if false\nthen\nGRUB_A=3\nelse GRUB_B=3; fi", "true && GRUB_A=4", "false && GRUB_A=5",
+    "GRUB_A=6 || true",
     "{ GRUB_B=7; }", "(GRUB_A=8; GRUB_B=8)", "for x in a b; do GRUB_A=$x; done", "case x in (x) GRUB_A=9;; y) GRUB_B=9;; esac",
     "f() { GRUB_A=10; }", "f() (GRUB_A=11)", "f", "eval GRUB_A=12", "GRUB_A=13 true", "GRUB_A=14 :", "GRUB_A=$(echo 15)", "return",
-    "GRUB_A=16 | true", "true | GRUB_A=17", "GRUB_A=18 & wait", "read GRUB_A <<E\nx\nE", ": ${GRUB_A:=19}", "GRUB_A=\\$20", "command eval GRUB_A=21",
-    "GRUB_A=22 # 'x", "! GRUB_A=23", "while false; do GRUB_A=24; done", "GRUB_B=\"a\\\nb'c\"", "export GRUB_A=25 GRUB_B=$GRUB_A", "alias f=eval",
-    "GRUB_A=26;GRUB_B=27", "x=28 GRUB_A=$x", "getopts a GRUB_A", "cat <<'E' >/dev/null\nGRUB_A=29\nE", "GRUB_A=30 >/dev/null", "exec >/dev/null",
+    "GRUB_A=16 | true", "true | GRUB_A=17", "GRUB_A=18 & wait", "read GRUB_A <<E\nx\nE", ": ${GRUB_A:=19}", "GRUB_A=\\$20",
+    "command eval GRUB_A=21",
+    "GRUB_A=22 # 'x", "! GRUB_A=23", "while false; do GRUB_A=24; done", "GRUB_B=\"a\\\nb'c\"",
+    "export GRUB_A=25 GRUB_B=$GRUB_A", "alias f=eval",
+    "GRUB_A=26;GRUB_B=27", "x=28 GRUB_A=$x", "getopts a GRUB_A", "cat <<'E' >/dev/null\nGRUB_A=29\nE",
+    "GRUB_A=30 >/dev/null", "exec >/dev/null",
 ]
 
 
