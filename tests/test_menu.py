@@ -312,7 +312,8 @@ def test_a_command_that_the_host_may_lack_and_a_fallback(read):
 
 BLS = {
     "/boot/grub2/grub.cfg": (
-        "if [ -f ${config_directory}/grubenv ]; then\n  load_env -f ${config_directory}/grubenv\nelif [ -s $prefix/grubenv ]; then\n  load_env\nfi\n"
+        "if [ -f ${config_directory}/grubenv ]; then\n  load_env -f ${config_directory}/grubenv\n"
+        "elif [ -s $prefix/grubenv ]; then\n  load_env\nfi\n"
         'set default="${saved_entry}"\nset timeout=5\nset kernelopts="root=UUID=%s ro console=hvc0"\n'
         "search --no-floppy --fs-uuid --set=root %s\nset boot=$root\ninsmod blscfg\nblscfg\n" % (UUID, UUID)
     ),
@@ -320,7 +321,8 @@ BLS = {
 }
 for _release in ("5.14.0-70.el9.x86_64", "5.14.0-162.el9.x86_64", "5.14.0-9.el9.x86_64"):
     BLS["/boot/loader/entries/0123-{}.conf".format(_release)] = (
-        "title Linux ({0})\nversion {0}\nlinux /boot/vmlinuz-{0}\ninitrd /boot/initramfs-{0}.img $tuned_initrd\noptions $kernelopts quiet $tuned_params\n"
+        "title Linux ({0})\nversion {0}\nlinux /boot/vmlinuz-{0}\ninitrd /boot/initramfs-{0}.img $tuned_initrd\n"
+        "options $kernelopts quiet $tuned_params\n"
         "grub_users $grub_users\ngrub_arg --unrestricted\n".format(_release)
     )
     BLS["/boot/vmlinuz-" + _release] = BLS["/boot/initramfs-{}.img".format(_release)] = "x"
@@ -362,7 +364,8 @@ def test_opensuse_on_btrfs(read):
 
 
 def test_ubuntu_on_btrfs(read):
-    storage = Storage(fstab=(Mount("/", "UUID=" + UUID, "btrfs", "defaults,subvol=@"), Mount("/home", "UUID=" + UUID, "btrfs", "subvol=@home")))
+    mounts = (Mount("/", "UUID=" + UUID, "btrfs", "defaults,subvol=@"), Mount("/home", "UUID=" + UUID, "btrfs", "subvol=@home"))
+    storage = Storage(fstab=mounts)
     menu = read(dict(KERNELS, **{CFG: debian(prefix="/@/boot/")}), storage=storage)
     assert chosen(menu).kernel == "/boot/vmlinuz-6.1.0-2"
     assert (chosen(menu).errors, menu.assumptions) == ((), ())
@@ -445,12 +448,14 @@ def test_a_uuid_that_nothing_has_on_a_live_system(read):
 @pytest.mark.parametrize("search, works", [
     ("search --label --set=root top", True), ("search -l -s root top", True), ("search --label --set=root other", False),
     ("search --file --set=root /boot/vmlinuz-6.1.0-2", True), ("search --file --set=root /nosuch", False),
-    ("search.fs_uuid {} root".format(UUID.upper()), True), ("search --set {} --fs-uuid".format(UUID), True), ("set root=(xen/xvda,msdos1)", True),
+    ("search.fs_uuid {} root".format(UUID.upper()), True), ("search --set {} --fs-uuid".format(UUID), True),
+    ("set root=(xen/xvda,msdos1)", True),
     ("set root='xen/xvda,gpt2'", False), ("set root='lvm/vg-root'", True), ("set root=md/0", False), ("set root=hd0", False),
 ])
 def test_ways_to_a_device(read, search, works):
     storage = Storage(
-        mounts=(Mount("/", "/dev/xvda1", "ext4"), Mount("/srv", "/dev/mapper/vg-root", "ext4")), uuids={UUID: "/dev/xvda1"}, labels={"top": "/dev/xvda1"},
+        mounts=(Mount("/", "/dev/xvda1", "ext4"), Mount("/srv", "/dev/mapper/vg-root", "ext4")),
+        uuids={UUID: "/dev/xvda1"}, labels={"top": "/dev/xvda1"},
         devices=("/dev/xvda", "/dev/xvda1", "/dev/mapper/vg-root"))
     text = "set timeout=0\nmenuentry a {\nset root=hd0\n%s\nlinux /boot/vmlinuz-6.1.0-2 x\n}\n" % search
     files = dict(KERNELS, **{CFG: text})

@@ -84,7 +84,8 @@ def test_generated_scripts(script, tmp_path_factory):
         return
     lines = grub_emu.run(str(tmp_path_factory.getbasetemp()), script)
     assert lines is not None
-    assert normal(screen(script)) == normal(lines)
+    # A bare * stands for the disks, and those are not the same.
+    assert normal(screen(script)) == normal([line.replace("(proc) (host)", "(xen/xvda)") for line in lines])
 
 
 def _ends(script):

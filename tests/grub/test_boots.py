@@ -134,7 +134,8 @@ def test_a_file_with_a_menu_of_its_own_takes_over():
 
 SAVED = 'if [ -s $prefix/grubenv ]; then\n  load_env\nfi\nset default="${saved_entry}"\n'
 MKCONFIG = (
-    'if [ -s $prefix/grubenv ]; then\n  set have_grubenv=true\n  load_env\nfi\nif [ "${next_entry}" ] ; then\n   set default="${next_entry}"\n'
+    'if [ -s $prefix/grubenv ]; then\n  set have_grubenv=true\n  load_env\nfi\nif [ "${next_entry}" ] ; then\n'
+    '   set default="${next_entry}"\n'
     '   set next_entry=\n   save_env next_entry\n   set boot_once=true\nelse\n   set default="${saved_entry}"\nfi\n'
 )
 
@@ -159,7 +160,8 @@ def test_load_env_complains_where_there_is_no_block():
 
 
 @pytest.mark.parametrize("line, error", [
-    ("search --no-floppy --fs-uuid --set=root 00000000-dead-beef-0000-000000000000", "no such device: 00000000-dead-beef-0000-000000000000."),
+    ("search --no-floppy --fs-uuid --set=root 00000000-dead-beef-0000-000000000000",
+     "no such device: 00000000-dead-beef-0000-000000000000."),
     ("nosuchcommand foo", "can't find command `nosuchcommand'."), ("blscfg", "can't find command `blscfg'."),
     ("if [ a = a ; then", "out of memory."),
 ])
@@ -175,7 +177,9 @@ def test_a_dollar_sign_by_itself_loses_the_entry():
     assert shown.errors[0].source == "/boot/grub/grub.cfg:3"
 
 
-@pytest.mark.parametrize("options, users, asks", [("", "root", True), ("--unrestricted", "root", False), ("--users a", "root", True), ("", None, False)])
+@pytest.mark.parametrize("options, users, asks", [
+    ("", "root", True), ("--unrestricted", "root", False), ("--users a", "root", True), ("", None, False),
+])
 def test_passwords(options, users, asks):
     head = "set superusers={}\npassword root secret\n".format(users) if users else ""
     shown = show(HEAD + head + entry("A", options))

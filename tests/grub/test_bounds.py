@@ -20,7 +20,8 @@ ENDLESS = {
     "eval of itself": "x='eval $x'\neval $x",
     "entries without end": "while true; do menuentry a { true; }; done",
     "a submenu within itself": "submenu a { source " + CONFIG + "; }",
-    "long lists": "x=a\nfor i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do x=\"$x $x\"; done\nwhile true; do for j in $x; do true; done; done",
+    "long lists": "x=a\nfor i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do x=\"$x $x\"; done\n"
+                  "while true; do for j in $x; do true; done; done",
     "parentheses": "[ " + "( " * 1000 + "]",
 }
 
@@ -37,7 +38,9 @@ def test_an_entry_that_never_ends_is_that_entrys_error():
     assert shown.results[1].boots
 
 
-@pytest.mark.parametrize("text", ["if true; then " * 500, "menuentry a { " * 500, "a=" + "'" * 99999, "echo " + "$x" * 50000, "echo \\\n" * 20000, "{" * 1000])
+@pytest.mark.parametrize("text", [
+    "if true; then " * 500, "menuentry a { " * 500, "a=" + "'" * 99999, "echo " + "$x" * 50000, "echo \\\n" * 20000, "{" * 1000,
+])
 def test_depth_and_length(text):
     assert parse(text)
 
@@ -50,9 +53,12 @@ def test_any_bytes(data):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from([
-    "menuentry", "submenu", "'a'", "{", "}", "\n", ";", " ", "if", "then", "fi", "for", "in", "do", "done", "while", "x", "$x", '"$x"', "=", "$",
-    "'", '"', "\\", "function", "f", "set", "[", "]", "linux", "/boot/vmlinuz", "initrd", "source", CONFIG, "search", "--set", "--fs-uuid", "load_env", "-f", "*", "/*",
-    "(", ")", "regexp", "eval", "configfile", "boot", "exit", "probe", "save_env", "return", "break", "--id", "insmod", "default", "fallback", "#",
+    "menuentry", "submenu", "'a'", "{", "}", "\n", ";", " ", "if", "then", "fi", "for", "in", "do", "done", "while", "x", "$x",
+    '"$x"', "=", "$",
+    "'", '"', "\\", "function", "f", "set", "[", "]", "linux", "/boot/vmlinuz", "initrd", "source", CONFIG,
+    "search", "--set", "--fs-uuid", "load_env", "-f", "*", "/*",
+    "(", ")", "regexp", "eval", "configfile", "boot", "exit", "probe", "save_env", "return", "break", "--id", "insmod",
+    "default", "fallback", "#",
 ]), max_size=40).map(" ".join))
 def test_any_script(text):
     run(text)
