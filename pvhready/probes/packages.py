@@ -1,11 +1,13 @@
 """Which package owns a file, read from the package manager's own files. Neither dpkg nor rpm is called."""
 
-from typing import Dict, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, Union
 
 from pvhready.facts import Problem
-from pvhready.probes.dpkg import DpkgDatabase
-from pvhready.probes.rpm import RpmDatabase
 from pvhready.root import Missing, Root, Unreadable
+
+if TYPE_CHECKING:
+    from pvhready.probes.dpkg import DpkgDatabase
+    from pvhready.probes.rpm import RpmDatabase
 
 _DPKG_STATUS = "/var/lib/dpkg/status"
 # Folders that a merged /usr turned into links (Filesystem Hierarchy Standard, systemd's file-hierarchy(7)).
@@ -18,7 +20,7 @@ class Owners:
     def __init__(self, root: Root) -> None:
         """Nothing is read before the first question."""
         self._root = root
-        self._database: Union[DpkgDatabase, RpmDatabase, None] = None
+        self._database: "Union[DpkgDatabase, RpmDatabase, None]" = None
         self._merged: Dict[str, bool] = {}
         self._problems: List[Problem] = []
 
@@ -43,13 +45,15 @@ class Owners:
                 self._problems.append(problem)
             return None
 
-    def _open(self) -> Union[DpkgDatabase, RpmDatabase]:
+    def _open(self) -> "Union[DpkgDatabase, RpmDatabase]":
         # Either tool may be installed on the other's distributions: there it has an empty database.
         try:
             if self._root.status(_DPKG_STATUS).st_size:
+                from pvhready.probes.dpkg import DpkgDatabase
                 return DpkgDatabase(self._root)
         except Missing:
             pass  # not a dpkg system
+        from pvhready.probes.rpm import RpmDatabase
         return RpmDatabase(self._root)
 
     def _names(self, path: str) -> Tuple[str, ...]:
@@ -70,8 +74,3 @@ class Owners:
                 known = False
             self._merged[folder] = known
         return known
-
-
-def owner(root: Root, path: str) -> Optional[str]:
-    """Return the package that owns one path, as ``Owners.owner`` does."""
-    return Owners(root).owner(path)
