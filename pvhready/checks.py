@@ -400,6 +400,12 @@ _CHECKS: Dict[str, Tuple[str, str, str, str]] = {
         "The disks of a Xen guest are called xvd*, in both modes.",
         "Use UUID=.",
     ),
+    "root-device-initramfs": (
+        ROOT,
+        "root= of an entry that has no initramfs.",
+        "The kernel alone finds /dev/xvd*, PARTUUID= and PARTLABEL=. A UUID of a file system, a label and a logical volume take programs.",
+        "Write the menu anew once there is an initramfs, or name the partition.",
+    ),
     "root-device-missing": (
         ROOT,
         "root= against the devices that are there.",

@@ -83,13 +83,13 @@ def _kernels(
 
 
 def _initramfs(root: Root, guest: Guest, menus: Dict[str, Menu], kernels: Tuple[Kernel, ...]) -> Dict[str, Initramfs]:
-    """What the archives hold that the next entries name, where the block front end of their kernel is a module."""
+    """What the archives hold that the next entries name, unless their kernel finds no disks in any case."""
     by_name = {name: kernel for kernel in kernels for name in kernel.names}
     memory = Memory() if root.live else None
     users: Dict[str, List[Tuple[Entry, Kernel]]] = {}
     for entry in _next_entries(menus):
         kernel = by_name.get(entry.kernel or "")
-        if kernel is not None and kernel.config.values.get(FRONT_END) == "m":
+        if kernel is not None and kernel.config.values.get(FRONT_END) in ("y", "m"):
             for path in entry.initrd:
                 users.setdefault(path, []).append((entry, kernel))
     rivals = [entry for menu in menus.values() for entry in menu.entries]

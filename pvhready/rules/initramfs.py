@@ -21,19 +21,28 @@ UNPACKERS = {
 
 
 def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> List[Finding]:
-    """Return whether the entry's initramfs brings the disks up, where the kernel does not have the front end built in."""
+    """Return whether the entry's initramfs is whole, and brings the disks up where the kernel alone does not."""
     value = kernel.config.values.get(FRONT_END)
-    if value != "m":
-        if value != "y":
-            return []  # judge_config has said why
-        summary = "not needed for the disks: the block front end is built in"
-        return [_finding("initramfs", PASS, mode, entry, summary, entry.initrd[0] if entry.initrd else "")]
+    if value not in ("y", "m"):
+        return []  # judge_config has said why
+    if value == "y":
+        return _built_in(entry, kernel, mode, facts)
     if not entry.initrd:
         summary = "none, and the block front end is a module: the kernel finds no disks"
         fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
         return [_finding("initramfs-missing", FAIL, mode, entry, summary, "", fix)]
     found = holds(entry, kernel, BLKFRONT, facts)
     return [_answer(found, entry, kernel, mode, facts)] + list(_unpackable(entry, kernel, mode, facts))
+
+
+def _built_in(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> List[Finding]:
+    """It is not needed for the disks. A damaged one still keeps the root from being found: the kernel alone knows no UUID."""
+    summary = "not needed for the disks: the block front end is built in"
+    archives = _archives(entry, facts)
+    if any(archive.proved for archive in archives) or _all_read(entry, archives):
+        where = entry.initrd[0] if entry.initrd else ""
+        return [_finding("initramfs", PASS, mode, entry, summary, where)] + list(_unpackable(entry, kernel, mode, facts))
+    return [_unreadable(archives, entry, mode, facts.guest, kernel.release)]
 
 
 def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> Optional[bool]:
@@ -47,7 +56,11 @@ def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> Optional[b
     for archive in archives:
         if module in archive.modules and kernel.release in archive.releases:
             return True
-    return False if archives and all(archive.complete for archive in archives) and len(archives) == len(entry.initrd) else None
+    return False if archives and _all_read(entry, archives) else None
+
+
+def _all_read(entry: Entry, archives: List[Initramfs]) -> bool:
+    return len(archives) == len(entry.initrd) and all(archive.complete for archive in archives)
 
 
 def _archives(entry: Entry, facts: Facts) -> List[Initramfs]:

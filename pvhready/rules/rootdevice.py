@@ -12,6 +12,8 @@ from pvhready.rules.initramfs import holds
 
 # Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
 _FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
+# What the kernel finds without any program's help (Linux: block/early-lookup.c), of what a Xen guest can have.
+_FOUND_BY_KERNEL = ("/dev/xvd", "PARTUUID=", "PARTLABEL=") + _FOREIGN
 # File system to its symbol and module; the ext4 driver serves its elders too.
 _FILE_SYSTEMS = {
     "ext4": (("EXT4_FS", "ext4"),),
@@ -59,6 +61,8 @@ def _no_root(entry: Entry, arguments: Tuple[Argument, ...], mode: str, facts: Fa
 
 
 def _device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
+    if not entry.initrd and not root.text.startswith(_FOUND_BY_KERNEL):
+        return _without_initramfs(root, entry, mode, facts)
     if root.text.startswith(_FOREIGN):
         summary = "{} will not be there: the disks of a Xen guest are called xvd*".format(root.text)
         fix = (hint("Name the root file system by UUID= or as /dev/xvd*, in /etc/default/grub and /etc/fstab."),) + remedies.regenerate(
@@ -76,6 +80,13 @@ def _device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
         summary = "{} is {}, and the system now runs from {}".format(root.text, known, mounted)
         return _finding("root-device-other", WARN, mode, entry, summary, "root=" + root.text)
     return _finding("root-device", PASS, mode, entry, "{} is there".format(root.text), "root=" + root.text)
+
+
+def _without_initramfs(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
+    hopeless = root.kind in ("uuid", "label") or root.text.startswith(("/dev/mapper/", "/dev/disk/"))
+    summary = "{} is found by programs of an initramfs only, and this entry has none".format(root.text)
+    fix = remedies.regenerate(facts.guest)
+    return _finding("root-device-initramfs", FAIL if hopeless else UNKNOWN, mode, entry, summary, "root=" + root.text, fix)
 
 
 def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:

@@ -1,0 +1,148 @@
+"""The links behind the kernel: command line, initramfs and root device, one thing changed in a sound guest at a time."""
+
+import pytest
+from support.program import findings
+from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
+
+from pvhready.demo import menus, parts
+from pvhready.demo.image import elf_kernel
+from pvhready.demo.initramfs import initramfs
+
+INITRD = "/boot/initrd.img-" + RELEASE
+READY, WARNINGS, NOT_READY, UNKNOWN = "ready", "ready-with-warnings", "not-ready", "unknown"
+
+# The command line after root= and ro, and what comes of it under PVH and PV. Measured with Linux 6.1 but for the limits.
+LINES = [
+    ("console=hvc0", READY, READY),
+    ("console=tty0 console=hvc0", READY, READY),
+    ("console=hvc0,115200", READY, READY),
+    ("console=hvc0 quiet splash", READY, READY),
+    ("console=hvc0 nopvspin", READY, READY),
+    ("console=hvc0 xen_nopvspin", READY, READY),
+    ("console=hvc0 systemd.unit=nopv", READY, READY),
+    ("", WARNINGS, READY),
+    ("quiet", WARNINGS, READY),
+    ("console=tty0", WARNINGS, READY),
+    ("console=ttyS0,115200", WARNINGS, READY),
+    ("console=xvc0", WARNINGS, READY),
+    ("console=hvc", WARNINGS, READY),
+    ("xconsole=hvc0", WARNINGS, READY),
+    ("console=hvc0 nopv", NOT_READY, READY),
+    ("console=hvc0 xen_nopv", NOT_READY, READY),
+    ("console=hvc0 acpi=off", NOT_READY, READY),
+    ("console=hvc0 acpi=ht", NOT_READY, READY),
+    ("console=hvc0 xen_no_vector_callback", NOT_READY, READY),
+    ("nopv", NOT_READY, READY),
+    ("console=hvc0 " + "x" * 2500, UNKNOWN, UNKNOWN),
+]
+
+
+def judged(pvhready, directory, target):
+    report = pvhready.check(directory, "--target", target)
+    return report["verdict"], findings(report, "fail", "unknown", "warn")
+
+
+@pytest.mark.parametrize("line,pvh,pv", LINES, ids=[line[:40] or "nothing" for line, _, _ in LINES])
+def test_command_line(line, pvh, pv, guest, pvhready):
+    directory = guest(cmdline=line)
+    for target, expected in (("pvh", pvh), ("pv", pv)):
+        verdict, said = judged(pvhready, directory, target)
+        if expected == UNKNOWN:
+            assert verdict != READY, said
+        else:
+            assert verdict == expected, (target, said)
+
+
+@pytest.mark.parametrize("root,expected", [
+    ("UUID=" + UUID, READY), ("/dev/xvda1", READY), ("/dev/sda1", NOT_READY), ("/dev/hda1", NOT_READY), ("/dev/vda1", NOT_READY),
+    ("/dev/nvme0n1p1", NOT_READY),
+])
+def test_root_device(root, expected, guest, pvhready):
+    menu = menus.debian_menu([RELEASE], UUID, "console=hvc0").replace("root=UUID=" + UUID, "root=" + root)
+    verdict, said = judged(pvhready, guest({GRUB_CFG: menu}), "pvh")
+    assert verdict == expected, said
+
+
+FRONT = "drivers/block/xen-blkfront"
+EXT4 = "fs/ext4/ext4"
+
+
+@pytest.mark.parametrize("modules,symbols,expected", [
+    ((FRONT, EXT4), {}, READY),
+    ((EXT4,), {}, NOT_READY),
+    ((EXT4,), {"XEN_BLKDEV_FRONTEND": "y"}, READY),
+    ((EXT4, "drivers/block/xen-blkback/xen-blkback"), {}, NOT_READY),
+    ((EXT4, "drivers/block/not-xen-blkfront"), {}, NOT_READY),
+    ((FRONT,), {}, NOT_READY),
+    ((FRONT,), {"EXT4_FS": "y"}, READY),
+    ((), {"EXT4_FS": "y", "XEN_BLKDEV_FRONTEND": "y"}, READY),
+])
+def test_modules_in_the_initramfs(modules, symbols, expected, guest, pvhready):
+    verdict, said = judged(pvhready, guest(modules=modules, symbols=debian_symbols(**symbols)), "pvh")
+    assert verdict == expected, said
+
+
+def test_an_initramfs_of_another_kernel(guest, pvhready):
+    verdict, said = judged(pvhready, guest({INITRD: initramfs("6.1.0-49-amd64", (FRONT, EXT4), "zstd")}), "pvh")
+    assert verdict == NOT_READY, said
+
+
+def test_an_initramfs_that_is_not_there(guest, pvhready):
+    verdict, said = judged(pvhready, guest({INITRD: None}), "pvh")
+    assert verdict == NOT_READY, said
+
+
+BUILT_IN = debian_symbols(XEN_BLKDEV_FRONTEND="y", EXT4_FS="y")
+WHOLE = initramfs(RELEASE, (FRONT, EXT4), "zstd")
+
+
+@pytest.mark.parametrize("content", [b"", WHOLE[:300], WHOLE[:-1], b"nonsense" * 1000, WHOLE + b"nonsense"])
+def test_a_damaged_initramfs_matters_also_where_the_disks_need_none(content, guest, pvhready):
+    """Without it nobody turns root=UUID= into a device."""
+    verdict, said = judged(pvhready, guest({INITRD: content}, symbols=BUILT_IN), "pvh")
+    assert verdict in (NOT_READY, UNKNOWN), said
+
+
+@pytest.mark.parametrize("root,expected", [("UUID=" + UUID, NOT_READY), ("LABEL=root", NOT_READY), ("/dev/xvda1", READY), ("PARTUUID=1234-01", READY)])
+def test_no_initramfs_at_all(root, expected, guest, pvhready):
+    """The kernel alone knows devices and partitions (Linux: block/early-lookup.c), no file systems."""
+    menu = menus.debian_menu([RELEASE], UUID, "console=hvc0").replace("root=UUID=" + UUID, "root=" + root)
+    menu = "".join(line for line in menu.splitlines(True) if not line.strip().startswith("initrd"))
+    verdict, said = judged(pvhready, guest({GRUB_CFG: menu, INITRD: None}, symbols=BUILT_IN), "pvh")
+    assert verdict == expected, said
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "xz", "lzma", "bzip2", "lz4", "zstd", "lzo"])
+def test_every_compression_of_an_initramfs(compression, guest, pvhready):
+    symbols = debian_symbols(**{"RD_" + name: "y" for name in ("GZIP", "XZ", "LZMA", "BZIP2", "LZ4", "ZSTD", "LZO")})
+    directory = guest({INITRD: initramfs(RELEASE, (FRONT, EXT4), compression, microcode=True)}, symbols=symbols)
+    verdict, said = judged(pvhready, directory, "pvh")
+    assert verdict == READY, said
+
+
+@pytest.mark.parametrize("default,expected", [("0", READY), ("1>0", READY), ("1>1", NOT_READY), ("gnulinux-simple-" + UUID, READY)])
+def test_the_default_entry_decides(default, expected, guest, pvhready):
+    """The older of two kernels is decompressed."""
+    directory = guest({"/boot/vmlinuz-6.1.0-49-amd64": elf_kernel("6.1.0-49-amd64")}, default=default, older=("6.1.0-49-amd64",))
+    verdict, said = judged(pvhready, directory, "pvh")
+    assert (verdict == NOT_READY) == (expected == NOT_READY), said
+
+
+def test_an_older_kernel_that_does_not_boot_is_told_and_changes_nothing(guest, pvhready):
+    directory = guest({"/boot/vmlinuz-6.1.0-49-amd64": elf_kernel("6.1.0-49-amd64")}, older=("6.1.0-49-amd64",))
+    report = pvhready.check(directory)
+    assert report["verdict"] == READY, findings(report, "fail", "unknown", "warn")
+    (old,) = [kernel for kernel in report["kernels"] if kernel["release"] == "6.1.0-49-amd64"]
+    assert old["modes"] == {"pvh": "fails", "pv": "boots"}
+
+
+def test_a_newer_kernel_that_does_not_boot_is_a_warning(guest, pvhready):
+    directory = guest({"/boot/vmlinuz-6.1.0-51-amd64": elf_kernel("6.1.0-51-amd64")})
+    report = pvhready.check(directory)
+    assert report["verdict"] == WARNINGS, findings(report, "fail", "unknown", "warn")
+
+
+def test_a_change_that_was_never_generated(guest, pvhready):
+    report = pvhready.check(guest({"/etc/default/grub": parts.default_grub("", "console=hvc0 console=tty0")}))
+    assert report["verdict"] in (READY, WARNINGS)
+    assert "grub-config-stale" in findings(report, "info", "warn")
