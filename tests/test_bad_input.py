@@ -5,13 +5,13 @@ import socket
 import struct
 
 import pytest
-from support import wanted
-from support.program import findings
-from support.trees import GRUB_CFG, RELEASE, UUID
 
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.menus import debian_menu
 from pvhready.demo.tree import Folder, Link
+from support import wanted
+from support.program import findings
+from support.trees import GRUB_CFG, RELEASE, UUID
 
 IMAGE = "/boot/vmlinuz-" + RELEASE
 CONFIG = "/boot/config-" + RELEASE
@@ -106,7 +106,8 @@ def test_something_else_where_a_file_should_be(kind, path, guest, pvhready):
 
 
 @pytest.mark.parametrize("kind", sorted(SPECIAL))
-@pytest.mark.parametrize("path", ["/etc/os-release", "/etc/fstab", "/etc/default/grub", "/var/lib/dpkg/status", "/boot/System.map-" + RELEASE])
+@pytest.mark.parametrize("path", [
+    "/etc/os-release", "/etc/fstab", "/etc/default/grub", "/var/lib/dpkg/status", "/boot/System.map-" + RELEASE])
 def test_something_else_beside_the_chain(kind, path, guest, pvhready):
     directory = guest({path: None})
     put(kind, directory + path)
@@ -147,7 +148,8 @@ def test_a_boot_folder_that_is_a_link_out_of_the_root(guest, tmp_path, pvhready)
     assert pvhready.check(directory)["verdict"] in ("not-ready", "unknown")
 
 
-@pytest.mark.parametrize("name", ["vmlinuz-\udcff\udcfe", "vmlinuz-6.1 with spaces", "vmlinuz-\n6.1", "vmlinuz-\x1b[31mred", "vmlinuz-" + "9" * 200])
+@pytest.mark.parametrize("name", [
+    "vmlinuz-\udcff\udcfe", "vmlinuz-6.1 with spaces", "vmlinuz-\n6.1", "vmlinuz-\x1b[31mred", "vmlinuz-" + "9" * 200])
 def test_a_kernel_with_a_strange_name(name, guest, pvhready):
     directory = guest({"/boot/" + name: SOUND})
     assert pvhready.check(directory)["boot"]["default"]["kernel"] == IMAGE
@@ -188,7 +190,8 @@ def test_a_menu_of_50_megabytes(guest, pvhready):
 
 
 @pytest.mark.parametrize("path,content", [
-    ("/etc/os-release", b"\xff\xfe\0\n" * 100), ("/etc/fstab", b"\xff " * 5000), ("/etc/default/grub", b"GRUB_CMDLINE_LINUX=\"never closed\n" * 100),
+    ("/etc/os-release", b"\xff\xfe\0\n" * 100), ("/etc/fstab", b"\xff " * 5000),
+    ("/etc/default/grub", b"GRUB_CMDLINE_LINUX=\"never closed\n" * 100),
     ("/var/lib/dpkg/status", b"\xff" * 1000),
 ])
 def test_nonsense_beside_the_chain(path, content, guest, pvhready):

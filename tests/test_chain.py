@@ -1,12 +1,12 @@
 """The links behind the kernel: command line, initramfs and root device, one thing changed in a sound guest at a time."""
 
 import pytest
-from support.program import findings
-from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
 
 from pvhready.demo import menus, parts
 from pvhready.demo.image import elf_kernel
 from pvhready.demo.initramfs import initramfs
+from support.program import findings
+from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
 
 INITRD = "/boot/initrd.img-" + RELEASE
 READY, WARNINGS, NOT_READY, UNKNOWN = "ready", "ready-with-warnings", "not-ready", "unknown"
@@ -103,7 +103,8 @@ def test_a_damaged_initramfs_matters_also_where_the_disks_need_none(content, gue
     assert verdict in (NOT_READY, UNKNOWN), said
 
 
-@pytest.mark.parametrize("root,expected", [("UUID=" + UUID, NOT_READY), ("LABEL=root", NOT_READY), ("/dev/xvda1", READY), ("PARTUUID=1234-01", READY)])
+@pytest.mark.parametrize("root,expected", [
+    ("UUID=" + UUID, NOT_READY), ("LABEL=root", NOT_READY), ("/dev/xvda1", READY), ("PARTUUID=1234-01", READY)])
 def test_no_initramfs_at_all(root, expected, guest, pvhready):
     """The kernel alone knows devices and partitions (Linux: block/early-lookup.c), no file systems."""
     menu = menus.debian_menu([RELEASE], UUID, "console=hvc0").replace("root=UUID=" + UUID, "root=" + root)

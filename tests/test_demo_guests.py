@@ -1,9 +1,9 @@
 """Each example shows what it says it shows."""
 
 import pytest
-from support.program import findings
 
 from pvhready.demo import guests
+from support.program import findings
 
 VERDICTS = {
     "debian-12": ("ready", 0),

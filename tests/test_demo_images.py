@@ -3,12 +3,12 @@
 import subprocess
 
 import pytest
-from support import wanted
 
 from pvhready.demo.compress import compress
 from pvhready.demo.guests import NAMES, tree
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.initramfs import initramfs
+from support import wanted
 
 UNPACK = {
     "gzip": ("gzip", "-dc"), "bzip2": ("bzip2", "-dc"), "xz": ("xz", "-dc"), "lzma": ("xz", "-dc"), "lzo": ("lzop", "-dc"),

@@ -1,11 +1,11 @@
 """What the machine is, told from what the running kernel shows."""
 
 import pytest
-from support.trees import write_tree
 
 from pvhready.demo.image import elf_kernel
 from pvhready.probes.guest import read_guest
 from pvhready.root import Root
+from support.trees import write_tree
 
 XEN = {"/sys/hypervisor/type": "xen\n"}
 XENBUS = {"/sys/bus/xen/devices/vbd-51712/nodename": "device/vbd/51712\n"}

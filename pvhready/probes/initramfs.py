@@ -6,9 +6,9 @@ them (Linux: init/initramfs.c, Documentation/driver-api/early-userspace/buffer-f
 
 import os
 import stat
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Dict, Optional, Set, Tuple
 
-from pvhready.facts import PV, PVH, Entry, Guest, Initramfs, Kernel, Problem
+from pvhready.facts import Initramfs, Problem
 from pvhready.root import File, Root, Stamp, Unreadable
 
 if TYPE_CHECKING:

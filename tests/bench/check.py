@@ -19,9 +19,8 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 _TOP = os.path.dirname(os.path.dirname(_HERE))
 sys.path[:0] = [_TOP, os.path.dirname(_HERE)]
 
-from support import debian, realtree, trees  # noqa: E402
-
 from pvhready.demo.tree import write_tree  # noqa: E402
+from support import debian, realtree, trees  # noqa: E402
 
 _NEEDRESTART = (
     "perl", "libintl-perl", "libmodule-find-perl", "libmodule-scandeps-perl", "libproc-processtable-perl", "libsort-naturally-perl",

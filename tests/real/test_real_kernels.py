@@ -12,7 +12,6 @@ import subprocess
 import zlib
 
 import pytest
-from support import debian, wanted
 
 from pvhready.facts import PV, PVH, Guest, Kernel
 from pvhready.findings import FAIL
@@ -20,6 +19,7 @@ from pvhready.host import DEFAULT, profile
 from pvhready.probes.image import read_image
 from pvhready.root import Root
 from pvhready.rules.image import judge_image
+from support import debian, wanted
 
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 

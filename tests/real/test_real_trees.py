@@ -4,10 +4,10 @@ import os
 import subprocess
 
 import pytest
-from support import realtree
-from support.program import findings
 
 from pvhready.demo.image import elf_kernel
+from support import realtree
+from support.program import findings
 
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 

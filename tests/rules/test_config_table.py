@@ -61,7 +61,8 @@ def _kernel(version, xen, pv, pvh, front, symbol):
     image = Image(
         "bzimage", "gzip", 64, 9000, version, 0x20F, 0xAA55, True, setup_sectors=27, loaded_high=True, cmdline_size=2047,
         payload_offset=1000, payload_end=8000, payload_magic="1f8b", code_end=9000)
-    return Kernel("/boot/vmlinuz-" + version, image, version, version, config=Config("/boot/config-" + version, values, (), symbol, "/boot/System.map"))
+    config = Config("/boot/config-" + version, values, (), symbol, "/boot/System.map")
+    return Kernel("/boot/vmlinuz-" + version, image, version, version, config=config)
 
 
 def _fits(pattern, value):

@@ -53,7 +53,8 @@ FORMS = {
     "0 setup sectors": (bzimage(RELEASE, "gzip", setup_sectors=0), "bzimage", "boots", "fails", None, "image-setup-sectors"),
     "cut in the payload": (PLAIN[:-600], "bzimage", "fails", "fails", "image-truncated", "image-truncated"),
     "cut in the header": (PLAIN[:0x240], "bzimage", "fails", "fails", "image-truncated", "image-truncated"),
-    "payload past the end": (_patched(PLAIN, (0x24C, b"\xff\xff\xff\x7f")), "bzimage", "fails", "fails", "image-truncated", "image-truncated"),
+    "payload past the end": (
+        _patched(PLAIN, (0x24C, b"\xff\xff\xff\x7f")), "bzimage", "fails", "fails", "image-truncated", "image-truncated"),
     "payload of no length": (_patched(PLAIN, (0x24C, b"\0\0\0\0")), "bzimage", "unknown", "fails", "image-payload", "image-payload"),
     "payload far away": (_patched(PLAIN, (0x248, b"\xff\xff\xff\xff")), "bzimage", "fails", "fails", "image-truncated", "image-truncated"),
     "elf cut short": (elf_kernel(RELEASE, size=4096)[:-600], "elf", "fails", "fails", "image-truncated", "image-truncated"),
