@@ -95,6 +95,7 @@ class Lexer:
         self._at = 0
         self._queue: List[str] = []
         self._words: Dict[str, Word] = {}
+        self._fault: Optional[SyntaxFault] = None
         self.word: Word = ""
         self.number = lines.number
         self.held = 0
@@ -193,6 +194,14 @@ class Lexer:
         return found.group() if found else ""
 
     def _word(self) -> List[Piece]:
+        """Take a word. GRUB finds its end, over as many lines as that takes, before it looks inside."""
+        self._fault = None
+        pieces = self._pieces()
+        if self._fault:
+            raise self._fault
+        return pieces
+
+    def _pieces(self) -> List[Piece]:
         pieces: List[Piece] = []
         started = self._at
         while True:
@@ -250,7 +259,6 @@ class Lexer:
     def _double(self, pieces: List[Piece]) -> None:
         self._at += 1
         pieces.append((CONSTANT, ""))
-        fault: Optional[SyntaxFault] = None
         while True:
             if self._at >= len(self._line):
                 self._more()
@@ -262,13 +270,10 @@ class Lexer:
             char = self._line[self._at]
             if char == '"':
                 self._at += 1
-                if fault:
-                    raise fault
                 return
             if char == "$":
                 if not self._variable(pieces, QUOTED):
-                    # GRUB looks for the closing quotation mark before it looks inside.
-                    fault = fault or SyntaxFault("syntax error.", self.number)
+                    self._fault = self._fault or SyntaxFault("syntax error.", self.number)
                     self._at += 1
                 continue
             following = self._line[self._at + 1]

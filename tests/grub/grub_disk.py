@@ -19,12 +19,13 @@ class Disk(Devices):
     def __init__(self, files: Dict[str, str], uuid: str = "", label: str = "") -> None:
         self.files = files
         self.ids = {("uuid", uuid), ("label", label)}
+        self.disks: Tuple[str, ...] = ("xen/xvda",)
 
     def exists(self, device: str) -> bool:
         return device in ("xen/xvda", "memdisk")
 
     def devices(self) -> Tuple[str, ...]:
-        return ("xen/xvda",)
+        return self.disks
 
     def information(self, device: str, path: str) -> Optional[Information]:
         path = path.rstrip("/")
@@ -94,9 +95,10 @@ def show(script: str, files: Optional[Dict[str, str]] = None, platform: str = "x
     return Shown(run, environment)
 
 
-def screen(script: str, files: Optional[Dict[str, str]] = None) -> List[str]:
-    """Return the lines that a script writes, errors among them."""
+def screen(script: str, files: Optional[Dict[str, str]] = None, disks: Tuple[str, ...] = ("xen/xvda",)) -> List[str]:
+    """Return the lines that a script writes, errors among them. ``disks`` are what a bare wildcard stands for."""
     run = interpreter(script, files)
+    run.devices.disks = disks  # type: ignore[attr-defined]
     lines = [""]
 
     def write(text: str) -> None:

@@ -107,6 +107,7 @@ SCRIPTS = {
     "an empty statement": ("echo a; ; echo b\n; echo c\necho d", ["error: syntax", "d"]),
     "an empty body": ("if true; then\nfi\necho a", ["error: syntax", "a"]),
     "a dollar sign by itself": ("echo a $ b\necho \"a$\"\necho c", ["error: syntax", "c"]),
+    "an error inside quotes shows at the end of the word": ("echo \"a$\"'b\nc'\necho d", ["error: syntax", "d"]),
     "an unfinished unit": ("echo a\nif [ a = a ; then\necho b", ["a", "error: syntax"]),
     "an error drops only its own lines": (
         "if true; then\necho a )\necho b $\necho c\nfi\necho d",
