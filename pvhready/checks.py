@@ -94,6 +94,12 @@ _CHECKS: Dict[str, Tuple[str, str, str, str]] = {
         "A GRUB without that command shows no entries at all.",
         "Set GRUB_ENABLE_BLSCFG=false in /etc/default/grub and write the menu anew.",
     ),
+    "grub-defaults": (
+        CONFIG,
+        "/etc/default/grub and /etc/default/grub.d.",
+        "What they set by running commands is known to a shell only, which is not run.",
+        "Nothing to do; write the menu anew if you changed them.",
+    ),
     "grub-config-stale": (
         CONFIG,
         "/etc/default/grub and grub.d against the entry.",

@@ -15,8 +15,15 @@ _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) -> List[Finding]:
     """Return whether /etc/default/grub asks for arguments that the entry in grub.cfg does not have: never generated into it."""
     findings = []
+    if defaults.problem:
+        summary = "not read whole: {}".format(defaults.problem.reason)
+        findings.append(Finding("grub-defaults", INFO, mode, defaults.problem.path, summary, (Evidence(defaults.problem.path),)))
     present = set(split(entry.cmdline))
     for variable in _VARIABLES:
+        unknown = defaults.unknown.get(variable)
+        if unknown:
+            summary = "whether the menu has all that {} asks for is not judged: {}".format(variable, unknown.reason)
+            findings.append(Finding("grub-defaults", INFO, mode, entry.title, summary, (Evidence(unknown.path, "", variable),)))
         missing = [argument for argument in parse(defaults.values.get(variable, "")) if argument.text not in present]
         if not missing:
             continue
