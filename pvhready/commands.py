@@ -160,6 +160,7 @@ def _show_example(name: str, text: str, options: argparse.Namespace) -> int:
     from tempfile import TemporaryDirectory
 
     from pvhready.demo.guests import make
+    from pvhready.report.plain import wrap
 
     with TemporaryDirectory(prefix="pvhready-demo-") as folder:
         try:
@@ -168,8 +169,9 @@ def _show_example(name: str, text: str, options: argparse.Namespace) -> int:
             raise CommandError("the example could not be written to {}: {}".format(folder, error.strerror)) from error
         options.assume_guest = options.assume_guest or "pv"
         report = check(folder, profile(options.host), options)
-    _write("A made-up guest, small and synthetic: {}\n\n{}".format(text, _as_text(report, options)))
-    _write("\nOther examples: pvhready demo --list\n")
+    style = _style(options)
+    title = "\n".join(wrap("A made-up guest, small and synthetic: " + text, style.width))
+    _write("{}\n\n{}\nOther examples: pvhready demo --list\n".format(title, _as_text(report, options)))
     return 0
 
 

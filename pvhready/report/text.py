@@ -219,7 +219,7 @@ def _step(finding: Finding) -> str:
     words: List[str] = []
     for remedy in finding.remedies:
         if remedy.type == "command":
-            return " ".join(words + [shell(remedy.argv)])
+            return " ".join(words + ["Then:"] * bool(words) + [shell(remedy.argv)])
         words.append(printable(remedy.text))
     return " ".join(words[:1])
 
