@@ -77,8 +77,11 @@ def test_a_root_that_is_none_is_an_input_error(tmp_path, pvhready):
 def test_global_options_stand_before_and_after_the_command(tmp_path, pvhready):
     make("debian-12", str(tmp_path))
     outputs = [
-        pvhready("--root", str(tmp_path), "-q"), pvhready("--root", str(tmp_path), "check", "-q"), pvhready("check", "-q", "--root", str(tmp_path)),
-        pvhready("-q", "--root=" + str(tmp_path), "check", "--target", "pvh"), pvhready("-q", "--root", str(tmp_path), "--target", "pvh"),
+        pvhready("--root", str(tmp_path), "-q"),
+        pvhready("--root", str(tmp_path), "check", "-q"),
+        pvhready("check", "-q", "--root", str(tmp_path)),
+        pvhready("-q", "--root=" + str(tmp_path), "check", "--target", "pvh"),
+        pvhready("-q", "--root", str(tmp_path), "--target", "pvh"),
     ]
     assert len({output.out for output in outputs}) == 1 and outputs[0].out.startswith("READY")
 
