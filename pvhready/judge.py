@@ -189,8 +189,9 @@ def _skip(finding: Finding, skipped: Tuple[str, ...]) -> Finding:
 
 
 def _verdict(checks: Tuple[Finding, ...], guest: Guest, by_hand: bool) -> str:
-    if is_candidate(guest) is False and not by_hand:
-        return NOT_APPLICABLE
+    candidate = is_candidate(guest)
+    if not candidate and not by_hand:
+        return NOT_KNOWN if candidate is None else NOT_APPLICABLE
     worst = max((finding.status for finding in checks), key=SEVERITY.index, default=UNKNOWN)
     return {FAIL: NOT_READY, UNKNOWN: NOT_KNOWN, WARN: WARNINGS, SKIP: WARNINGS}.get(worst, READY)
 

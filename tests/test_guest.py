@@ -1,113 +1,112 @@
-"""What the machine is, told from what the running kernel shows."""
+"""What the machine is, from /sys/hypervisor, /proc and DMI as guests of each kind show them; and the verdict that follows."""
+
+import os
 
 import pytest
 
-from pvhready.demo.image import elf_kernel
+from pvhready.facts import Facts, Guest
+from pvhready.host import profile
+from pvhready.judge import judge
 from pvhready.probes.guest import read_guest
 from pvhready.root import Root
-from support.trees import write_tree
 
-XEN = {"/sys/hypervisor/type": "xen\n"}
-XENBUS = {"/sys/bus/xen/devices/vbd-51712/nodename": "device/vbd/51712\n"}
-XEN_DMI = {"/sys/class/dmi/id/sys_vendor": "Xen\n"}
-QEMU_DMI = {"/sys/class/dmi/id/sys_vendor": "QEMU\n"}
-DELL_DMI = {"/sys/class/dmi/id/sys_vendor": "Dell Inc.\n"}
-VIRTUAL = {"/proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu vme hypervisor lahf_lm\n"}
-METAL = {"/proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu vme lahf_lm\n"}
-PROC_XEN = {"/proc/xen/capabilities": ""}
+FLAGS = "processor\t: 0\nflags\t\t: fpu vme {}lm\nbugs\t\t:\n"
+HYPERVISOR = "/sys/hypervisor/"
 
 
 class LiveRoot(Root):
-    """A folder that says it is the running system."""
+    """A folder that is taken for the running system."""
 
     live = True
 
 
-def type_file(name):
-    return {"/sys/hypervisor/guest_type": name + "\n"}
+def _guest(tmp_path, files, assume=None):
+    for path, text in files.items():
+        target = str(tmp_path) + path
+        if text is None:
+            os.makedirs(target, exist_ok=True)
+            continue
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w") as handle:
+            handle.write(text)
+    with LiveRoot(str(tmp_path)) as root:
+        return read_guest(root, assume)
 
 
-def features(value):
-    return {"/sys/hypervisor/properties/features": value + "\n"}
+XEN = {HYPERVISOR + "type": "xen\n"}
+NEW = dict(XEN, **{HYPERVISOR + "version/major": "4\n", HYPERVISOR + "version/minor": "17\n"})
+OTHER_VENDOR = {"/sys/class/dmi/id/sys_vendor": "QEMU\n"}
+XEN_VENDOR = {"/sys/class/dmi/id/sys_vendor": "Xen\n"}
+VIRTUAL = {"/proc/cpuinfo": FLAGS.format("hypervisor ")}
+BARE = {"/proc/cpuinfo": FLAGS.format("")}
+FEATURES = HYPERVISOR + "properties/features"
 
 
-def seen_in(directory, *parts, **options):
-    tree = {"/etc/os-release": "ID=debian\nVERSION_ID=12\n"}
-    for part in parts:
-        tree.update(part)
-    write_tree(str(directory), tree)
-    with LiveRoot(str(directory)) as root:
-        return read_guest(root, **options)
-
-
-CASES = {
-    "guest_type PV": ("PV", XEN, type_file("PV")),
-    "guest_type PVH": ("PVH", XEN, type_file("PVH")),
-    "guest_type HVM": ("HVM", XEN, type_file("HVM"), XEN_DMI),
-    "guest_type of a name that nobody knows": (None, XEN, type_file("PVX")),
-    "guest_type in other letters": (None, XEN, type_file("pv")),
-    "guest_type empty": (None, XEN, type_file("")),
-    "guest_type under another hypervisor": (None, {"/sys/hypervisor/type": "kvm\n"}, type_file("PV")),
-    "old kernel, xen, no DMI": ("PV", XEN, VIRTUAL),
-    "old kernel, xen, PV's features": ("PV", XEN, features("00000003")),
-    "old kernel, xen, Xen's DMI": ("HVM", XEN, XEN_DMI),
-    "old kernel, xen, a translated guest's features": (None, XEN, features("000001f4")),
-    "old kernel, xen, a vendor's DMI": (None, XEN, DELL_DMI),
-    "only the xenbus": ("PV", XENBUS),
-    "only /proc/xen": ("PV", PROC_XEN),
-    "QEMU's DMI": ("none", QEMU_DMI, VIRTUAL),
-    "a vendor's DMI": ("none", DELL_DMI, METAL),
-    "no hypervisor flag": ("none", METAL),
-    "a hypervisor flag, nothing else": (None, VIRTUAL),
-    "Xen's DMI, nothing else": (None, XEN_DMI, VIRTUAL),
-    "nothing at all": (None,),
-    "another hypervisor by name": ("none", {"/sys/hypervisor/type": "s390\n"}),
-    "podman on a Xen guest": ("none", XEN, type_file("PV"), {"/run/.containerenv": ""}),
-    "a container by systemd": ("none", VIRTUAL, {"/run/systemd/container": "lxc\n"}),
-}
-
-
-@pytest.mark.parametrize("name", sorted(CASES))
-def test_type(name, tmp_path):
-    expected, *parts = CASES[name]
-    assert seen_in(tmp_path, *parts).type == expected
-
-
-@pytest.mark.parametrize("parts,dom0", [
-    ((XEN, type_file("PV"), {"/proc/xen/capabilities": "control_d\n"}), True),
-    ((XEN, type_file("PV"), features("00000803")), True),
-    ((XEN, type_file("PV"), {"/proc/xen/capabilities": "\n"}), False),
-    ((XEN, type_file("PV"), {"/proc/xen/capabilities": "not_control_d\n"}), False),
-    ((XEN, type_file("PV"), features("nonsense")), False),
+@pytest.mark.parametrize("files,kind", [
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n"}), "PV"),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PVH\n"}), "PVH"),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "HVM\n"}), "HVM"),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PVX\n"}), None),
+    ({HYPERVISOR + "type": "kvm\n", HYPERVISOR + "guest_type": "PV\n"}, None),
+    # Before Linux 4.13 there is no guest_type.
+    (XEN, "PV"),
+    (dict(XEN, **{FEATURES: "000000e0\n"}), "PV"),
+    (dict(XEN, **{FEATURES: "00002705\n"}), None),
+    (dict(XEN, **XEN_VENDOR), "HVM"),
+    (dict(XEN, **OTHER_VENDOR), None),
+    (dict({"/sys/bus/xen/devices": None}, **VIRTUAL), "PV"),
+    (dict({"/proc/xen": None}, **VIRTUAL), "PV"),
+    # No sign of Xen: "none" needs a positive sign too.
+    (BARE, "none"),
+    (dict(VIRTUAL, **OTHER_VENDOR), "none"),
+    (VIRTUAL, None),
+    ({}, None),
+    (dict(VIRTUAL, **XEN_VENDOR), None),
+    # A container on a Xen guest is none that boots.
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/run/systemd/container": "lxc\n"}), "none"),
+    (dict(BARE, **{"/.dockerenv": ""}), "none"),
 ])
-def test_dom0(parts, dom0, tmp_path):
-    assert seen_in(tmp_path, *parts).dom0 is dom0
+def test_type(files, kind, tmp_path):
+    assert _guest(tmp_path, files).type == kind
 
 
-@pytest.mark.parametrize("major,minor,version", [("4", "17", "4.17"), ("4", None, None), ("x", "17", None)])
-def test_xen_version(major, minor, version, tmp_path):
-    parts = {"/sys/hypervisor/version/major": major + "\n"}
-    if minor:
-        parts["/sys/hypervisor/version/minor"] = minor + "\n"
-    assert seen_in(tmp_path, XEN, parts).xen_version == version
+def test_the_version_of_xen_and_dom0(tmp_path):
+    guest = _guest(tmp_path, dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/proc/xen/capabilities": "control_d\n"}))
+    assert guest.xen_version == "4.17" and guest.dom0
+    guest = _guest(tmp_path, {"/proc/xen/capabilities": "not_control_d\n"})
+    assert not guest.dom0
 
 
-def test_what_was_assumed_is_said_to_be(tmp_path):
-    guest = seen_in(tmp_path, VIRTUAL, assume="pv")
+def test_an_assumption_is_shown_as_one(tmp_path):
+    guest = _guest(tmp_path, BARE, "pv")
     assert (guest.type, guest.assumed) == ("PV", True)
 
 
-def test_the_evidence_is_kept(tmp_path):
-    assert ("/sys/hypervisor/guest_type", "PV") in seen_in(tmp_path, XEN, type_file("PV")).evidence
+def _verdict(guest, **options):
+    return judge(Facts("/", True, "2026-01-01", guest), profile("bitfolk"), **options).verdict
 
 
-def test_a_mounted_root_has_no_type(tmp_path):
-    write_tree(str(tmp_path), dict(XEN, **type_file("PV"), **{"/bin/sh": elf_kernel()[:64]}))
-    with Root(str(tmp_path)) as root:
-        guest = read_guest(root)
-    assert (guest.type, guest.assumed, guest.architecture, guest.running_release) == ("not-applicable", False, "x86_64", None)
+@pytest.mark.parametrize("guest,verdict", [
+    (Guest("none"), "not-applicable"), (Guest("PV", dom0=True), "not-applicable"), (Guest("none", container="lxc"), "not-applicable"),
+    (Guest(None), "unknown"), (Guest("PV"), "unknown"), (Guest("HVM"), "unknown"), (Guest("PVH"), "unknown"),
+])
+def test_the_verdict_without_any_evidence_of_a_boot_chain(guest, verdict):
+    assert _verdict(guest) == verdict
+
+
+def test_a_target_given_by_hand_judges_what_is_no_guest(tmp_path, pvhready):
+    assert _verdict(Guest("none"), by_hand=True) == "unknown"
 
 
 def test_distribution(tmp_path):
-    distribution = seen_in(tmp_path).distribution
-    assert (distribution.id, distribution.version) == ("debian", "12")
+    guest = _guest(tmp_path, dict(BARE, **{"/etc/os-release": "ID=almalinux\nVERSION_ID=\"9.4\"\nID_LIKE=\"rhel centos\"\nNAME='Alma\\'s'\n"}))
+    assert (guest.distribution.id, guest.distribution.version, guest.distribution.like) == ("almalinux", "9.4", ("rhel", "centos"))
+
+
+def test_systems_older_than_os_release(tmp_path):
+    pytest.importorskip("distro")
+    guest = _guest(tmp_path, dict(BARE, **{"/etc/centos-release": "CentOS release 6.10 (Final)\n"}))
+    assert (guest.distribution.id, guest.distribution.version) == ("centos", "6.10")
+    (tmp_path / "etc" / "centos-release").unlink()
+    guest = _guest(tmp_path, {"/etc/debian_version": "6.0.10\n"})
+    assert (guest.distribution.id, guest.distribution.version) == ("debian", "6.0.10")

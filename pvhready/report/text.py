@@ -225,5 +225,7 @@ def _step(finding: Finding) -> str:
 
 
 def _worst(report: Report) -> Optional[Finding]:
-    serious = [finding for finding in report.checks if finding.status in (WARN, UNKNOWN, FAIL)]
+    """The finding that the verdict rests on: a failure means little where it is not known whether this is a guest."""
+    statuses = (UNKNOWN,) if report.verdict == NOT_KNOWN else (WARN, UNKNOWN, FAIL)
+    serious = [finding for finding in report.checks if finding.status in statuses]
     return max(serious, key=lambda finding: SEVERITY.index(finding.status)) if serious else None
