@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvhready.devicenames import device_of, parse_spec
 from pvhready.facts import Mount, Problem, Storage
 from pvhready.probes import storage
-from pvhready.probes.storage import device_of, live_mounts, parse_fstab, parse_spec, read_storage
+from pvhready.probes.storage import live_mounts, parse_fstab, read_storage
 from pvhready.root import Root, Unreadable
 
 UUID = "0b1d5e0c-5b2c-4a57-9a8e-d7a5e7a9b3f1"

@@ -1,8 +1,9 @@
 """Where the guest's file systems are: /etc/fstab, and on the live system the block devices and their ids."""
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
+from pvhready.devicenames import TAGS, without_udev_escapes
 from pvhready.facts import Mount, Problem, Storage
 from pvhready.root import Missing, Root, Unreadable
 
@@ -11,10 +12,6 @@ _BLOCKS = "/sys/class/block"
 _DEPTH = 16  # layers of block devices below a file system
 _SHORT = 4096  # bytes; no attribute of sysfs is longer
 
-# What root= and fstab(5) write before an id, and udev's folder of links for it (rules.d/60-persistent-storage.rules).
-_TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
-# Names that the kernel alone gives: when none of its devices has one, nothing has. Other names in /dev may be links.
-_KERNEL_NAMES = ("/dev/xvd", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme", "/dev/mapper/", "/dev/dm-")
 _LAYERS = {"LVM": "lvm", "CRYPT": "crypt", "mpath": "multipath"}  # by what a dm/uuid begins with
 
 
@@ -36,7 +33,7 @@ def read_storage(root: Root, live: bool) -> Storage:
         mapped = _mapped(root)
         # sysfs writes an exclamation mark for a slash (drivers/base/core.c, device_add).
         devices = tuple("/dev/" + name.replace("!", "/") for name in root.names(_BLOCKS)) + tuple(sorted(mapped))
-        tables = {kind: _links(root, "/dev/disk/by-" + kind) for kind in _TAGS.values()}
+        tables = {kind: _links(root, "/dev/disk/by-" + kind) for kind in TAGS.values()}
     except Unreadable as error:
         problems.insert(0, Problem(error.path, error.reason))
     try:
@@ -81,72 +78,6 @@ def parse_fstab(text: str, path: str = _FSTAB) -> Tuple[Tuple[Mount, ...], Tuple
     return tuple(mounts), tuple(problems)
 
 
-class Spec(NamedTuple):
-    """What names a root device: uuid, label, partuuid, partlabel, device, zfs, nfs or other, and the id or path."""
-
-    kind: str
-    value: str
-
-
-def parse_spec(text: str) -> Spec:
-    """Return the kind and value of what ``root=`` or the first field of fstab says."""
-    text = text.strip("\"'")
-    if text.startswith("block:"):
-        text = text[len("block:"):]  # dracut.cmdline(7)
-    tag, equals, value = text.partition("=")
-    value = value.strip("\"'")
-    if equals and tag in _TAGS:
-        return _id(_TAGS[tag], value)
-    for kind in _TAGS.values():
-        folder = "/dev/disk/by-{}/".format(kind)
-        if text.startswith(folder):
-            return _id(kind, text[len(folder):])
-    if equals and tag == "ZFS":
-        return Spec("zfs", value)
-    if text == "zfs" or text.startswith("zfs:"):
-        return Spec("zfs", text[len("zfs:"):])
-    if text == "/dev/nfs":
-        return Spec("nfs", "")
-    if text.startswith(("nfs:", "nfs4:")):
-        return Spec("nfs", text.partition(":")[2])
-    return Spec("device" if text.startswith("/dev/") else "other", text)
-
-
-def device_of(spec: str, storage: Storage) -> Optional[str]:
-    """Return the device that ``root=`` names; "" when the system has none such; None when that cannot be told."""
-    kind, value = parse_spec(spec)
-    tables: Dict[str, Optional[Dict[str, str]]] = {
-        "uuid": storage.uuids, "label": storage.labels, "partuuid": storage.partuuids, "partlabel": storage.partlabels,
-    }
-    if kind in tables:
-        table = tables[kind]
-        return None if table is None else table.get(value, "")
-    if kind != "device" or storage.devices is None:
-        return None
-    mapped = storage.mapped.get(value) or storage.mapped.get(_mapper_name(value))
-    if mapped:
-        return mapped
-    if value in storage.devices:
-        return value
-    return "" if value.startswith(_KERNEL_NAMES) else None
-
-
-def _mapper_name(device: str) -> str:
-    """Return what device mapper calls /dev/GROUP/VOLUME of LVM (lvm(8): hyphens are doubled)."""
-    parts = device.split("/")
-    if len(parts) != 4:
-        return device
-    return "/dev/mapper/{}-{}".format(parts[2].replace("-", "--"), parts[3].replace("-", "--"))
-
-
-def _id(kind: str, value: str) -> Spec:
-    if kind == "partuuid":
-        if "/" in value:
-            return Spec("other", "PARTUUID=" + value)  # PARTNROFF: a neighbour of the one that is named
-        value = value.lower()  # the kernel compares without regard to case (block/early-lookup.c), udev writes small letters
-    return Spec(kind, _without_udev_escapes(value))
-
-
 def _unescaped(field: str) -> str:
     """Undo the octal escapes of fstab: a space is \\040."""
     pieces = field.split("\\")
@@ -158,20 +89,6 @@ def _unescaped(field: str) -> str:
         else:
             text += "\\" + piece
     return text
-
-
-def _without_udev_escapes(name: str) -> str:
-    """Undo udev's escapes (libudev, udev_util_encode_string): a byte that it does not trust is \\x20."""
-    if "\\x" not in name:
-        return name
-    pieces = os.fsencode(name).split(b"\\x")
-    data = pieces[0]
-    for piece in pieces[1:]:
-        try:
-            data += bytes.fromhex(piece[:2].decode("ascii")) + piece[2:] if len(piece) > 1 else b"\\x" + piece
-        except ValueError:
-            data += b"\\x" + piece  # not one of udev's
-    return os.fsdecode(data)
 
 
 def _fstab(root: Root) -> Tuple[Tuple[Mount, ...], List[Problem]]:
@@ -195,7 +112,7 @@ def _links(root: Root, folder: str) -> Optional[Dict[str, str]]:
     for name in names:
         target = root.link("{}/{}".format(folder, name))
         if target:
-            found[_without_udev_escapes(name)] = os.path.normpath(os.path.join(folder, target))
+            found[without_udev_escapes(name)] = os.path.normpath(os.path.join(folder, target))
     return found
 
 

@@ -3,9 +3,9 @@
 from typing import Iterator, List, NamedTuple, Tuple
 
 from pvhready.cmdline import Argument, last, parse
+from pvhready.devicenames import device_of, parse_spec
 from pvhready.facts import Entry, Facts, Kernel, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
-from pvhready.probes.storage import device_of, parse_spec
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.initramfs import holds
