@@ -3,7 +3,11 @@
 Ids are part of the interface and are never renamed.
 """
 
-from typing import Dict, NamedTuple, Tuple
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Tuple
 
 GUEST, CONFIG, ENTRY, IMAGE, KERNEL, CMDLINE, INITRAMFS, ROOT, HACK, UPKEEP = (
     "guest", "grub.cfg", "entry", "image", "config", "command line", "initramfs", "root device", "hack", "upkeep",
@@ -21,7 +25,7 @@ class Check(NamedTuple):
 
 
 # id: (link, what it looks at, why it matters, how to mend it)
-_CHECKS: Dict[str, Tuple[str, str, str, str]] = {
+_CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     "guest-type": (
         GUEST,
         "/sys/hypervisor, /proc/xen, DMI, /proc/cpuinfo, signs of a container.",

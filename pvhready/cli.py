@@ -3,10 +3,13 @@
 import argparse
 import os
 import sys
-from typing import List, NoReturn, Optional, Sequence
 
 from pvhready import __version__
 from pvhready.errors import EXIT_INTERNAL, EXIT_USAGE, CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, NoReturn, Optional, Sequence
 
 COMMANDS = ("check", "kernels", "entries", "image", "explain", "demo")
 _DEFAULT = "check"
@@ -29,11 +32,11 @@ _EXIT_INTERRUPTED = 130
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line, with the exit code of the contract (argparse's own, 2, is a verdict)."""
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str) -> "NoReturn":
         self.exit(EXIT_USAGE, "{}: {}\nTry: {} --help\n".format(self.prog, message, self.prog))
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: "Optional[Sequence[str]]" = None) -> int:
     """Run a command. Returns the exit code; ``arguments`` are those after the program's name."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -52,7 +55,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return EXIT_INTERNAL
 
 
-def build_parser(only: Optional[str] = None) -> argparse.ArgumentParser:
+def build_parser(only: "Optional[str]" = None) -> argparse.ArgumentParser:
     """Return the parser of all commands, or of one: to build a parser takes longer than to run it."""
     parser = _Parser(
         prog="pvhready",
@@ -126,7 +129,7 @@ def _add_globals(parser: argparse.ArgumentParser, suppress: bool) -> None:
     group.add_argument("-v", "--verbose", action="store_true", default=default(False), help="every remark")
 
 
-def _run(argv: List[str]) -> int:
+def _run(argv: "List[str]") -> int:
     command = _command_in(argv)
     if command is None and not {"-h", "--help", "--version"}.intersection(argv):
         argv, command = _with_default(argv), _DEFAULT
@@ -136,17 +139,17 @@ def _run(argv: List[str]) -> int:
     return commands.run(options)
 
 
-def _command_in(argv: List[str]) -> Optional[str]:
+def _command_in(argv: "List[str]") -> "Optional[str]":
     at = _first_word(argv)
     return argv[at] if at < len(argv) and argv[at] in COMMANDS else None
 
 
-def _with_default(argv: List[str]) -> List[str]:
+def _with_default(argv: "List[str]") -> "List[str]":
     """Put ``check`` in front when no command was named. A word that is none is left to the parser, which complains of it."""
     return argv if _first_word(argv) < len(argv) else [_DEFAULT] + argv
 
 
-def _first_word(argv: List[str]) -> int:
+def _first_word(argv: "List[str]") -> int:
     at = 0
     while at < len(argv) and argv[at].startswith("-"):
         at += 2 if argv[at] in _WITH_VALUE else 1

@@ -1,17 +1,21 @@
 """A kernel's command line, split as the kernel splits it (Linux: lib/cmdline.c next_arg, kernel/params.c)."""
 
-from typing import List, NamedTuple, Optional, Tuple
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
 
 
 class Argument(NamedTuple):
     """``name`` has ``-`` as ``_``, as the kernel compares them; ``value`` is None without ``=``; ``text`` is as written."""
 
     name: str
-    value: Optional[str]
+    value: "Optional[str]"
     text: str
 
 
-def split(line: str) -> Tuple[str, ...]:
+def split(line: str) -> "Tuple[str, ...]":
     """Return the arguments as written: separated by blanks, but not by those inside double quotes."""
     words: List[str] = []
     word = ""
@@ -28,7 +32,7 @@ def split(line: str) -> Tuple[str, ...]:
     return tuple(words + [word] if word else words)
 
 
-def parse(line: str) -> Tuple[Argument, ...]:
+def parse(line: str) -> "Tuple[Argument, ...]":
     """Return the kernel's own arguments, in order; those after ``--`` are init's and left out."""
     arguments = []
     for word in split(line):
@@ -39,7 +43,7 @@ def parse(line: str) -> Tuple[Argument, ...]:
     return tuple(arguments)
 
 
-def last(arguments: Tuple[Argument, ...], name: str) -> Optional[Argument]:
+def last(arguments: "Tuple[Argument, ...]", name: str) -> "Optional[Argument]":
     """Return the last argument of that name, the one that counts, or None."""
     for argument in reversed(arguments):
         if argument.name == name:

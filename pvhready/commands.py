@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, List
 
 from pvhready.errors import CommandError, UsageError
 from pvhready.facts import PVH, Guest, Kernel, Menu
@@ -11,7 +10,10 @@ from pvhready.host import Host, profile
 from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
 from pvhready.root import Root, Unreadable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import List
+
     from pvhready.report.text import Style
 
 _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
@@ -175,7 +177,7 @@ def _show_example(name: str, text: str, options: argparse.Namespace) -> int:
     return 0
 
 
-def _demand_known_ids(ids: List[str]) -> None:
+def _demand_known_ids(ids: "List[str]") -> None:
     from pvhready.checks import IDS
 
     for name in ids:

@@ -1,9 +1,13 @@
 """What names a block device: ``root=`` of a command line, the first field of fstab, and the device behind it. Pure."""
 
 import os
-from typing import Dict, NamedTuple, Optional
 
 from pvhready.facts import Storage
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional
 
 # What root= and fstab(5) write before an id, and udev's folder of links for it (rules.d/60-persistent-storage.rules).
 TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
@@ -42,7 +46,7 @@ def parse_spec(text: str) -> Spec:
     return Spec("device" if text.startswith("/dev/") else "other", text)
 
 
-def device_of(spec: str, storage: Storage) -> Optional[str]:
+def device_of(spec: str, storage: Storage) -> "Optional[str]":
     """Return the device that ``root=`` names; "" when the system has none such; None when that cannot be told."""
     kind, value = parse_spec(spec)
     tables: Dict[str, Optional[Dict[str, str]]] = {

@@ -4,7 +4,11 @@
 own, absolute, with its /boot mounted. Sizes and offsets are bytes.
 """
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional, Tuple
 
 PV = "pv"
 PVH = "pvh"
@@ -21,10 +25,10 @@ class Problem(NamedTuple):
 class Distribution(NamedTuple):
     """What os-release says. ``like`` are the ids of its relatives, nearest first."""
 
-    id: Optional[str] = None
-    version: Optional[str] = None
-    name: Optional[str] = None
-    like: Tuple[str, ...] = ()
+    id: "Optional[str]" = None
+    version: "Optional[str]" = None
+    name: "Optional[str]" = None
+    like: "Tuple[str, ...]" = ()
 
 
 class Guest(NamedTuple):
@@ -35,17 +39,17 @@ class Guest(NamedTuple):
     provider's PV loader, inferred from the running kernel. ``xen_version`` is "major.minor".
     """
 
-    type: Optional[str]
+    type: "Optional[str]"
     assumed: bool = False
-    evidence: Tuple[Tuple[str, str], ...] = ()
-    xen_version: Optional[str] = None
+    evidence: "Tuple[Tuple[str, str], ...]" = ()
+    xen_version: "Optional[str]" = None
     dom0: bool = False
-    container: Optional[str] = None
-    architecture: Optional[str] = None
-    loader_bits: Optional[int] = None
-    running_release: Optional[str] = None
-    running_cmdline: Optional[str] = None
-    boot_time: Optional[float] = None
+    container: "Optional[str]" = None
+    architecture: "Optional[str]" = None
+    loader_bits: "Optional[int]" = None
+    running_release: "Optional[str]" = None
+    running_cmdline: "Optional[str]" = None
+    boot_time: "Optional[float]" = None
     distribution: Distribution = Distribution()
 
 
@@ -61,24 +65,24 @@ class Image(NamedTuple):
     """
 
     container: str = "unknown"
-    payload: Optional[str] = None
-    bits: Optional[int] = None
+    payload: "Optional[str]" = None
+    bits: "Optional[int]" = None
     size: int = 0
-    release: Optional[str] = None
-    protocol: Optional[int] = None
-    boot_flag: Optional[int] = None
+    release: "Optional[str]" = None
+    protocol: "Optional[int]" = None
+    boot_flag: "Optional[int]" = None
     magic: bool = False
-    setup_sectors: Optional[int] = None
-    loaded_high: Optional[bool] = None
-    cmdline_size: Optional[int] = None
-    payload_offset: Optional[int] = None
-    payload_end: Optional[int] = None
-    payload_magic: Optional[str] = None
-    code_end: Optional[int] = None
-    notes: Optional[Tuple[int, ...]] = None
-    description: Optional[str] = None
-    opinion: Optional[str] = None
-    problem: Optional[Problem] = None
+    setup_sectors: "Optional[int]" = None
+    loaded_high: "Optional[bool]" = None
+    cmdline_size: "Optional[int]" = None
+    payload_offset: "Optional[int]" = None
+    payload_end: "Optional[int]" = None
+    payload_magic: "Optional[str]" = None
+    code_end: "Optional[int]" = None
+    notes: "Optional[Tuple[int, ...]]" = None
+    description: "Optional[str]" = None
+    opinion: "Optional[str]" = None
+    problem: "Optional[Problem]" = None
 
 
 class Conflict(NamedTuple):
@@ -97,12 +101,12 @@ class Config(NamedTuple):
     ``root_pointer`` tells whether System.map has x86_default_get_root_pointer; None when there is no real map.
     """
 
-    source: Optional[str] = None
-    values: Dict[str, str] = {}
-    conflicts: Tuple[Conflict, ...] = ()
-    root_pointer: Optional[bool] = None
-    map_source: Optional[str] = None
-    problem: Optional[Problem] = None
+    source: "Optional[str]" = None
+    values: "Dict[str, str]" = {}
+    conflicts: "Tuple[Conflict, ...]" = ()
+    root_pointer: "Optional[bool]" = None
+    map_source: "Optional[str]" = None
+    problem: "Optional[Problem]" = None
 
 
 class Kernel(NamedTuple):
@@ -110,12 +114,12 @@ class Kernel(NamedTuple):
 
     path: str
     image: Image
-    release: Optional[str] = None
-    named_release: Optional[str] = None
+    release: "Optional[str]" = None
+    named_release: "Optional[str]" = None
     running: bool = False
-    package: Optional[str] = None
+    package: "Optional[str]" = None
     config: Config = Config()
-    names: Tuple[str, ...] = ()
+    names: "Tuple[str, ...]" = ()
 
 
 class EntryError(NamedTuple):
@@ -127,8 +131,8 @@ class EntryError(NamedTuple):
 
     text: str
     source: str = ""
-    command: Optional[str] = None
-    fatal: Optional[bool] = False
+    command: "Optional[str]" = None
+    fatal: "Optional[bool]" = False
 
 
 class Entry(NamedTuple):
@@ -141,12 +145,12 @@ class Entry(NamedTuple):
     index: int  # type: ignore[assignment]  # a tuple has a method of this name
     path: str
     title: str
-    id: Optional[str] = None
-    kernel: Optional[str] = None
-    initrd: Tuple[str, ...] = ()
+    id: "Optional[str]" = None
+    kernel: "Optional[str]" = None
+    initrd: "Tuple[str, ...]" = ()
     cmdline: str = ""
-    modules: Tuple[str, ...] = ()
-    errors: Tuple[EntryError, ...] = ()
+    modules: "Tuple[str, ...]" = ()
+    errors: "Tuple[EntryError, ...]" = ()
     source: str = ""
 
 
@@ -170,18 +174,18 @@ class Menu(NamedTuple):
     """
 
     platform: str
-    config: Optional[str] = None
-    entries: Tuple[Entry, ...] = ()
-    candidates: Tuple[Candidate, ...] = ()
+    config: "Optional[str]" = None
+    entries: "Tuple[Entry, ...]" = ()
+    candidates: "Tuple[Candidate, ...]" = ()
     reason: str = "unreadable"
-    fallbacks: Tuple[int, ...] = ()
-    errors: Tuple[EntryError, ...] = ()
+    fallbacks: "Tuple[int, ...]" = ()
+    errors: "Tuple[EntryError, ...]" = ()
     uses_blscfg: bool = False
-    assumptions: Tuple[str, ...] = ()
-    problem: Optional[Problem] = None
-    default: Optional[str] = None
+    assumptions: "Tuple[str, ...]" = ()
+    problem: "Optional[Problem]" = None
+    default: "Optional[str]" = None
     waits: bool = False
-    elsewhere: Tuple[str, ...] = ()
+    elsewhere: "Tuple[str, ...]" = ()
     may_show_nothing: bool = False
 
 
@@ -193,13 +197,13 @@ class Initramfs(NamedTuple):
     """
 
     path: str
-    modules: Tuple[str, ...] = ()
-    releases: Tuple[str, ...] = ()
-    compression: Optional[str] = None
+    modules: "Tuple[str, ...]" = ()
+    releases: "Tuple[str, ...]" = ()
+    compression: "Optional[str]" = None
     complete: bool = False
-    proved: Optional[str] = None
-    needs: Optional[str] = None
-    problem: Optional[Problem] = None
+    proved: "Optional[str]" = None
+    needs: "Optional[str]" = None
+    problem: "Optional[Problem]" = None
 
 
 class Mount(NamedTuple):
@@ -221,17 +225,17 @@ class Storage(NamedTuple):
     ``root_stack`` are the layers below the live root file system, as lvm, md, crypt.
     """
 
-    fstab: Tuple[Mount, ...] = ()
-    mounts: Tuple[Mount, ...] = ()
-    uuids: Optional[Dict[str, str]] = None
-    labels: Optional[Dict[str, str]] = None
-    partuuids: Optional[Dict[str, str]] = None
-    partlabels: Optional[Dict[str, str]] = None
-    devices: Optional[Tuple[str, ...]] = None
-    root_device: Optional[str] = None
-    root_stack: Tuple[str, ...] = ()
-    problem: Optional[Problem] = None
-    mapped: Dict[str, str] = {}
+    fstab: "Tuple[Mount, ...]" = ()
+    mounts: "Tuple[Mount, ...]" = ()
+    uuids: "Optional[Dict[str, str]]" = None
+    labels: "Optional[Dict[str, str]]" = None
+    partuuids: "Optional[Dict[str, str]]" = None
+    partlabels: "Optional[Dict[str, str]]" = None
+    devices: "Optional[Tuple[str, ...]]" = None
+    root_device: "Optional[str]" = None
+    root_stack: "Tuple[str, ...]" = ()
+    problem: "Optional[Problem]" = None
+    mapped: "Dict[str, str]" = {}
 
 
 class Defaults(NamedTuple):
@@ -240,10 +244,10 @@ class Defaults(NamedTuple):
     ``unknown`` holds the variables whose value depends on more than these files say, each with the place and the reason.
     """
 
-    values: Dict[str, str] = {}
-    sources: Dict[str, str] = {}
-    problem: Optional[Problem] = None
-    unknown: Dict[str, Problem] = {}
+    values: "Dict[str, str]" = {}
+    sources: "Dict[str, str]" = {}
+    problem: "Optional[Problem]" = None
+    unknown: "Dict[str, Problem]" = {}
 
 
 class Hook(NamedTuple):
@@ -253,16 +257,16 @@ class Hook(NamedTuple):
     form: str
     active: bool
     why: str = ""
-    package: Optional[str] = None
-    helper: Optional[str] = None
+    package: "Optional[str]" = None
+    helper: "Optional[str]" = None
 
 
 class Hack(NamedTuple):
     """What is there of the decompression hack. ``helpers`` are the programs that hooks call."""
 
-    hooks: Tuple[Hook, ...] = ()
-    helpers: Tuple[str, ...] = ()
-    problems: Tuple[Problem, ...] = ()
+    hooks: "Tuple[Hook, ...]" = ()
+    helpers: "Tuple[str, ...]" = ()
+    problems: "Tuple[Problem, ...]" = ()
 
 
 class Facts(NamedTuple):
@@ -272,11 +276,11 @@ class Facts(NamedTuple):
     run_as_root: bool
     today: str
     guest: Guest
-    kernels: Tuple[Kernel, ...] = ()
-    menus: Dict[str, Menu] = {}
-    initramfs: Dict[str, Initramfs] = {}
+    kernels: "Tuple[Kernel, ...]" = ()
+    menus: "Dict[str, Menu]" = {}
+    initramfs: "Dict[str, Initramfs]" = {}
     storage: Storage = Storage()
     defaults: Defaults = Defaults()
     hack: Hack = Hack()
-    denied: Tuple[str, ...] = ()
-    problems: Tuple[Problem, ...] = ()
+    denied: "Tuple[str, ...]" = ()
+    problems: "Tuple[Problem, ...]" = ()

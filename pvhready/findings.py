@@ -1,6 +1,10 @@
 """What the rules say: findings, with their evidence and remedies. Frozen records without behaviour."""
 
-from typing import NamedTuple, Optional, Tuple
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
 
 PASS = "pass"
 INFO = "info"
@@ -28,7 +32,7 @@ class Remedy(NamedTuple):
     """A way to mend a finding: a command to type (``argv``), or a hint. ``text`` says what it is for."""
 
     type: str
-    argv: Tuple[str, ...]
+    argv: "Tuple[str, ...]"
     text: str
 
 
@@ -40,9 +44,9 @@ class Finding(NamedTuple):
     mode: str
     subject: str
     summary: str
-    evidence: Tuple[Evidence, ...] = ()
-    remedies: Tuple[Remedy, ...] = ()
-    url: Optional[str] = None
+    evidence: "Tuple[Evidence, ...]" = ()
+    remedies: "Tuple[Remedy, ...]" = ()
+    url: "Optional[str]" = None
 
 
 def command(text: str, *argv: str) -> Remedy:

@@ -5,9 +5,12 @@ GRUB is the host's and the menu is the guest's, so what boots depends on both. E
 GRUB's source where no build was tried.
 """
 
-from typing import Dict, NamedTuple, Tuple
-
 from pvhready.errors import UsageError
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Tuple
 
 YES = "yes"
 NO = "no"
@@ -28,10 +31,10 @@ class Host(NamedTuple):
 
     name: str
     grub: str
-    configs: Dict[str, str]
+    configs: "Dict[str, str]"
     guest_prefix: str
-    commands: Dict[str, str]
-    payloads: Dict[str, str]
+    commands: "Dict[str, str]"
+    payloads: "Dict[str, str]"
     xzio: str
 
     def command(self, name: str) -> str:
@@ -48,7 +51,7 @@ _FEDORA_CONFIGS = {"/boot/grub2/grub.cfg": YES, "/boot/grub/grub.cfg": UNKNOWN}
 _PV_PAYLOADS = {"gzip": YES, "elf": YES, "xz": YES, "lzo": NO, "lz4": NO, "lzma": NO, "bzip2": NO, "zstd": NO}
 
 
-def _commands(**known: str) -> Dict[str, str]:
+def _commands(**known: str) -> "Dict[str, str]":
     return {name: known.get(name, NO) for name in _OPTIONAL_COMMANDS}
 
 
@@ -91,6 +94,6 @@ def profile(text: str) -> Host:
     return host._replace(name=text, commands=commands)
 
 
-def hosts_with(command: str) -> Tuple[str, ...]:
+def hosts_with(command: str) -> "Tuple[str, ...]":
     """Return the names of the profiles that surely have a command."""
     return tuple(host.name for host in _PROFILES if host.command(command) == YES)

@@ -4,11 +4,10 @@ The order of weights: a proven failure on the target's chain, an unknown on it, 
 makes a verdict worse than ready-with-warnings.
 """
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
-
 from pvhready.facts import MODES, PV, PVH, Candidate, Entry, Facts, Guest, Kernel, Menu
 from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UNKNOWN, WARN, Finding
 from pvhready.host import Host
+from pvhready.records import NamedTuple
 from pvhready.rules.cmdline import judge_cmdline
 from pvhready.rules.config import judge_config
 from pvhready.rules.guest import is_candidate, judge_guest
@@ -18,6 +17,10 @@ from pvhready.rules.initramfs import judge_initramfs
 from pvhready.rules.menu import judge_entry, judge_menu
 from pvhready.rules.rootdevice import judge_root_device
 from pvhready.rules.upkeep import judge_defaults, judge_fallback, judge_other_kernels, judge_way_back
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
 
 READY = "ready"
 WARNINGS = "ready-with-warnings"
@@ -32,8 +35,8 @@ class KernelAnswer(NamedTuple):
 
     kernel: Kernel
     default: bool
-    modes: Dict[str, str]
-    reasons: Dict[str, Tuple[str, ...]]
+    modes: "Dict[str, str]"
+    reasons: "Dict[str, Tuple[str, ...]]"
 
 
 class Chain(NamedTuple):
@@ -41,9 +44,9 @@ class Chain(NamedTuple):
 
     mode: str
     answer: str
-    findings: Tuple[Finding, ...]
-    entry: Optional[Entry]
-    kernels: Tuple[str, ...]
+    findings: "Tuple[Finding, ...]"
+    entry: "Optional[Entry]"
+    kernels: "Tuple[str, ...]"
 
 
 class Report(NamedTuple):
@@ -53,13 +56,13 @@ class Report(NamedTuple):
     host: str
     target: str
     verdict: str
-    modes: Dict[str, str]
+    modes: "Dict[str, str]"
     chain: Chain
-    kernels: Tuple[KernelAnswer, ...]
-    checks: Tuple[Finding, ...]
+    kernels: "Tuple[KernelAnswer, ...]"
+    checks: "Tuple[Finding, ...]"
 
 
-def judge(facts: Facts, host: Host, target: str = PVH, by_hand: bool = False, skipped: Tuple[str, ...] = ()) -> Report:
+def judge(facts: Facts, host: Host, target: str = PVH, by_hand: bool = False, skipped: "Tuple[str, ...]" = ()) -> Report:
     """Return the report on a guest. ``by_hand``: the user named the target, so a machine that is no candidate is judged too.
 
     ``skipped`` are ids of checks whose findings the user does not want: each that had something to say becomes a warning.
@@ -85,7 +88,7 @@ def judge_kernel(kernel: Kernel, host: Host, guest: Guest) -> KernelAnswer:
     return KernelAnswer(kernel, False, modes, reasons)
 
 
-def kernel_findings(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...] = ()) -> List[Finding]:
+def kernel_findings(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: "Tuple[str, ...]" = ()) -> "List[Finding]":
     """Return what the loader and the kernel itself say under a mode. An image that is no kernel has no configuration to judge."""
     findings = judge_image(kernel, mode, host, guest, modules)
     if kernel.image.container in ("not-a-kernel", "uki") or kernel.image.problem:
@@ -93,7 +96,7 @@ def kernel_findings(kernel: Kernel, mode: str, host: Host, guest: Guest, modules
     return findings + judge_config(kernel, mode, guest)
 
 
-def answer_of(findings: List[Finding]) -> str:
+def answer_of(findings: "List[Finding]") -> str:
     """Return boots, fails or unknown: a failure outweighs what is not known."""
     statuses = {finding.status for finding in findings}
     return FAILS if FAIL in statuses else NOT_KNOWN if UNKNOWN in statuses else BOOTS
@@ -116,7 +119,7 @@ def _judge_chain(mode: str, facts: Facts, host: Host) -> Chain:
     return Chain(mode, answer_of(findings), tuple(_each_once(findings)), first, kernels)
 
 
-def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> List[Finding]:
+def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> "List[Finding]":
     findings = judge_entry(entry, mode, host, facts)
     kernel = _kernel_of(entry, facts)
     if kernel is None:
@@ -133,11 +136,11 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> List[
 
 
 def _weigh(
-    answers: List[Tuple[Candidate, List[Finding], str]],
+    answers: "List[Tuple[Candidate, List[Finding], str]]",
     mode: str,
-    entries: Dict[int, Entry],
+    entries: "Dict[int, Entry]",
     may_show_nothing: bool,
-) -> List[Finding]:
+) -> "List[Finding]":
     """One entry, or several with one answer: their findings. Several that disagree: unknown, with the fact that decides.
 
     Where on some supposition no entry boots at all, that counts as one more answer, a failure.
@@ -155,7 +158,7 @@ def _weigh(
     return findings
 
 
-def _judge_fallbacks(menu: Menu, entries: Dict[int, Entry], mode: str, facts: Facts, host: Host) -> List[Finding]:
+def _judge_fallbacks(menu: Menu, entries: "Dict[int, Entry]", mode: str, facts: Facts, host: Host) -> "List[Finding]":
     candidates = [candidate.index for candidate in menu.candidates]
     findings = []
     for index in menu.fallbacks:
@@ -165,14 +168,14 @@ def _judge_fallbacks(menu: Menu, entries: Dict[int, Entry], mode: str, facts: Fa
     return findings
 
 
-def _kernel_of(entry: Entry, facts: Facts) -> Optional[Kernel]:
+def _kernel_of(entry: Entry, facts: Facts) -> "Optional[Kernel]":
     for kernel in facts.kernels:
         if entry.kernel == kernel.path or entry.kernel in kernel.names:
             return kernel
     return None
 
 
-def _off_chain(facts: Facts, kernels: Tuple[KernelAnswer, ...], chains: Dict[str, Chain], target: str) -> List[Finding]:
+def _off_chain(facts: Facts, kernels: "Tuple[KernelAnswer, ...]", chains: "Dict[str, Chain]", target: str) -> "List[Finding]":
     other = PV if target == PVH else PVH
     answers = {answer.kernel.path: answer.modes[target] for answer in kernels}
     findings = list(judge_other_kernels(facts.kernels, chains[target].kernels, answers, target))
@@ -182,13 +185,13 @@ def _off_chain(facts: Facts, kernels: Tuple[KernelAnswer, ...], chains: Dict[str
     return findings + ([way_back] if way_back else [])
 
 
-def _skip(finding: Finding, skipped: Tuple[str, ...]) -> Finding:
+def _skip(finding: Finding, skipped: "Tuple[str, ...]") -> Finding:
     if finding.id not in skipped or finding.status in (PASS, INFO):
         return finding
     return finding._replace(status=SKIP, summary="skipped at your wish ({}): {}".format(finding.status, finding.summary))
 
 
-def _verdict(checks: Tuple[Finding, ...], guest: Guest, by_hand: bool) -> str:
+def _verdict(checks: "Tuple[Finding, ...]", guest: Guest, by_hand: bool) -> str:
     candidate = is_candidate(guest)
     if not candidate and not by_hand:
         return NOT_KNOWN if candidate is None else NOT_APPLICABLE
@@ -196,5 +199,5 @@ def _verdict(checks: Tuple[Finding, ...], guest: Guest, by_hand: bool) -> str:
     return {FAIL: NOT_READY, UNKNOWN: NOT_KNOWN, WARN: WARNINGS, SKIP: WARNINGS}.get(worst, READY)
 
 
-def _each_once(findings: List[Finding]) -> List[Finding]:
+def _each_once(findings: "List[Finding]") -> "List[Finding]":
     return list(dict.fromkeys(findings))

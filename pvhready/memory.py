@@ -13,9 +13,12 @@ import os
 import stat
 import time
 from binascii import crc32
-from typing import Optional, Sequence, Tuple
 
 from pvhready.root import Stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Sequence, Tuple
 
 DIRECTORY = "/var/cache/pvhready"
 FILE = "memory"
@@ -40,7 +43,7 @@ class Memory:
         self._settled = settled
         self._data: Optional[bytes] = None
 
-    def recall(self, kind: str, stamp: Stamp) -> Optional[Tuple[str, ...]]:
+    def recall(self, kind: str, stamp: Stamp) -> "Optional[Tuple[str, ...]]":
         """Return the fields that were remembered for this state of a file, or None."""
         if self._data is None:
             self._data = self._load()
@@ -56,7 +59,7 @@ class Memory:
             return None
         return tuple(content[len(key) + 1:].decode("utf-8", "surrogateescape").split("\t"))
 
-    def remember(self, kind: str, stamp: Stamp, fields: Sequence[str]) -> None:
+    def remember(self, kind: str, stamp: Stamp, fields: "Sequence[str]") -> None:
         """Keep the fields for this state of a file, in place of those for an earlier state."""
         content = _line([kind] + [str(value) for value in stamp] + list(fields))
         if content is None or len(content) > MAX_LINE or time.time() - max(stamp.mtime, stamp.ctime) / 1e9 < self._settled:
@@ -122,7 +125,7 @@ class Memory:
         return status.st_uid == self._owner and not status.st_mode & 0o022
 
 
-def _line(texts: Sequence[str]) -> Optional[bytes]:
+def _line(texts: "Sequence[str]") -> "Optional[bytes]":
     """Return the texts as a line, or None when one of them holds what would break it."""
     if any(min(text, default=" ") < " " or "\x7f" in text for text in texts):
         return None
@@ -132,7 +135,7 @@ def _line(texts: Sequence[str]) -> Optional[bytes]:
         return None
 
 
-def _checked(line: bytes) -> Optional[bytes]:
+def _checked(line: bytes) -> "Optional[bytes]":
     """Return a line without its checksum, or None when the checksum is wrong."""
     total, _, content = line.partition(b"\t")
     return content if total == b"%08x" % crc32(content) else None

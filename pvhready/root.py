@@ -11,7 +11,12 @@ links, only regular files are read, and every read has a limit.
 import errno
 import os
 import stat
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Set, Tuple
 
 MAX_LINKS = 40  # what Linux allows for one path (fs/namei.c, MAXSYMLINKS)
 MAX_NAMES = 20000  # names that one directory may hold before it is refused
@@ -182,7 +187,7 @@ class Root:
         except Missing:
             return False
 
-    def names(self, path: str) -> Tuple[str, ...]:
+    def names(self, path: str) -> "Tuple[str, ...]":
         """Return the sorted names in a directory. Raises Missing, Denied, Unreadable (also for too many names)."""
         known = self._lists.get(path)
         if known is None:
@@ -208,7 +213,7 @@ class Root:
         _close(stack)
         return "/" + "/".join(trail + ([name] if name != "." else []))
 
-    def _list(self, path: str) -> Tuple[str, ...]:
+    def _list(self, path: str) -> "Tuple[str, ...]":
         parent, name, stack = self._descend(path)
         try:
             descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
@@ -221,7 +226,7 @@ class Root:
         finally:
             os.close(descriptor)
 
-    def _descend(self, path: str, follow_last: bool = True, trail: Optional[List[str]] = None) -> Tuple[int, str, List[int]]:
+    def _descend(self, path: str, follow_last: bool = True, trail: "Optional[List[str]]" = None) -> "Tuple[int, str, List[int]]":
         """Return the open directory that holds the last name, that name, and the descriptors to close afterwards."""
         if "\0" in path:
             raise Unreadable(path, "holds a NUL byte")
@@ -258,7 +263,7 @@ class Root:
             raise
         return (stack[-1] if stack else self._top), ".", stack
 
-    def _climb(self, path: str, stack: List[int], names: List[str]) -> None:
+    def _climb(self, path: str, stack: "List[int]", names: "List[str]") -> None:
         if stack:
             os.close(stack.pop())
             names.pop()
@@ -288,7 +293,7 @@ def _demand_file(path: str, status: os.stat_result) -> None:
         raise Unreadable(path, "is {}, not a file".format(kind_of(status)))
 
 
-def _read_link(name: str, directory: int) -> Optional[str]:
+def _read_link(name: str, directory: int) -> "Optional[str]":
     try:
         return os.readlink(name, dir_fd=directory)
     except OSError as error:
@@ -297,7 +302,7 @@ def _read_link(name: str, directory: int) -> Optional[str]:
         raise
 
 
-def _names(descriptor: int, path: str) -> List[str]:
+def _names(descriptor: int, path: str) -> "List[str]":
     names: List[str] = []
     for name in os.listdir(descriptor):
         if len(names) >= MAX_NAMES:
@@ -306,7 +311,7 @@ def _names(descriptor: int, path: str) -> List[str]:
     return names
 
 
-def _close(stack: List[int]) -> None:
+def _close(stack: "List[int]") -> None:
     while stack:
         os.close(stack.pop())
 

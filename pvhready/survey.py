@@ -2,7 +2,6 @@
 
 import os
 import time
-from typing import Dict, List, Optional, Tuple
 
 from pvhready.facts import MODES, PV, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem
 from pvhready.host import Host
@@ -20,10 +19,14 @@ from pvhready.rules.config import FRONT_END
 from pvhready.rules.initramfs import UNPACKERS
 from pvhready.rules.rootdevice import SYMBOLS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
+
 _EXTRA = SYMBOLS + tuple(sorted(UNPACKERS.values()))
 
 
-def survey(root: Root, host: Host, assume: Optional[str] = None, deep: bool = False) -> Facts:
+def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False) -> Facts:
     """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content."""
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
@@ -53,7 +56,7 @@ def platform(mode: str, guest: Guest) -> str:
     return "xen_pvh"
 
 
-def _next_entries(menus: Dict[str, Menu]) -> List[Entry]:
+def _next_entries(menus: "Dict[str, Menu]") -> "List[Entry]":
     """The entries that may boot next in either mode, the fallbacks too."""
     entries = []
     for menu in menus.values():
@@ -66,9 +69,9 @@ def _kernels(
     root: Root,
     guest: Guest,
     owners: Owners,
-    menus: Dict[str, Menu],
+    menus: "Dict[str, Menu]",
     deep: bool,
-) -> Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]:
+) -> "Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]":
     named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
     chosen = {entry.kernel for entry in _next_entries(menus)}
     try:
@@ -82,7 +85,7 @@ def _kernels(
     return tuple(kernels), ()
 
 
-def _initramfs(root: Root, guest: Guest, menus: Dict[str, Menu], kernels: Tuple[Kernel, ...]) -> Dict[str, Initramfs]:
+def _initramfs(root: Root, guest: Guest, menus: "Dict[str, Menu]", kernels: "Tuple[Kernel, ...]") -> "Dict[str, Initramfs]":
     """What the archives hold that the next entries name, unless their kernel finds no disks in any case."""
     by_name = {name: kernel for kernel in kernels for name in kernel.names}
     memory = Memory() if root.live else None

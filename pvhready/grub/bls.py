@@ -1,11 +1,13 @@
 """Boot loader specification entries, for a GRUB that has ``blscfg`` (GRUB of Fedora: commands/blscfg.c)."""
 
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Tuple
-
 from pvhready.grub.devices import FILE_NOT_FOUND, UNKNOWN_DEVICE, Failure
 from pvhready.grub.parser import parse
+from pvhready.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Dict, List, Tuple
+
     from pvhready.grub.interpreter import Interpreter
 
 DIRECTORY = "/loader/entries"
@@ -17,14 +19,14 @@ class Snippet(NamedTuple):
 
     name: str
     path: str
-    keys: Dict[str, List[str]]
+    keys: "Dict[str, List[str]]"
 
     def first(self, key: str) -> str:
         """Return the first value of a key, "" when it has none."""
         return self.keys.get(key, [""])[0]
 
 
-def add_entries(run: "Interpreter", arguments: List[str]) -> None:
+def add_entries(run: "Interpreter", arguments: "List[str]") -> None:
     """Put the entries of the directory into the menu, newest version first. Raises Failure as GRUB does.
 
     With an argument: ``default`` and ``non-default`` take a part of them, anything else the entry with that name.
@@ -50,7 +52,7 @@ def add_entries(run: "Interpreter", arguments: List[str]) -> None:
         _add(run, snippet)
 
 
-def read_all(run: "Interpreter", device: str, directory: str) -> List[Snippet]:
+def read_all(run: "Interpreter", device: str, directory: str) -> "List[Snippet]":
     """Return the snippets of a directory, newest first."""
     snippets: List[Snippet] = []
     for name in run.devices.names(device, directory):
@@ -66,7 +68,7 @@ def read_all(run: "Interpreter", device: str, directory: str) -> List[Snippet]:
     return sorted(snippets, key=lambda snippet: version_key(snippet.name), reverse=True)
 
 
-def keys(text: str) -> Dict[str, List[str]]:
+def keys(text: str) -> "Dict[str, List[str]]":
     """Return the keys of a snippet. GRUB stops at the first line that has a key and no value."""
     found: Dict[str, List[str]] = {}
     for line in text.replace("\r", "").split("\n"):
@@ -82,7 +84,7 @@ def keys(text: str) -> Dict[str, List[str]]:
     return found
 
 
-def version_key(text: str) -> Tuple[Tuple[int, int, str], ...]:
+def version_key(text: str) -> "Tuple[Tuple[int, int, str], ...]":
     """Return a key that sorts versions as rpm and GRUB do: digits by value, above letters, above the end, above ``~``."""
     parts: List[Tuple[int, int, str]] = []
     at = 0

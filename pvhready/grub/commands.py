@@ -3,8 +3,6 @@
 The lists of names are those of Debian's builds for the Xen platforms (command.lst of grub-xen-bin 2.06).
 """
 
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional
-
 from pvhready.grub import loading, numbers, options
 from pvhready.grub.devices import (
     BAD_ARGUMENT,
@@ -20,7 +18,10 @@ from pvhready.grub.devices import (
 from pvhready.grub.options import OPTIONAL, VALUE, Option
 from pvhready.grub.parser import Command, parse
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Optional
+
     from pvhready.grub.interpreter import Handler, Interpreter
 
 _MENUENTRY = (
@@ -42,7 +43,7 @@ _PROBE = (
 
 # Variables and control
 
-def _set(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _set(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if arguments:
         name, equals, value = arguments[0].partition("=")
         if not equals:
@@ -51,7 +52,7 @@ def _set(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _unset(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _unset(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if not arguments:
         raise Failure(BAD_ARGUMENT, "one argument expected.")
     for name in arguments:
@@ -59,7 +60,7 @@ def _unset(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _export(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _export(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if not arguments:
         raise Failure(BAD_ARGUMENT, "one argument expected.")
     for name in arguments:
@@ -67,15 +68,15 @@ def _export(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _true(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _true(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return NONE
 
 
-def _false(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _false(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return TEST_FAILURE
 
 
-def _test(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _test(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     from pvhready.grub.test import evaluate
 
     value, error = evaluate(run, arguments)
@@ -84,7 +85,7 @@ def _test(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE if value else TEST_FAILURE
 
 
-def _echo(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _echo(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     end = "\n"
     while arguments and arguments[0] in ("-n", "-e"):
         end = "" if arguments[0] == "-n" else end
@@ -95,19 +96,19 @@ def _echo(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _eval(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _eval(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return run.run_text(" ".join(arguments)) if arguments else NONE
 
 
-def _break(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _break(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return _leave(run, arguments, False)
 
 
-def _continue(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _continue(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return _leave(run, arguments, True)
 
 
-def _leave(run: "Interpreter", arguments: List[str], continuing: bool) -> int:
+def _leave(run: "Interpreter", arguments: "List[str]", continuing: bool) -> int:
     count = 1
     if len(arguments) > 1:
         raise Failure(BAD_ARGUMENT, "one argument expected.")
@@ -127,7 +128,7 @@ def _number(text: str) -> int:
     return number.value
 
 
-def _return(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _return(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if run.arguments is None or len(arguments) > 1:
         raise Failure(BAD_ARGUMENT, "not in function body.")
     status = _number(arguments[0]) if arguments else int(run.environment.get("?") or 0)
@@ -137,7 +138,7 @@ def _return(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return status
 
 
-def _shift(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _shift(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if run.arguments is None:
         return NONE
     number = numbers.unsigned(arguments[0], 10) if arguments else numbers.Number(1, 0, 0)
@@ -147,7 +148,7 @@ def _shift(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _setparams(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _setparams(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if run.arguments is None:
         return INVALID_COMMAND
     run.arguments = list(arguments)
@@ -156,7 +157,7 @@ def _setparams(run: "Interpreter", arguments: List[str], node: Command) -> int:
 
 # Files and menus
 
-def _source(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _source(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if len(arguments) != 1:
         raise Failure(BAD_ARGUMENT, "filename expected.")
     try:
@@ -167,13 +168,13 @@ def _source(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _configfile(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _configfile(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if len(arguments) != 1:
         raise Failure(BAD_ARGUMENT, "filename expected.")
     return _show_menu(run, arguments[0], True)
 
 
-def _normal(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _normal(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return _show_menu(run, arguments[0] if arguments else (run.environment.get("prefix") or "") + "/grub.cfg", False)
 
 
@@ -186,7 +187,7 @@ def _show_menu(run: "Interpreter", name: str, opened: bool) -> int:
 
 
 def _stop_by(name: str) -> "Handler":
-    def stop(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    def stop(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
         from pvhready.grub.state import Stopped
 
         raise Stopped(name)
@@ -194,15 +195,15 @@ def _stop_by(name: str) -> "Handler":
     return stop
 
 
-def _menuentry(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _menuentry(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return _add_entry(run, arguments, node, False)
 
 
-def _submenu(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _submenu(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return _add_entry(run, arguments, node, True)
 
 
-def _add_entry(run: "Interpreter", arguments: List[str], node: Command, submenu: bool) -> int:
+def _add_entry(run: "Interpreter", arguments: "List[str]", node: Command, submenu: bool) -> int:
     from pvhready.grub.state import MenuEntry
 
     words = arguments + [_BLOCK] if node.block is not None else arguments
@@ -227,7 +228,7 @@ def _add_entry(run: "Interpreter", arguments: List[str], node: Command, submenu:
     return NONE
 
 
-def _blscfg(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _blscfg(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     from pvhready.grub import bls
 
     bls.add_entries(run, arguments)
@@ -236,7 +237,7 @@ def _blscfg(run: "Interpreter", arguments: List[str], node: Command) -> int:
 
 # Devices
 
-def _search(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _search(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     given = options.parse(_SEARCH, arguments, accept_dash=True)
     rest = given.rest
     while rest and rest[0].startswith("--hint-"):
@@ -254,7 +255,7 @@ def _search(run: "Interpreter", arguments: List[str], node: Command) -> int:
     raise Failure(INVALID_COMMAND, "unspecified search type.")
 
 
-def _find_device(run: "Interpreter", what: str, value: str, variable: Optional[str]) -> int:
+def _find_device(run: "Interpreter", what: str, value: str, variable: "Optional[str]") -> int:
     device = run.devices.search(what, value)
     if device is None:
         raise Failure(FILE_NOT_FOUND, "no such device: {}.".format(value))
@@ -266,7 +267,7 @@ def _find_device(run: "Interpreter", what: str, value: str, variable: Optional[s
 
 
 def _search_by(what: str) -> "Handler":
-    def search(run: "Interpreter", arguments: List[str], node: Command) -> int:
+    def search(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
         if not arguments:
             raise Failure(BAD_ARGUMENT, "one argument expected.")
         return _find_device(run, what, arguments[0], arguments[1] if len(arguments) > 1 else None)
@@ -274,7 +275,7 @@ def _search_by(what: str) -> "Handler":
     return search
 
 
-def _probe(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _probe(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     given = options.parse(_PROBE, arguments)
     if not given.rest:
         raise Failure(BAD_ARGUMENT, "device name required.")
@@ -295,7 +296,7 @@ def _probe(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _regexp(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _regexp(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     from pvhready.grub import regexp
 
     given = options.parse(_REGEXP, arguments)
@@ -319,18 +320,18 @@ def _regexp(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _keystatus(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _keystatus(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return TEST_FAILURE  # nobody holds a key down
 
 
-def _read(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _read(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     run.complain("waits for a line to be typed.", None, None)
     if arguments:
         run.environment.set(arguments[0], "")
     return NONE
 
 
-def _nothing(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def _nothing(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return NONE
 
 
@@ -345,7 +346,7 @@ _NOTHING = (
 )
 
 
-def _table() -> Dict[str, "Handler"]:
+def _table() -> "Dict[str, Handler]":
     table: Dict[str, Handler] = dict.fromkeys(_NOTHING.split(), _nothing)
     table.update(loading.COMMANDS)
     table.update({
@@ -360,13 +361,13 @@ def _table() -> Dict[str, "Handler"]:
 
 
 # Commands that some builds have and others lack.
-_OPTIONAL: Dict[str, "Handler"] = {
+_OPTIONAL: "Dict[str, Handler]" = {
     "linux16": loading.linux, "initrd16": loading.initrd, "linuxefi": loading.linux, "initrdefi": loading.initrd,
     "blscfg": _blscfg, "chainloader": loading.linux, "ntldr": loading.linux,
 }
 
 
-def table(platform: str, has: Callable[[str], bool]) -> Dict[str, "Handler"]:
+def table(platform: str, has: "Callable[[str], bool]") -> "Dict[str, Handler]":
     """Return the commands of a GRUB for ``grub_platform`` xen or xen_pvh; ``has`` answers for the optional ones."""
     commands = _table()
     if platform == "xen_pvh":

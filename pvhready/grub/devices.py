@@ -3,7 +3,11 @@
 Devices are named as in GRUB, without parentheses. A path is absolute on its device.
 """
 
-from typing import NamedTuple, Optional, Tuple
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
 
 # Error numbers, as ``$?`` shows them (GRUB: include/grub/err.h).
 NONE = 0
@@ -28,7 +32,7 @@ class Failure(Exception):
     ``fatal`` tells whether an entry cannot boot as it is written because of it; None when that is not known.
     """
 
-    def __init__(self, code: int, text: str, fatal: Optional[bool] = False) -> None:
+    def __init__(self, code: int, text: str, fatal: "Optional[bool]" = False) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
@@ -59,7 +63,7 @@ class Devices:
         """Whether GRUB has such a device."""
         return False
 
-    def devices(self) -> Tuple[str, ...]:
+    def devices(self) -> "Tuple[str, ...]":
         """Return the names of all devices, for wildcards."""
         return ()
 
@@ -67,7 +71,7 @@ class Devices:
         """Return the name under which people know a file."""
         return path
 
-    def information(self, device: str, path: str) -> Optional[Information]:
+    def information(self, device: str, path: str) -> "Optional[Information]":
         """Return what is there; None for nothing. Raises NotKnown."""
         return None
 
@@ -75,15 +79,15 @@ class Devices:
         """Return a file's content. Raises Failure when GRUB could not open it, NotKnown when only we cannot."""
         raise not_found(path)
 
-    def names(self, device: str, path: str) -> Tuple[str, ...]:
+    def names(self, device: str, path: str) -> "Tuple[str, ...]":
         """Return the sorted names in a directory, none when there is no such directory. Raises NotKnown."""
         return ()
 
-    def search(self, what: str, value: str) -> Optional[str]:
+    def search(self, what: str, value: str) -> "Optional[str]":
         """Return the first device with this ``file``, ``label`` or ``uuid``. Raises NotKnown."""
         return None
 
-    def property(self, device: str, what: str) -> Optional[str]:
+    def property(self, device: str, what: str) -> "Optional[str]":
         """Return the ``uuid``, ``label`` or ``type`` of a device's file system. Raises NotKnown."""
         return None
 
@@ -93,7 +97,7 @@ def not_found(path: str) -> Failure:
     return Failure(FILE_NOT_FOUND, "file `{}' not found.".format(path))
 
 
-def split(name: str) -> Tuple[Optional[str], str]:
+def split(name: str) -> "Tuple[Optional[str], str]":
     """Return device and path of ``(device)/path``; the device is None when the name has none and $root counts.
 
     Raises Failure for a parenthesis that is never closed.

@@ -1,15 +1,17 @@
 """The environment block, grubenv (GRUB: lib/envblk.c, commands/loadenv.c)."""
 
-from typing import Dict
-
 from pvhready.grub.devices import BAD_FILE_TYPE, Failure
 from pvhready.grub.lexer import unescape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict
 
 HEADER = "# GRUB Environment Block\n"
 SIZE = 1024  # what grub-editenv writes; GRUB reads any size
 
 
-def parse(block: bytes) -> Dict[str, str]:
+def parse(block: bytes) -> "Dict[str, str]":
     """Return the variables in the order of the block.
 
     A value ends at a newline; a backslash takes the next character as it is. GRUB stops at the first line that is

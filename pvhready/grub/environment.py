@@ -1,6 +1,8 @@
 """GRUB's variables (GRUB: kern/env.c, normal/context.c)."""
 
-from typing import Dict, Mapping, Optional, Set
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Mapping, Optional, Set
 
 FEATURES = (
     "chainloader_bpb", "ntldr", "platform_search_hint", "default_font_path", "all_video_module", "menuentry_id",
@@ -14,12 +16,12 @@ class Environment:
     ``origins`` remembers which variable of the environment block a value came from.
     """
 
-    def __init__(self, values: Mapping[str, str] = {}) -> None:
-        self.values: Dict[str, str] = dict(values)
-        self.exported: Set[str] = set(values)
+    def __init__(self, values: "Optional[Mapping[str, str]]" = None) -> None:
+        self.values: Dict[str, str] = dict(values or {})
+        self.exported: Set[str] = set(values or {})
         self.origins: Dict[str, str] = {}
 
-    def get(self, name: str) -> Optional[str]:
+    def get(self, name: str) -> "Optional[str]":
         """Return a value, or None when the variable is not set."""
         return self.values.get(name)
 

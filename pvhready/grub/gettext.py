@@ -1,11 +1,13 @@
 """Texts that GRUB would translate, ``$"..."``: the variables inside (GRUB: script/execute.c, parse_string)."""
 
-from typing import Dict, List, Optional, Tuple
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
 
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
-def substitute(text: str, values: Dict[str, str], arguments: Optional[List[str]]) -> str:
+def substitute(text: str, values: "Dict[str, str]", arguments: "Optional[List[str]]") -> str:
     """Return the text with its variables put in. A backslash keeps a dollar sign."""
     parts: List[str] = []
     at = 0
@@ -27,7 +29,7 @@ def substitute(text: str, values: Dict[str, str], arguments: Optional[List[str]]
     return "".join(parts)
 
 
-def _name_at(text: str, at: int) -> Tuple[str, int]:
+def _name_at(text: str, at: int) -> "Tuple[str, int]":
     char = text[at:at + 1]
     if char == "{":
         end = text.find("}", at)
@@ -41,7 +43,7 @@ def _name_at(text: str, at: int) -> Tuple[str, int]:
     return text[at:end], end
 
 
-def _value(name: str, values: Dict[str, str], arguments: Optional[List[str]]) -> str:
+def _value(name: str, values: "Dict[str, str]", arguments: "Optional[List[str]]") -> str:
     if name == "#":
         return str(len(arguments or []))
     return values.get(name, "") if name != "?" else ""

@@ -4,8 +4,6 @@ What commands do stands in ``commands``; which of them the host has is given. An
 depth and text, so that a script that never ends raises LimitReached.
 """
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
-
 from pvhready.grub.devices import (
     BAD_ARGUMENT,
     BAD_FILE_TYPE,
@@ -21,8 +19,8 @@ from pvhready.grub.devices import (
     split,
 )
 from pvhready.grub.environment import Environment
-from pvhready.grub.lexer import QUOTED, VARIABLE, Word, has_wildcard, unescape
-from pvhready.grub.parser import Body, Command, For, Function, If, Node, Unit, While, parse
+from pvhready.grub.lexer import QUOTED, VARIABLE, has_wildcard, unescape
+from pvhready.grub.parser import Command, For, Function, If, Unit, While, parse
 from pvhready.grub.state import (
     MAX_DEPTH,
     MAX_ENTRIES,
@@ -41,15 +39,22 @@ from pvhready.grub.state import (
 )
 from pvhready.grub.words import fields
 
-Handler = Callable[["Interpreter", List[str], Command], int]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
+
+    from pvhready.grub.lexer import Word
+    from pvhready.grub.parser import Body, Node
+
+    Handler = Callable[["Interpreter", List[str], Command], int]
 
 
 class Interpreter:
     """One run of a configuration. ``commands`` are those of this GRUB; of ``doubtful`` ones it is not known whether it has them."""
 
     def __init__(
-        self, devices: Devices, environment: Environment, commands: Mapping[str, Handler],
-        doubtful: FrozenSet[str] = frozenset(), scripts: Optional[Scripts] = None,
+        self, devices: Devices, environment: Environment, commands: "Mapping[str, Handler]",
+        doubtful: "FrozenSet[str]" = frozenset(), scripts: "Optional[Scripts]" = None,
     ) -> None:
         self.devices = devices
         self.environment = environment
@@ -104,7 +109,7 @@ class Interpreter:
         self.file, self.line = before, line
         self._files -= 1
 
-    def run_units(self, units: List[Unit]) -> int:
+    def run_units(self, units: "List[Unit]") -> int:
         """Run what ``parse`` returned, in the current file; the status of the last unit."""
         status = NONE
         for unit in units:
@@ -137,7 +142,7 @@ class Interpreter:
         self.arguments = None
         self.returning = False
 
-    def run(self, body: Body) -> int:
+    def run(self, body: "Body") -> int:
         """Run statements one after another; return the status of the last."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -155,7 +160,7 @@ class Interpreter:
         self._depth -= 1
         return status
 
-    def _compound(self, node: Node) -> int:
+    def _compound(self, node: "Node") -> int:
         if isinstance(node, If):
             return self._if(node)
         if isinstance(node, For):
@@ -252,7 +257,7 @@ class Interpreter:
             self.unsaid = ""
         return status
 
-    def _call(self, name: str, arguments: List[str]) -> int:
+    def _call(self, name: str, arguments: "List[str]") -> int:
         function, file = self.functions[name]
         saved = self.arguments, self.loops, self.file, self.line
         self.arguments = arguments
@@ -292,7 +297,7 @@ class Interpreter:
 
     # Words
 
-    def expand(self, words: Tuple[Word, ...]) -> List[str]:
+    def expand(self, words: "Tuple[Word, ...]") -> "List[str]":
         """Return the arguments that words stand for."""
         result: List[str] = []
         cost = 16
@@ -311,7 +316,7 @@ class Interpreter:
         self.step(cost >> 4)
         return result
 
-    def _wildcard(self, pattern: str) -> List[str]:
+    def _wildcard(self, pattern: str) -> "List[str]":
         from pvhready.grub import wildcard
 
         names = wildcard.expand(pattern, self.devices, self.environment.get("root") or "", self.step)
@@ -323,7 +328,7 @@ class Interpreter:
 
     # Files
 
-    def locate(self, name: str) -> Tuple[str, str]:
+    def locate(self, name: str) -> "Tuple[str, str]":
         """Return device and path of a file name. Raises Failure when there is no such device, or no path."""
         device, path = split(name)
         if device is None:
@@ -334,7 +339,7 @@ class Interpreter:
             raise Failure(UNKNOWN_DEVICE, "disk `{}' not found.".format(device))
         return device, path
 
-    def find_file(self, name: str) -> Tuple[str, str]:
+    def find_file(self, name: str) -> "Tuple[str, str]":
         """Return device and path of a file that is there. Raises Failure as GRUB does when it is not."""
         device, path = self.locate(name)
         if not path.startswith("/"):
@@ -384,7 +389,7 @@ class Interpreter:
         """Return path:line of what runs now."""
         return "{}:{}".format(self.file, self.line)
 
-    def complain(self, text: str, command: Optional[str] = None, fatal: Optional[bool] = False) -> None:
+    def complain(self, text: str, command: "Optional[str]" = None, fatal: "Optional[bool]" = False) -> None:
         """Note an error that GRUB would print."""
         if len(self.complaints) < MAX_ERRORS:
             self.complaints.append(Complaint(text, self.source(), command, fatal))

@@ -8,15 +8,18 @@ GRUB's own escapes: a backslash before what must not be taken for a wildcard.
 """
 
 import re
-from typing import Dict, List, Optional, Tuple, Union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple, Union
+
+    Piece = Tuple[int, str]
+    Word = Union[str, Tuple[Piece, ...]]
 
 CONSTANT = 0  # text, escaped
 VARIABLE = 1  # $x: split on blanks
 QUOTED = 2  # "$x": not split
 GETTEXT = 3  # $"...": variables inside are put in when it is run
-
-Piece = Tuple[int, str]
-Word = Union[str, Tuple[Piece, ...]]
 
 END = "end"
 WORD = "word"
@@ -72,7 +75,7 @@ class Lines:
         self._first = first
         self.number = first
 
-    def take(self) -> Optional[str]:
+    def take(self) -> "Optional[str]":
         """Return the next line without its newline, or None at the end. ``number`` is then its number."""
         while self._next < len(self._lines):
             line = self._lines[self._next]
@@ -153,7 +156,7 @@ class Lexer:
         self._line = ""
         return True
 
-    def _made(self, text: str) -> Word:
+    def _made(self, text: str) -> "Word":
         """Return the word that a text stands for. Raises SyntaxFault for a dollar sign inside quotes that is no variable's."""
         if _LOOSE.isdisjoint(text):
             return pieces_of(text) if has_wildcard(text) else text
@@ -193,7 +196,7 @@ class Lexer:
         found = _TEXT.match(self._line, self._at)
         return found.group() if found else ""
 
-    def _word(self) -> List[Piece]:
+    def _word(self) -> "List[Piece]":
         """Take a word. GRUB finds its end, over as many lines as that takes, before it looks inside."""
         self._fault = None
         pieces = self._pieces()
@@ -201,7 +204,7 @@ class Lexer:
             raise self._fault
         return pieces
 
-    def _pieces(self) -> List[Piece]:
+    def _pieces(self) -> "List[Piece]":
         pieces: List[Piece] = []
         started = self._at
         while True:
@@ -236,7 +239,7 @@ class Lexer:
         self._line = line + "\n"
         self._at = 0
 
-    def _backslash(self, pieces: List[Piece]) -> None:
+    def _backslash(self, pieces: "List[Piece]") -> None:
         following = self._line[self._at + 1]
         self._at += 2
         if following == "\n":
@@ -244,7 +247,7 @@ class Lexer:
         else:
             pieces.append((CONSTANT, "\\" + following))
 
-    def _single(self, pieces: List[Piece]) -> None:
+    def _single(self, pieces: "List[Piece]") -> None:
         self._at += 1
         parts: List[str] = []
         end = self._line.find("'", self._at)
@@ -256,7 +259,7 @@ class Lexer:
         self._at = end + 1
         pieces.append((CONSTANT, escape("".join(parts))))
 
-    def _double(self, pieces: List[Piece]) -> None:
+    def _double(self, pieces: "List[Piece]") -> None:
         self._at += 1
         pieces.append((CONSTANT, ""))
         while True:
@@ -283,7 +286,7 @@ class Lexer:
             elif following != "\n":
                 pieces.append((CONSTANT, escape("\\" + following)))
 
-    def _gettext(self, pieces: List[Piece]) -> None:
+    def _gettext(self, pieces: "List[Piece]") -> None:
         self._at += 2
         parts: List[str] = []
         while True:
@@ -300,7 +303,7 @@ class Lexer:
                 char = {"\\": "\\\\", '"': '"', "\n": ""}.get(following, "\\" + following)
             parts.append(char)
 
-    def _variable(self, pieces: List[Piece], kind: int) -> bool:
+    def _variable(self, pieces: "List[Piece]", kind: int) -> bool:
         """Take a variable at a dollar sign; False when none is there."""
         braced = self._line.startswith("{", self._at + 1)
         found = _VARIABLE.match(self._line, self._at + 1 + braced)
@@ -344,7 +347,7 @@ def has_wildcard(text: str) -> bool:
     return "*" in bare or "?" in bare
 
 
-def _without_comment(tokens: List[str]) -> List[str]:
+def _without_comment(tokens: "List[str]") -> "List[str]":
     """Cut at the first token that begins with ``#``."""
     for index, token in enumerate(tokens):
         if token[0] == "#":
@@ -352,7 +355,7 @@ def _without_comment(tokens: List[str]) -> List[str]:
     return tokens
 
 
-def _settle(pieces: List[Piece]) -> Word:
+def _settle(pieces: "List[Piece]") -> "Word":
     """Return a fixed word as a string, and any other as its pieces, with neighbouring constants joined."""
     if len(pieces) == 1 and pieces[0][0] == CONSTANT:
         text = pieces[0][1]
@@ -374,6 +377,6 @@ def _settle(pieces: List[Piece]) -> Word:
     return tuple(joined)
 
 
-def pieces_of(text: str) -> Tuple[Piece, ...]:
+def pieces_of(text: str) -> "Tuple[Piece, ...]":
     """Return an escaped text as the single piece of a word."""
     return ((CONSTANT, text),)

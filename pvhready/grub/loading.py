@@ -1,19 +1,20 @@
 """Commands that load: kernels, initramfs, modules of GRUB, the environment block, fonts."""
 
-from typing import TYPE_CHECKING, Dict, List, Tuple
-
 from pvhready.grub import options
 from pvhready.grub.devices import BAD_ARGUMENT, FILE_NOT_FOUND, NONE, Failure, NotKnown, not_found, split
 from pvhready.grub.options import VALUE, Option
 from pvhready.grub.parser import Command
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Dict, List, Tuple
+
     from pvhready.grub.interpreter import Handler, Interpreter
 
 _LOAD_ENV = (Option("file", "f", VALUE), Option("skip-sig", "s"))
 
 
-def linux(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def linux(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Load a kernel: its file, and its arguments."""
     if not arguments:
         raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
@@ -31,7 +32,7 @@ def linux(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def initrd(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def initrd(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Load initramfs files, all of them or none."""
     if not arguments:
         raise Failure(BAD_ARGUMENT, "filename expected.")
@@ -49,7 +50,7 @@ def initrd(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def module(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def module(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Load a file beside those that are loaded."""
     arguments = [argument for argument in arguments if argument != "--nounzip"]
     if not arguments:
@@ -61,7 +62,7 @@ def module(run: "Interpreter", arguments: List[str], node: Command) -> int:
         run.loader.initrd = before + run.loader.initrd
 
 
-def _named(run: "Interpreter", name: str) -> Tuple[str, str]:
+def _named(run: "Interpreter", name: str) -> "Tuple[str, str]":
     """Return device and path of a name, whether or not anything is there."""
     try:
         device, path = split(name)
@@ -70,7 +71,7 @@ def _named(run: "Interpreter", name: str) -> Tuple[str, str]:
     return (run.environment.get("root") or "") if device is None else device, path
 
 
-def command_line(arguments: List[str]) -> str:
+def command_line(arguments: "List[str]") -> str:
     """Return the kernel's command line: an argument with a blank in quotation marks, quotes and backslashes escaped.
 
     GRUB: lib/cmdline.c.
@@ -84,7 +85,7 @@ def command_line(arguments: List[str]) -> str:
     return " ".join(parts)
 
 
-def boot(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def boot(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Boot what is loaded. Raises Booted."""
     from pvhready.grub.state import Booted
 
@@ -93,7 +94,7 @@ def boot(run: "Interpreter", arguments: List[str], node: Command) -> int:
     raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
 
 
-def insmod(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def insmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Note that a module of GRUB was inserted; one that the image lacks is not known here."""
     if not arguments:
         raise Failure(BAD_ARGUMENT, "one argument expected.")
@@ -104,7 +105,7 @@ def insmod(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def load_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def load_env(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Set variables from an environment block."""
     given = options.parse(_LOAD_ENV, arguments)
     for name, value in _environment_block(run, given).items():
@@ -114,14 +115,14 @@ def load_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def list_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def list_env(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Write the variables of an environment block to the screen."""
     for name, value in _environment_block(run, options.parse(_LOAD_ENV, arguments)).items():
         run.print("{}={}\n".format(name, value))
     return NONE
 
 
-def save_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def save_env(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Check what GRUB checks before it writes to an environment block; nothing is written."""
     given = options.parse(_LOAD_ENV, arguments)
     if not given.rest:
@@ -130,7 +131,7 @@ def save_env(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-def _environment_block(run: "Interpreter", given: options.Parsed) -> Dict[str, str]:
+def _environment_block(run: "Interpreter", given: options.Parsed) -> "Dict[str, str]":
     name = given.value("file")
     if name is None:
         prefix = run.environment.get("prefix")
@@ -143,7 +144,7 @@ def _environment_block(run: "Interpreter", given: options.Parsed) -> Dict[str, s
     return envblock.parse(run.devices.read(device, path, 1024 * 1024))
 
 
-def loadfont(run: "Interpreter", arguments: List[str], node: Command) -> int:
+def loadfont(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Look for fonts."""
     if not arguments:
         raise Failure(BAD_ARGUMENT, "filename expected.")
@@ -158,7 +159,7 @@ def loadfont(run: "Interpreter", arguments: List[str], node: Command) -> int:
     return NONE
 
 
-COMMANDS: Dict[str, "Handler"] = {
+COMMANDS: "Dict[str, Handler]" = {
     "linux": linux, "initrd": initrd, "multiboot": linux, "module": module, "boot": boot, "insmod": insmod, "load_env": load_env,
     "list_env": list_env, "save_env": save_env, "loadfont": loadfont,
 }

@@ -4,13 +4,16 @@ Every entry is run in a copy of the variables, so that its kernel, initramfs and
 not it is the default.
 """
 
-from typing import List, NamedTuple, Optional, Tuple
-
 from pvhready.grub import numbers
 from pvhready.grub.devices import BAD_NUMBER
 from pvhready.grub.environment import Environment
 from pvhready.grub.interpreter import Interpreter
 from pvhready.grub.state import Booted, Complaint, LimitReached, Loader, MenuEntry, Stopped, TookOver
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
 
 MAX_MENUS = 20  # menus within menus
 _DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
@@ -26,15 +29,15 @@ class Result(NamedTuple):
     path: str
     entry: MenuEntry
     loader: Loader
-    modules: Tuple[str, ...]
-    complaints: Tuple[Complaint, ...]
-    boots: Optional[bool]
+    modules: "Tuple[str, ...]"
+    complaints: "Tuple[Complaint, ...]"
+    boots: "Optional[bool]"
 
 
 class Item:
     """A line of a menu: an entry's number among all results, or the menu that it opens."""
 
-    def __init__(self, entry: MenuEntry, result: Optional[int], menu: Optional["Shown"]) -> None:
+    def __init__(self, entry: MenuEntry, result: "Optional[int]", menu: "Optional[Shown]") -> None:
         self.entry = entry
         self.result = result
         self.menu = menu
@@ -51,7 +54,7 @@ class Shown:
 class Choice:
     """The entry that boots, why, and what follows when it fails, as numbers of results. ``index`` is None for no entry."""
 
-    def __init__(self, index: Optional[int], reason: str, fallbacks: Tuple[int, ...]) -> None:
+    def __init__(self, index: "Optional[int]", reason: str, fallbacks: "Tuple[int, ...]") -> None:
         self.index = index
         self.reason = reason
         self.fallbacks = fallbacks
@@ -64,7 +67,7 @@ class Collector:
         self._run = run
         self.results: List[Result] = []
 
-    def collect(self, menu: List[MenuEntry], environment: Environment, above: str = "", chosen: str = "", depth: int = 0) -> Shown:
+    def collect(self, menu: "List[MenuEntry]", environment: Environment, above: str = "", chosen: str = "", depth: int = 0) -> Shown:
         """Return the menu with each entry's result. ``above`` is the path of the menu, with its ``>``."""
         shown = Shown(environment)
         if depth > MAX_MENUS:
@@ -147,7 +150,7 @@ def _entered(environment: Environment, chosen: str) -> Environment:
     return environment
 
 
-def choose(shown: Shown, results: List[Result], names_first: bool = False) -> Choice:
+def choose(shown: Shown, results: "List[Result]", names_first: bool = False) -> Choice:
     """Return what boots. ``names_first``: ids and titles before numbers, as Fedora's GRUB looks at ``default``."""
     default = shown.environment.get("default")
     if not results:
@@ -167,7 +170,7 @@ def choose(shown: Shown, results: List[Result], names_first: bool = False) -> Ch
     return Choice(first, reason, others)
 
 
-def _select(shown: Shown, default: Optional[str], names_first: bool) -> Tuple[int, str, Optional[str]]:
+def _select(shown: Shown, default: "Optional[str]", names_first: bool) -> "Tuple[int, str, Optional[str]]":
     """Return the number of the item that ``default`` means, why, and what follows its first ``>``."""
     number, reason = _FIND[names_first](shown, default or "")
     if not 0 <= number < len(shown.items):
@@ -175,7 +178,7 @@ def _select(shown: Shown, default: Optional[str], names_first: bool) -> Tuple[in
     return number, reason, _tail(default or "")
 
 
-def _by_number_first(shown: Shown, default: str) -> Tuple[int, str]:
+def _by_number_first(shown: Shown, default: str) -> "Tuple[int, str]":
     number = numbers.unsigned(default)
     if number.error == 0:
         return number.value, _DEFAULT_INDEX
@@ -188,7 +191,7 @@ def _by_number_first(shown: Shown, default: str) -> Tuple[int, str]:
     return -1, _FIRST
 
 
-def _by_name_first(shown: Shown, default: str) -> Tuple[int, str]:
+def _by_name_first(shown: Shown, default: str) -> "Tuple[int, str]":
     for index, item in enumerate(shown.items):
         if default and _is_named(item.entry.id, default):
             return index, _DEFAULT_ID
@@ -210,7 +213,7 @@ def _is_named(name: str, default: str) -> bool:
     return head == name
 
 
-def _tail(default: str) -> Optional[str]:
+def _tail(default: str) -> "Optional[str]":
     at = 0
     while at < len(default):
         if default.startswith(">>", at):
@@ -222,7 +225,7 @@ def _tail(default: str) -> Optional[str]:
     return None
 
 
-def _leaf(shown: Shown, results: List[Result], number: int, tail: Optional[str], names_first: bool) -> Optional[int]:
+def _leaf(shown: Shown, results: "List[Result]", number: int, tail: "Optional[str]", names_first: bool) -> "Optional[int]":
     """Return the entry that an item comes down to: itself, or the default of the menu that it opens."""
     if not 0 <= number < len(shown.items):
         return None
@@ -243,7 +246,7 @@ def _leaf(shown: Shown, results: List[Result], number: int, tail: Optional[str],
     return first
 
 
-def _fallbacks(shown: Shown) -> List[int]:
+def _fallbacks(shown: Shown) -> "List[int]":
     """Return the numbers in ``fallback``; GRUB stops at the first that is none (2.06: titles are not looked at)."""
     found: List[int] = []
     text = shown.environment.get("fallback") or ""

@@ -1,8 +1,7 @@
 """Numbers as GRUB reads them (GRUB: kern/misc.c, grub_strtoull)."""
 
-from typing import NamedTuple
-
 from pvhready.grub.devices import BAD_NUMBER
+from pvhready.records import NamedTuple
 
 OUT_OF_RANGE = 11
 _MAXIMUM = (1 << 64) - 1

@@ -1,8 +1,11 @@
 """Options of GRUB's commands (GRUB: lib/arg.c)."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence
-
 from pvhready.grub.devices import BAD_ARGUMENT, Failure
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence
 
 FLAG = 0  # takes no value
 OPTIONAL = 1  # takes one when it is there
@@ -20,7 +23,7 @@ class Option(NamedTuple):
 class Parsed:
     """What was given: the values of each option (None where it had none), and the other arguments."""
 
-    def __init__(self, given: Dict[str, List[Optional[str]]], rest: List[str]) -> None:
+    def __init__(self, given: "Dict[str, List[Optional[str]]]", rest: "List[str]") -> None:
         self.given = given
         self.rest = rest
 
@@ -28,12 +31,12 @@ class Parsed:
         """Whether an option was given."""
         return name in self.given
 
-    def value(self, name: str) -> Optional[str]:
+    def value(self, name: str) -> "Optional[str]":
         """Return the last value of an option."""
         return self.given[name][-1] if name in self.given else None
 
 
-def parse(options: Sequence[Option], arguments: Sequence[str], accept_dash: bool = False) -> Parsed:
+def parse(options: "Sequence[Option]", arguments: "Sequence[str]", accept_dash: bool = False) -> Parsed:
     """Sort arguments. ``accept_dash``: what looks like an option and is none is an argument. Raises Failure."""
     given: Dict[str, List[Optional[str]]] = {}
     rest: List[str] = []
@@ -53,7 +56,8 @@ def parse(options: Sequence[Option], arguments: Sequence[str], accept_dash: bool
 
 
 def _long(
-    options: Sequence[Option], argument: str, queue: List[str], given: Dict[str, List[Optional[str]]], rest: List[str], accept_dash: bool
+    options: "Sequence[Option]", argument: str, queue: "List[str]", given: "Dict[str, List[Optional[str]]]", rest: "List[str]",
+    accept_dash: bool,
 ) -> None:
     name, equals, text = argument[2:].partition("=")
     value: Optional[str] = text if equals else None
@@ -69,7 +73,8 @@ def _long(
 
 
 def _short(
-    options: Sequence[Option], argument: str, queue: List[str], given: Dict[str, List[Optional[str]]], rest: List[str], accept_dash: bool
+    options: "Sequence[Option]", argument: str, queue: "List[str]", given: "Dict[str, List[Optional[str]]]", rest: "List[str]",
+    accept_dash: bool,
 ) -> None:
     found = [(letter, _find(options, letter, 1)) for letter in argument[1:]]
     if accept_dash and any(option is None for _, option in found):
@@ -85,14 +90,14 @@ def _short(
         _give(option, argument, value, given)
 
 
-def _find(options: Sequence[Option], text: str, field: int) -> Optional[Option]:
+def _find(options: "Sequence[Option]", text: str, field: int) -> "Optional[Option]":
     for option in options:
         if option[field] == text:
             return option
     return None
 
 
-def _give(option: Option, argument: str, value: Optional[str], given: Dict[str, List[Optional[str]]]) -> None:
+def _give(option: Option, argument: str, value: "Optional[str]", given: "Dict[str, List[Optional[str]]]") -> None:
     if option.takes == VALUE and value is None:
         raise Failure(BAD_ARGUMENT, "missing mandatory option for `{}'.".format(option.name))
     if option.takes == FLAG and value is not None:

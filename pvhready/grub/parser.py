@@ -4,9 +4,16 @@ The grammar is narrower than a shell's: no ``&&``, ``||``, pipes or bare blocks,
 the top of a unit. A unit with an error in it is dropped whole, and GRUB goes on with the next line.
 """
 
-from typing import Iterator, List, Optional, Tuple, Union
+from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault, is_name
 
-from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault, Word, is_name
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional, Tuple, Union
+
+    from pvhready.grub.lexer import Word
+
+    Node = Union["Command", "If", "For", "While"]
+    Body = List[Node]
 
 MAX_NESTING = 60  # blocks and compound commands within each other; configurations have four or five
 _WORDS = frozenset((WORD, MADE))
@@ -19,7 +26,7 @@ class Command:
 
     __slots__ = ("words", "block", "line")
 
-    def __init__(self, words: Tuple[Word, ...], block: Optional["Body"], line: int) -> None:
+    def __init__(self, words: "Tuple[Word, ...]", block: "Optional[Body]", line: int) -> None:
         self.words = words
         self.block = block
         self.line = line
@@ -30,7 +37,7 @@ class If:
 
     __slots__ = ("branches", "rest", "line")
 
-    def __init__(self, branches: List[Tuple["Body", "Body"]], rest: Optional["Body"], line: int) -> None:
+    def __init__(self, branches: "List[Tuple[Body, Body]]", rest: "Optional[Body]", line: int) -> None:
         self.branches = branches
         self.rest = rest
         self.line = line
@@ -41,7 +48,7 @@ class For:
 
     __slots__ = ("name", "words", "body", "line")
 
-    def __init__(self, name: str, words: Tuple[Word, ...], body: "Body", line: int) -> None:
+    def __init__(self, name: str, words: "Tuple[Word, ...]", body: "Body", line: int) -> None:
         self.name = name
         self.words = words
         self.body = body
@@ -60,16 +67,12 @@ class While:
         self.line = line
 
 
-Node = Union[Command, If, For, While]
-Body = List[Node]
-
-
 class Function:
     """A function's body, and where it was written."""
 
     __slots__ = ("name", "body", "line")
 
-    def __init__(self, name: str, body: Body, line: int) -> None:
+    def __init__(self, name: str, body: "Body", line: int) -> None:
         self.name = name
         self.body = body
         self.line = line
@@ -80,13 +83,13 @@ class Unit:
 
     __slots__ = ("body", "functions", "fault")
 
-    def __init__(self, body: Body, functions: List[Function], fault: Optional[SyntaxFault]) -> None:
+    def __init__(self, body: "Body", functions: "List[Function]", fault: "Optional[SyntaxFault]") -> None:
         self.body = body
         self.functions = functions
         self.fault = fault
 
 
-def parse(text: str, from_file: bool = True, first: int = 1) -> List[Unit]:
+def parse(text: str, from_file: bool = True, first: int = 1) -> "List[Unit]":
     """Return the units of a script; ``first`` is the number of its first line."""
     return list(Parser(Lexer(Lines(text, from_file, first))).units())
 
@@ -100,7 +103,7 @@ class Parser:
         self._depth = 0
         self._functions: List[Function] = []
 
-    def units(self) -> Iterator[Unit]:
+    def units(self) -> "Iterator[Unit]":
         """Yield each unit that holds something."""
         while self._lexer.begin():
             self._ahead = ""
@@ -154,7 +157,7 @@ class Parser:
         self._newlines()
         return True
 
-    def _unit(self) -> Body:
+    def _unit(self) -> "Body":
         body: Body = []
         self._newlines()
         while self._peek() != END:
@@ -178,7 +181,7 @@ class Parser:
         self._lexer.held -= 1
         self._functions.append(Function(name, body, line))
 
-    def _commands(self, delimited: bool = True) -> Body:
+    def _commands(self, delimited: bool = True) -> "Body":
         """Take commands up to a token that starts none; ``delimited``: a delimiter must stand before that token."""
         self._depth += 1
         if self._depth > MAX_NESTING:
@@ -196,7 +199,7 @@ class Parser:
         self._depth -= 1
         return body
 
-    def _command(self) -> Node:
+    def _command(self) -> "Node":
         kind = self._peek()
         if kind in _WORDS:
             return self._simple()
@@ -208,7 +211,7 @@ class Parser:
             return self._while()
         raise self._wrong()
 
-    def _arguments(self) -> Tuple[Word, ...]:
+    def _arguments(self) -> "Tuple[Word, ...]":
         words: List[Word] = []
         lexer = self._lexer
         kind = self._peek()
@@ -268,7 +271,7 @@ class Parser:
         condition = self._commands()
         return While(condition, self._loop(), until, line)
 
-    def _loop(self) -> Body:
+    def _loop(self) -> "Body":
         self._expect("do")
         body = self._commands()
         self._expect("done")

@@ -4,18 +4,22 @@ Python's own matcher may take forever over a hostile expression. This one follow
 so that its work is at most the product of the two lengths. Of the leftmost matches it takes the longest.
 """
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Optional, Tuple
+
+    _Test = Callable[[str], bool]
+    _Spans = Tuple[int, ...]
+    _Thread = Tuple[int, _Spans]  # the next instruction, and what the groups hold so far
 
 MAX_REPEATS = 255  # RE_DUP_MAX
 MAX_NESTING = 30
 MAX_PROGRAM = 5000
 
 _TEST, _SPLIT, _JUMP, _SAVE, _START, _END, _MATCH = range(7)
-_Test = Callable[[str], bool]
-_Spans = Tuple[int, ...]
-_Thread = Tuple[int, _Spans]  # the next instruction, and what the groups hold so far
-
-_CLASSES: Dict[str, _Test] = {
+_CLASSES: "Dict[str, _Test]" = {
     "alpha": lambda char: char.isalpha() and char < "\x80", "digit": lambda char: char in "0123456789",
     "alnum": lambda char: char.isalnum() and char < "\x80", "upper": lambda char: "A" <= char <= "Z",
     "lower": lambda char: "a" <= char <= "z", "space": lambda char: char in " \t\n\r\f\v", "blank": lambda char: char in " \t",
@@ -31,14 +35,14 @@ class _Step(NamedTuple):
     action: int
     first: int = 0
     second: int = 0
-    test: Optional[_Test] = None
+    test: "Optional[_Test]" = None
 
 
 class _Invalid(Exception):
     """GRUB's regcomp would refuse the expression, or it is too large."""
 
 
-def search(expression: str, text: str, step: Callable[[int], None]) -> Optional[List[Optional[str]]]:
+def search(expression: str, text: str, step: "Callable[[int], None]") -> "Optional[List[Optional[str]]]":
     """Return the groups of the leftmost match, the whole first; None for no match or an invalid expression.
 
     ``step`` is told how much work was done, and may raise.
@@ -64,7 +68,7 @@ class _Compiler:
         self._depth = 0
         self.groups = 0
 
-    def program(self) -> List[_Step]:
+    def program(self) -> "List[_Step]":
         """Return the whole program."""
         body = self._choice()
         if self._at < len(self._text):
@@ -74,7 +78,7 @@ class _Compiler:
     def _next(self) -> str:
         return self._text[self._at:self._at + 1]
 
-    def _choice(self) -> List[_Step]:
+    def _choice(self) -> "List[_Step]":
         """Instructions jump by relative places, so that pieces can be moved and copied."""
         left = self._sequence()
         while self._next() == "|":
@@ -83,7 +87,7 @@ class _Compiler:
             left = [_Step(_SPLIT, 1, len(left) + 2)] + left + [_Step(_JUMP, len(right) + 1)] + right
         return left
 
-    def _sequence(self) -> List[_Step]:
+    def _sequence(self) -> "List[_Step]":
         steps: List[_Step] = []
         while self._next() and self._next() != "|" and not (self._next() == ")" and self._depth):
             steps.extend(self._repeated(self._atom()))
@@ -91,7 +95,7 @@ class _Compiler:
                 raise _Invalid()
         return steps
 
-    def _repeated(self, atom: List[_Step]) -> List[_Step]:
+    def _repeated(self, atom: "List[_Step]") -> "List[_Step]":
         while True:
             char = self._next()
             if char == "*":
@@ -107,7 +111,7 @@ class _Compiler:
             self._at += 1
             atom = self._times(atom, low, high)
 
-    def _bounds(self) -> Tuple[int, int]:
+    def _bounds(self) -> "Tuple[int, int]":
         end = self._text.find("}", self._at)
         low, comma, high = self._text[self._at + 1:max(end, self._at)].partition(",")
         if end < 0 or not low.isdigit() or (high and not high.isdigit()) or len(low) > 3 or len(high) > 3:
@@ -118,7 +122,7 @@ class _Compiler:
             raise _Invalid()
         return bounds
 
-    def _times(self, atom: List[_Step], low: int, high: int) -> List[_Step]:
+    def _times(self, atom: "List[_Step]", low: int, high: int) -> "List[_Step]":
         if len(atom) * max(low, high, 1) > MAX_PROGRAM:
             raise _Invalid()
         steps = atom * low
@@ -128,7 +132,7 @@ class _Compiler:
             steps = steps + [_Step(_SPLIT, 1, len(atom) + 1)] + atom
         return steps
 
-    def _atom(self) -> List[_Step]:
+    def _atom(self) -> "List[_Step]":
         char = self._next()
         self._at += 1
         if char == "(":
@@ -150,7 +154,7 @@ class _Compiler:
                 raise _Invalid()  # back references and GNU's \w, \b and the like are not followed here
         return [_Step(_TEST, test=char.__eq__)]
 
-    def _group(self) -> List[_Step]:
+    def _group(self) -> "List[_Step]":
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise _Invalid()
@@ -163,7 +167,7 @@ class _Compiler:
         self._depth -= 1
         return [_Step(_SAVE, 2 * number)] + body + [_Step(_SAVE, 2 * number + 1)]
 
-    def _bracket(self) -> _Test:
+    def _bracket(self) -> "_Test":
         inverted = self._next() == "^"
         self._at += inverted
         tests: List[_Test] = []
@@ -176,7 +180,7 @@ class _Compiler:
         self._at += 1
         return lambda char: any(test(char) for test in tests) != inverted
 
-    def _member(self) -> _Test:
+    def _member(self) -> "_Test":
         text, at = self._text, self._at
         if text.startswith("[:", at):
             end = text.find(":]", at)
@@ -196,7 +200,7 @@ class _Compiler:
         return low.__eq__
 
 
-def _run(program: List[_Step], groups: int, text: str, step: Callable[[int], None]) -> Optional[_Spans]:
+def _run(program: "List[_Step]", groups: int, text: str, step: "Callable[[int], None]") -> "Optional[_Spans]":
     """Follow all threads over the text; return the spans of the leftmost longest match."""
     best: Optional[_Spans] = None
     threads: List[_Thread] = []
@@ -218,7 +222,7 @@ def _run(program: List[_Step], groups: int, text: str, step: Callable[[int], Non
     return best
 
 
-def _settle(program: List[_Step], threads: List[_Thread], at: int, length: int) -> Tuple[List[_Thread], Optional[_Spans]]:
+def _settle(program: "List[_Step]", threads: "List[_Thread]", at: int, length: int) -> "Tuple[List[_Thread], Optional[_Spans]]":
     """Move threads on to where each needs a character; return those, and a match that ends here."""
     waiting: List[_Thread] = []
     match: Optional[_Spans] = None

@@ -1,10 +1,15 @@
 """What a run of a script keeps and how it ends: limits, entries, what is loaded, errors, parsed files."""
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
-
 from pvhready.grub.devices import Devices
 from pvhready.grub.environment import Environment
-from pvhready.grub.parser import Body, Unit, parse
+from pvhready.grub.parser import Unit, parse
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
+
+    from pvhready.grub.parser import Body
 
 MAX_STEPS = 400000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
 MAX_ENTRY_STEPS = 10000  # for one entry
@@ -41,7 +46,7 @@ class Stopped(Exception):
 class TookOver(Exception):
     """Another file's menu is shown from here on (configfile, normal)."""
 
-    def __init__(self, menu: List["MenuEntry"], environment: Environment) -> None:
+    def __init__(self, menu: "List[MenuEntry]", environment: Environment) -> None:
         super().__init__()
         self.menu = menu
         self.environment = environment
@@ -55,15 +60,15 @@ class Complaint(NamedTuple):
 
     text: str
     source: str
-    command: Optional[str] = None
-    fatal: Optional[bool] = False
+    command: "Optional[str]" = None
+    fatal: "Optional[bool]" = False
 
 
 class MenuEntry:
     """A menuentry or submenu. ``users`` is None when anybody may boot it."""
 
     def __init__(
-        self, title: str, id: str, arguments: Tuple[str, ...], users: Optional[str], submenu: bool, body: Body, file: str, line: int
+        self, title: str, id: str, arguments: "Tuple[str, ...]", users: "Optional[str]", submenu: bool, body: "Body", file: str, line: int
     ) -> None:
         self.title = title
         self.id = id
@@ -91,7 +96,7 @@ class Scripts:
     def __init__(self) -> None:
         self._units: Dict[str, List[Unit]] = {}
 
-    def load(self, devices: Devices, device: str, path: str) -> List[Unit]:
+    def load(self, devices: Devices, device: str, path: str) -> "List[Unit]":
         """Return the units of a file. Raises Failure and NotKnown as ``Devices.read`` does."""
         name = devices.shown(device, path)
         units = self._units.get(name)

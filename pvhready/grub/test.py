@@ -3,18 +3,19 @@
 ``-a`` binds stronger than ``-o``; what is no operator counts as true unless it is empty; nothing at all is true.
 """
 
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
-
 from pvhready.grub.devices import DIRECTORY, FILE, Failure, Information
 from pvhready.grub.numbers import Number, signed, unsigned
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Optional, Tuple
+
     from pvhready.grub.interpreter import Interpreter
 
 _MAX_NESTING = 50
 
 
-def evaluate(interpreter: "Interpreter", arguments: List[str]) -> Tuple[bool, int]:
+def evaluate(interpreter: "Interpreter", arguments: "List[str]") -> "Tuple[bool, int]":
     """Return what an expression comes to, and the error number of what is no number; a closing ``]`` is dropped."""
     if arguments and arguments[-1] == "]":
         arguments = arguments[:-1]
@@ -25,7 +26,7 @@ def evaluate(interpreter: "Interpreter", arguments: List[str]) -> Tuple[bool, in
 class _Expression:
     """One expression, read from left to right."""
 
-    def __init__(self, interpreter: "Interpreter", arguments: List[str]) -> None:
+    def __init__(self, interpreter: "Interpreter", arguments: "List[str]") -> None:
         self._interpreter = interpreter
         self._arguments = arguments
         self._at = 0
@@ -58,7 +59,7 @@ class _Expression:
             inverted = False
         return any_before or all_here
 
-    def _operator(self) -> Optional[bool]:
+    def _operator(self) -> "Optional[bool]":
         """Evaluate an operator with its operands, if one is here: three words first, then two."""
         left = len(self._arguments) - self._at
         if left > 2:
@@ -101,7 +102,7 @@ class _Expression:
             return information.kind == FILE and information.size > 0
         return True
 
-    def _information(self, name: str) -> Optional[Information]:
+    def _information(self, name: str) -> "Optional[Information]":
         try:
             device, path = self._interpreter.locate(name)
         except Failure:
@@ -134,7 +135,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-_COMPARE: Dict[str, Callable[[str, str], bool]] = {
+_COMPARE: "Dict[str, Callable[[str, str], bool]]" = {
     "=": lambda first, second: first == second,
     "==": lambda first, second: first == second,
     "!=": lambda first, second: first != second,
@@ -143,7 +144,7 @@ _COMPARE: Dict[str, Callable[[str, str], bool]] = {
     ">": lambda first, second: _bytes(first) > _bytes(second),
     ">=": lambda first, second: _bytes(first) >= _bytes(second),
 }
-_COMPARE_NUMBERS: Dict[str, Callable[[int, int], bool]] = {
+_COMPARE_NUMBERS: "Dict[str, Callable[[int, int], bool]]" = {
     "-eq": lambda first, second: first == second,
     "-ne": lambda first, second: first != second,
     "-lt": lambda first, second: first < second,

@@ -1,12 +1,14 @@
 """Wildcards in arguments: ``*`` and ``?`` stand for names of devices and files (GRUB: commands/wildcard.c)."""
 
-from typing import Callable, List
-
 from pvhready.grub.devices import Devices, Failure, split
 from pvhready.grub.lexer import unescape
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, List
 
-def expand(pattern: str, devices: Devices, root: str, step: Callable[[int], None]) -> List[str]:
+
+def expand(pattern: str, devices: Devices, root: str, step: "Callable[[int], None]") -> "List[str]":
     """Return what an escaped pattern that begins with ``/``, ``(`` or ``*`` stands for; nothing when nothing fits.
 
     ``root`` is the device of a name that has none. ``step`` is told how many names were looked at, and may raise.
@@ -56,7 +58,7 @@ def matches(name: str, pattern: str) -> bool:
     return all(token == "*" for token in tokens[here:])
 
 
-def _tokens(pattern: str) -> List[str]:
+def _tokens(pattern: str) -> "List[str]":
     """Return ``*``, ``?``, or a character with a backslash before it, for each part of a pattern."""
     tokens: List[str] = []
     at = 0
@@ -77,7 +79,7 @@ def _has_wildcard(part: str) -> bool:
     return any(token in "*?" for token in _tokens(part))
 
 
-def _devices(part: str, devices: Devices) -> List[str]:
+def _devices(part: str, devices: Devices) -> "List[str]":
     if not _has_wildcard(part):
         return [unescape(part)]
     # A bare * takes whole disks only, (*) takes partitions too.
@@ -85,7 +87,7 @@ def _devices(part: str, devices: Devices) -> List[str]:
     return [name for name in names if matches(name, part)]
 
 
-def _place(name: str, devices: Devices, root: str) -> List[str]:
+def _place(name: str, devices: Devices, root: str) -> "List[str]":
     """Return [device, path], or nothing when there is no such device."""
     try:
         device, path = split(name)

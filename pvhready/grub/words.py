@@ -1,13 +1,17 @@
 """From words to fields: variables put in, split, escaped (GRUB: script/execute.c, script/argv.c)."""
 
-from typing import Dict, List, Optional, Tuple
+from pvhready.grub.lexer import CONSTANT, GETTEXT, QUOTED, escape
 
-from pvhready.grub.lexer import CONSTANT, GETTEXT, QUOTED, Piece, escape
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
 
-Arguments = Optional[List[str]]  # of a function or an entry; None outside of both
+    from pvhready.grub.lexer import Piece
+
+    Arguments = Optional[List[str]]  # of a function or an entry; None outside of both
 
 
-def fields(word: Tuple[Piece, ...], values: Dict[str, str], arguments: Arguments) -> List[str]:
+def fields(word: "Tuple[Piece, ...]", values: "Dict[str, str]", arguments: "Arguments") -> "List[str]":
     """Return the fields that a word makes, still escaped. A word of empty variables makes none."""
     made: List[str] = []
     current: Optional[str] = None
@@ -28,14 +32,14 @@ def fields(word: Tuple[Piece, ...], values: Dict[str, str], arguments: Arguments
     return made
 
 
-def split(value: str) -> List[str]:
+def split(value: str) -> "List[str]":
     """Split a value on what GRUB takes for blanks."""
     if "\t" in value or "\n" in value or "\r" in value:
         value = value.replace("\t", " ").replace("\n", " ").replace("\r", " ")
     return [part for part in value.split(" ") if part]
 
 
-def _values(name: str, kind: int, values: Dict[str, str], arguments: Arguments) -> List[str]:
+def _values(name: str, kind: int, values: "Dict[str, str]", arguments: "Arguments") -> "List[str]":
     """Return what a variable puts in: parts of one field each, escaped."""
     if name[0] in "0123456789#*@":
         found = _argument_values(name, kind, arguments) if arguments is not None else []
@@ -47,7 +51,7 @@ def _values(name: str, kind: int, values: Dict[str, str], arguments: Arguments) 
     return [_escape_unquoted(part) for value in found for part in split(value)]
 
 
-def _argument_values(name: str, kind: int, arguments: List[str]) -> List[str]:
+def _argument_values(name: str, kind: int, arguments: "List[str]") -> "List[str]":
     if name == "#":
         return [str(len(arguments))]
     if name == "@":
@@ -58,7 +62,7 @@ def _argument_values(name: str, kind: int, arguments: List[str]) -> List[str]:
     return [arguments[number - 1]] if 0 < number <= len(arguments) else []
 
 
-def _translated(text: str, values: Dict[str, str], arguments: Arguments) -> str:
+def _translated(text: str, values: "Dict[str, str]", arguments: "Arguments") -> str:
     """Return a text of ``$"..."`` with its variables put in; it is never translated here."""
     from pvhready.grub.gettext import substitute
 

@@ -4,12 +4,17 @@ Only what certainly holds is a value. A value that takes a command, a condition 
 named with the reason. grub.d is read by the grub-mkconfig of Debian and Ubuntu (util/grub-mkconfig.in there).
 """
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
-
 from pvhready.facts import Defaults, Problem
 from pvhready.probes import shell
-from pvhready.probes.shell import Command, Malformed, Word
+from pvhready.probes.shell import Command, Malformed
+from pvhready.records import NamedTuple
 from pvhready.root import Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
+
+    from pvhready.probes.shell import Word
 
 _MAIN = "/etc/default/grub"
 _FOLDER = "/etc/default/grub.d"
@@ -63,7 +68,7 @@ def parse_defaults(text: str, path: str = _MAIN) -> Defaults:
     return reader.defaults()
 
 
-def _fragments(root: Root, reader: "_Reader") -> List[str]:
+def _fragments(root: Root, reader: "_Reader") -> "List[str]":
     try:
         names = root.names(_FOLDER)
     except Missing:
@@ -77,7 +82,7 @@ def _fragments(root: Root, reader: "_Reader") -> List[str]:
 class _Assignment(NamedTuple):
     name: str
     appends: bool
-    value: Word
+    value: "Word"
 
 
 class _Reader:
@@ -141,7 +146,7 @@ class _Reader:
         if command.after == ")":
             self._subshell = False
 
-    def _words(self, words: List[Word], redirected: bool, certain: bool, source: str) -> None:
+    def _words(self, words: "List[Word]", redirected: bool, certain: bool, source: str) -> None:
         assignments: List[_Assignment] = []
         while words:
             found = _assignment(words[0])
@@ -155,7 +160,7 @@ class _Reader:
         if words:
             self._builtin(shell.literal(words[0]), words[1:], certain, source)
 
-    def _builtin(self, name: str, arguments: List[Word], certain: bool, source: str) -> None:
+    def _builtin(self, name: str, arguments: "List[Word]", certain: bool, source: str) -> None:
         """Carry out a command as far as it sets variables. A program cannot."""
         texts = [shell.literal(word) for word in arguments]
         if name in _ANYTHING or name in self._functions or "$" in name:
@@ -177,7 +182,7 @@ class _Reader:
         elif name in _LEAVING and (name != "exec" or arguments):
             self._leave(name, certain, source)
 
-    def _declare(self, arguments: List[Word], certain: bool, source: str) -> None:
+    def _declare(self, arguments: "List[Word]", certain: bool, source: str) -> None:
         for word in arguments:
             found = _assignment(word)
             name, equals, _ = shell.literal(word).partition("=")
@@ -204,7 +209,7 @@ class _Reader:
         self._sources[name] = source
         self._unknown.pop(name, None)
 
-    def _unset(self, names: List[str], certain: bool, source: str) -> None:
+    def _unset(self, names: "List[str]", certain: bool, source: str) -> None:
         if "-f" in names:
             return  # a function
         for name in names:
@@ -249,7 +254,7 @@ class _Reader:
             return ""
         raise _Unknown("depends on {}, which is not set here".format(name))
 
-    def _text(self, word: Word) -> str:
+    def _text(self, word: "Word") -> str:
         pieces: List[str] = []
         length = 0
         for part in word:
@@ -273,12 +278,12 @@ def _may_split(part: shell.Part) -> bool:
     return not part.quoted and (part.kind != shell.LITERAL or any(letter in part.text for letter in _PATTERNS))
 
 
-def _bare(word: Word) -> str:
+def _bare(word: "Word") -> str:
     """Return the text of a word that may be a reserved one: without quotes and expansions. Else ""."""
     return word[0].text if len(word) == 1 and word[0].kind == shell.LITERAL and not word[0].quoted else ""
 
 
-def _assignment(word: Word) -> Optional[_Assignment]:
+def _assignment(word: "Word") -> "Optional[_Assignment]":
     if not word or word[0].kind != shell.LITERAL or word[0].quoted:
         return None
     name, equals, rest = word[0].text.partition("=")

@@ -1,9 +1,11 @@
 """Which distribution a root holds: os-release, and for systems older than that file what the distro library makes of theirs."""
 
-from typing import Dict, Optional
-
 from pvhready.facts import Distribution
 from pvhready.root import Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 # The files that systems without os-release have, the most telling first (each names its own distribution but the last two).
@@ -27,7 +29,7 @@ def read_distribution(root: Root) -> Distribution:
     return _ask_distro(root)
 
 
-def parse_os_release(text: str) -> Dict[str, str]:
+def parse_os_release(text: str) -> "Dict[str, str]":
     """Return the assignments of an os-release file (os-release(5)): shell quoting, no expansion."""
     values: Dict[str, str] = {}
     for line in text.split("\n"):
@@ -71,7 +73,7 @@ def _parse_release_file(name: str, text: str) -> Distribution:
         return Distribution(system.id() or None, system.version() or None, system.name(pretty=True) or None)
 
 
-def _content(root: Root, path: str) -> Optional[str]:
+def _content(root: Root, path: str) -> "Optional[str]":
     try:
         return root.read_text(path, _LIMIT)
     except Unreadable:

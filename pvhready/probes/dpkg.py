@@ -1,8 +1,10 @@
 """dpkg's database: /var/lib/dpkg/info/PACKAGE.list, one path a line; the diversions; the configuration files in its status."""
 
-from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
-
 from pvhready.root import File, Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
 
 _INFO = "/var/lib/dpkg/info"
 _STATUS = "/var/lib/dpkg/status"
@@ -30,7 +32,7 @@ class DpkgDatabase:
         self._packages: Optional[FrozenSet[str]] = None
         self._kernel_files: Optional[Dict[bytes, str]] = None
 
-    def owner(self, names: Tuple[str, ...]) -> Optional[str]:
+    def owner(self, names: "Tuple[str, ...]") -> "Optional[str]":
         """Return the package, with its architecture where dpkg prints one. ``names`` are the names that one file has.
 
         Raises Unreadable when the database cannot be read.
@@ -44,7 +46,7 @@ class DpkgDatabase:
                 return package if package != _LOCALLY and self._owns(package, names) else None
         return self._listed(names)
 
-    def _diverted(self) -> List[Tuple[str, str, str]]:
+    def _diverted(self) -> "List[Tuple[str, str, str]]":
         """Return what dpkg-divert keeps: original path, where it was moved, whose wish it was."""
         if self._diversions is None:
             try:
@@ -54,7 +56,7 @@ class DpkgDatabase:
             self._diversions = list(zip(lines[0::3], lines[1::3], lines[2::3]))
         return self._diversions
 
-    def _listed(self, names: Tuple[str, ...], but: str = "") -> Optional[str]:
+    def _listed(self, names: "Tuple[str, ...]", but: str = "") -> "Optional[str]":
         if names[0].startswith("/etc/") and not self._is_link(names[0]):
             return self._configured(names[0], but)
         release = _release_in(names[0])
@@ -70,12 +72,12 @@ class DpkgDatabase:
                 return package
         return self._of_common_kernels(names, but)
 
-    def _installed(self) -> FrozenSet[str]:
+    def _installed(self) -> "FrozenSet[str]":
         if self._packages is None:
             self._packages = frozenset(name[:-5] for name in self._root.names(_INFO) if name.endswith(".list"))
         return self._packages
 
-    def _owns(self, package: str, names: Iterable[str]) -> bool:
+    def _owns(self, package: str, names: "Iterable[str]") -> bool:
         try:
             with self._root.open("{}/{}.list".format(_INFO, package)) as file:
                 return _holds(file, names)
@@ -88,7 +90,7 @@ class DpkgDatabase:
         except Missing:
             return False
 
-    def _configured(self, name: str, but: str) -> Optional[str]:
+    def _configured(self, name: str, but: str) -> "Optional[str]":
         """Look in the status file, which names all configuration files: by Debian's policy (10.7) each file in /etc is one.
 
         One file instead of all lists: a hook that no package owns is found out in a millisecond.
@@ -102,7 +104,7 @@ class DpkgDatabase:
             found = status.find(b"\n " + _encode(name) + b" ", found + 1)
         return None
 
-    def _search(self, names: Tuple[str, ...], but: str) -> Optional[str]:
+    def _search(self, names: "Tuple[str, ...]", but: str) -> "Optional[str]":
         """Look through every list. It takes some 50 microseconds a package, so it is for few paths only."""
         total = 0
         for package in sorted(self._installed()):
@@ -116,7 +118,7 @@ class DpkgDatabase:
                     return package
         return None
 
-    def _of_common_kernels(self, names: Tuple[str, ...], but: str) -> Optional[str]:
+    def _of_common_kernels(self, names: "Tuple[str, ...]", but: str) -> "Optional[str]":
         """Look at kernel packages whose name does not tell a release, such as raspberrypi-kernel. They are read once."""
         if self._kernel_files is None:
             self._kernel_files = {}
@@ -159,7 +161,7 @@ def _release_in(path: str) -> str:
     return ""
 
 
-def _holds(file: File, names: Iterable[str]) -> bool:
+def _holds(file: File, names: "Iterable[str]") -> bool:
     """Whether a list has one of the names as a line. Raises Unreadable for a list that is too long."""
     if file.size > _LIST_LIMIT:
         raise Unreadable(file.path, "larger than {} bytes".format(_LIST_LIMIT))

@@ -1,9 +1,14 @@
 """ELF kernels: the width, the Xen notes and where the last segment ends. Pure: a reader in, facts out."""
 
 import struct
-from typing import Callable, NamedTuple, Optional, Tuple
 
-ReadAt = Callable[[int, int], bytes]
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Optional, Tuple
+
+    ReadAt = Callable[[int, int], bytes]
 
 ELF_MAGIC = b"\x7fELF"
 _MACHINES = {3: 32, 62: 64}  # EM_386, EM_X86_64
@@ -15,12 +20,12 @@ _MAX_NOTES = 64 * 1024
 class Elf(NamedTuple):
     """``bits`` is None for a machine that is no x86; ``notes`` are the types of the notes named Xen; ``end`` is in bytes."""
 
-    bits: Optional[int]
-    notes: Tuple[int, ...]
+    bits: "Optional[int]"
+    notes: "Tuple[int, ...]"
     end: int
 
 
-def read_elf(read_at: ReadAt) -> Optional[Elf]:
+def read_elf(read_at: "ReadAt") -> "Optional[Elf]":
     """Return what the ELF header and the program headers say, or None when they make no sense.
 
     ``read_at(offset, size)`` returns bytes of the image. Xen's notes lie in PT_NOTE segments
@@ -50,20 +55,20 @@ def read_elf(read_at: ReadAt) -> Optional[Elf]:
     return Elf(_MACHINES.get(machine) if _MACHINES.get(machine) == (64 if wide else 32) else None, notes, end)
 
 
-def _program_headers(header: bytes, wide: bool) -> Tuple[int, int, int]:
+def _program_headers(header: bytes, wide: bool) -> "Tuple[int, int, int]":
     table = struct.unpack_from("<Q", header, 32)[0] if wide else struct.unpack_from("<I", header, 28)[0]
     size, count = struct.unpack_from("<HH", header, 54 if wide else 42)
     return table, size, count
 
 
-def _segment(raw: bytes, at: int, wide: bool) -> Tuple[int, int, int]:
+def _segment(raw: bytes, at: int, wide: bool) -> "Tuple[int, int, int]":
     kind = struct.unpack_from("<I", raw, at)[0]
     if wide:
         return kind, struct.unpack_from("<Q", raw, at + 8)[0], struct.unpack_from("<Q", raw, at + 32)[0]
     return kind, struct.unpack_from("<I", raw, at + 4)[0], struct.unpack_from("<I", raw, at + 16)[0]
 
 
-def _xen_notes(raw: bytes) -> Tuple[int, ...]:
+def _xen_notes(raw: bytes) -> "Tuple[int, ...]":
     types = []
     at = 0
     while at + 12 <= len(raw):

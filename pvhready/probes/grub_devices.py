@@ -4,11 +4,14 @@ GRUB's device names mean nothing to Linux, so every device is matched with a fil
 live mounts. Where that cannot be told, the file is taken where the guest has it, and that is said.
 """
 
-from typing import Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
-
 from pvhready.facts import Mount, Storage
 from pvhready.grub.devices import DIRECTORY, FILE, OTHER, Devices, Information, NotKnown, not_found
+from pvhready.records import NamedTuple
 from pvhready.root import Denied, Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, FrozenSet, List, Optional, Set, Tuple
 
 HOME = "xen/xvda"  # $root when GRUB reads the configuration (measured: a disk without partitions)
 MEMDISK = "memdisk"
@@ -22,8 +25,8 @@ class FileSystem(NamedTuple):
     """
 
     name: str
-    points: Tuple[Tuple[str, str], ...]
-    ids: FrozenSet[str]
+    points: "Tuple[Tuple[str, str], ...]"
+    ids: "FrozenSet[str]"
 
 
 class GuestDevices(Devices):
@@ -54,7 +57,7 @@ class GuestDevices(Devices):
     def exists(self, device: str) -> bool:
         return device == MEMDISK and self._memdisk or self._systems(device) is not None
 
-    def devices(self) -> Tuple[str, ...]:
+    def devices(self) -> "Tuple[str, ...]":
         return tuple(system.name for system in self.systems)
 
     def shown(self, device: str, path: str) -> str:
@@ -70,7 +73,7 @@ class GuestDevices(Devices):
             return unknown.path if unknown.path in places else path
         return places[0] if places else path
 
-    def information(self, device: str, path: str) -> Optional[Information]:
+    def information(self, device: str, path: str) -> "Optional[Information]":
         found = self._find(device, path)
         return found[1] if found else None
 
@@ -85,7 +88,7 @@ class GuestDevices(Devices):
         except Unreadable as error:
             raise NotKnown(error.path, error.reason) from error
 
-    def names(self, device: str, path: str) -> Tuple[str, ...]:
+    def names(self, device: str, path: str) -> "Tuple[str, ...]":
         for place in self._places(device, path)[0]:
             try:
                 return self._root.names(place)
@@ -97,7 +100,7 @@ class GuestDevices(Devices):
                 raise NotKnown(error.path, error.reason) from error
         return ()
 
-    def search(self, what: str, value: str) -> Optional[str]:
+    def search(self, what: str, value: str) -> "Optional[str]":
         if what == "file":
             for system in self.systems:
                 found = self._find(system.name, value)
@@ -116,7 +119,7 @@ class GuestDevices(Devices):
             return None
         raise NotKnown(device, "the file system on it is not mounted, so that what GRUB finds there cannot be told")
 
-    def property(self, device: str, what: str) -> Optional[str]:
+    def property(self, device: str, what: str) -> "Optional[str]":
         for system in self._systems(device) or ():
             for name in sorted(system.ids):
                 if name.startswith(what + ":"):
@@ -138,7 +141,7 @@ class GuestDevices(Devices):
             self.systems.append(best)
         return best
 
-    def _systems(self, device: str) -> Optional[List[FileSystem]]:
+    def _systems(self, device: str) -> "Optional[List[FileSystem]]":
         """Return what a device may be; None when GRUB has no such device."""
         if device not in self._named:
             found = self._match(device)
@@ -147,7 +150,7 @@ class GuestDevices(Devices):
             self._named[device] = found
         return self._named[device]
 
-    def _match(self, device: str) -> Optional[List[FileSystem]]:
+    def _match(self, device: str) -> "Optional[List[FileSystem]]":
         names = linux_names(device)
         if not names:
             return None
@@ -161,7 +164,7 @@ class GuestDevices(Devices):
         self._assume("({}) is taken for the guest's own file systems: /etc/fstab does not name it".format(device))
         return self._own()
 
-    def _own(self) -> List[FileSystem]:
+    def _own(self) -> "List[FileSystem]":
         """Return the file systems that hold / and /boot, first the one that GRUB starts from."""
         others = [system for system in self.systems[1:] if any(point in ("/", "/boot") for point, _ in system.points)]
         return self.systems[:1] + others
@@ -180,7 +183,7 @@ class GuestDevices(Devices):
 
     # From a file system's paths to the guest's
 
-    def _places(self, device: str, path: str) -> Tuple[List[str], str]:
+    def _places(self, device: str, path: str) -> "Tuple[List[str], str]":
         """Return the guest's paths that a path may mean, best first, and the mount point that hides one of them."""
         places: List[str] = []
         hidden = ""
@@ -194,7 +197,7 @@ class GuestDevices(Devices):
                     places.append(place)
         return places, hidden
 
-    def _relative(self, system: FileSystem, path: str) -> List[Tuple[str, str]]:
+    def _relative(self, system: FileSystem, path: str) -> "List[Tuple[str, str]]":
         """Return mount points with the path below each. On btrfs GRUB's paths begin with the name of the subvolume."""
         clean = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
         named = [
@@ -217,7 +220,7 @@ class GuestDevices(Devices):
             return ""
         return max((point for point, _ in other.points if place.startswith(point.rstrip("/") + "/") or place == point), key=len)
 
-    def _find(self, device: str, path: str) -> Optional[Tuple[str, Information]]:
+    def _find(self, device: str, path: str) -> "Optional[Tuple[str, Information]]":
         """Return the guest's path of a file or directory, and what it is; None for nothing there. Raises NotKnown."""
         places, hidden = self._places(device, path)
         for place in places:
@@ -228,12 +231,12 @@ class GuestDevices(Devices):
             raise NotKnown("({}){}".format(device, path), "hidden below the file system that is mounted at " + hidden)
         return None
 
-    def _status(self, place: str) -> Optional[Information]:
+    def _status(self, place: str) -> "Optional[Information]":
         if place not in self._known:
             self._known[place] = self._look(place)
         return self._known[place]
 
-    def _look(self, place: str) -> Optional[Information]:
+    def _look(self, place: str) -> "Optional[Information]":
         import stat
 
         try:
@@ -251,7 +254,7 @@ class GuestDevices(Devices):
         return information is not None and information.kind == DIRECTORY
 
 
-def file_systems(storage: Storage) -> List[FileSystem]:
+def file_systems(storage: Storage) -> "List[FileSystem]":
     """Return the file systems on disks that the live mounts and /etc/fstab name, joined where they are the same."""
     groups: List[Tuple[List[Tuple[str, str]], Set[str]]] = []
     for mount in storage.mounts + storage.fstab:
@@ -275,7 +278,7 @@ def file_systems(storage: Storage) -> List[FileSystem]:
     ]
 
 
-def linux_names(device: str) -> Tuple[str, ...]:
+def linux_names(device: str) -> "Tuple[str, ...]":
     """Return the names that Linux may have for a device of GRUB; nothing for one that a Xen guest cannot have.
 
     There are no BIOS disks (hd0) in a Xen guest: its disks are xen/xvda and so on, with partitions after a comma.
@@ -296,7 +299,7 @@ def linux_names(device: str) -> Tuple[str, ...]:
     return ()
 
 
-def _ids(device: str, storage: Storage) -> Set[str]:
+def _ids(device: str, storage: Storage) -> "Set[str]":
     """Return all that a device of a mount is known by; nothing when it is no disk."""
     kind, equals, value = device.partition("=")
     value = value.strip("\"'")

@@ -1,13 +1,16 @@
 """What the machine is: PV, PVH, HVM, no Xen guest at all, a dom0, a container; and which distribution runs in it."""
 
 import os
-from typing import List, Optional, Tuple
 
 from pvhready.facts import Guest
 from pvhready.probes.distribution import read_distribution
 from pvhready.root import Denied, Missing, Root, Unreadable
 
-Seen = List[Tuple[str, str]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
+
+    Seen = List[Tuple[str, str]]
 
 _TYPES = ("PV", "PVH", "HVM")
 # What /sys/hypervisor/properties/features holds (Xen: public/features.h): bits that only a translated guest has.
@@ -18,7 +21,7 @@ _SHELLS = ("/bin/sh", "/usr/bin/env", "/sbin/init")
 _SHORT = 4096
 
 
-def read_guest(root: Root, assume: Optional[str] = None) -> Guest:
+def read_guest(root: Root, assume: "Optional[str]" = None) -> Guest:
     """Return what can be told of the guest. ``assume`` (pv, pvh or hvm) stands in for what cannot be seen.
 
     Under a mounted root nothing runs: the type is not-applicable and the architecture is that of its programs.
@@ -42,7 +45,7 @@ def read_guest(root: Root, assume: Optional[str] = None) -> Guest:
     return guest._replace(type=assume.upper(), assumed=True) if assume else guest
 
 
-def boot_time() -> Optional[float]:
+def boot_time() -> "Optional[float]":
     """Return when the running system was booted, in seconds since 1970; None where psutil cannot be had."""
     try:
         import psutil
@@ -51,7 +54,7 @@ def boot_time() -> Optional[float]:
     return float(psutil.boot_time())
 
 
-def _type(root: Root, xen: Optional[bool], features: Optional[int], container: Optional[str], seen: Seen) -> Optional[str]:
+def _type(root: Root, xen: "Optional[bool]", features: "Optional[int]", container: "Optional[str]", seen: "Seen") -> "Optional[str]":
     """The rules of evidence: PV needs a positive sign of Xen and none of HVM; "none" needs a positive sign as well."""
     if container:
         return "none"
@@ -68,7 +71,7 @@ def _type(root: Root, xen: Optional[bool], features: Optional[int], container: O
     return "none" if _has_hypervisor_flag(root, seen) is False else None
 
 
-def _is_xen(root: Root, seen: Seen) -> Optional[bool]:
+def _is_xen(root: Root, seen: "Seen") -> "Optional[bool]":
     """True with a positive sign of Xen, False when /sys/hypervisor names another one, None without either."""
     said = _note(root, "/sys/hypervisor/type", seen)
     if said is not None:
@@ -80,7 +83,7 @@ def _is_xen(root: Root, seen: Seen) -> Optional[bool]:
     return None
 
 
-def _features(root: Root, seen: Seen) -> Optional[int]:
+def _features(root: Root, seen: "Seen") -> "Optional[int]":
     said = _note(root, "/sys/hypervisor/properties/features", seen)
     try:
         return int(said, 16) if said else None
@@ -88,17 +91,17 @@ def _features(root: Root, seen: Seen) -> Optional[int]:
         return None
 
 
-def _is_dom0(root: Root, features: Optional[int]) -> bool:
+def _is_dom0(root: Root, features: "Optional[int]") -> bool:
     capabilities = _text(root, "/proc/xen/capabilities") or ""
     return "control_d" in capabilities.split() or bool(features and features & _DOM0_FEATURE)
 
 
-def _xen_version(root: Root) -> Optional[str]:
+def _xen_version(root: Root) -> "Optional[str]":
     major, minor = (_text(root, "/sys/hypervisor/version/" + part) for part in ("major", "minor"))
     return "{}.{}".format(major, minor) if major and minor and major.isdigit() and minor.isdigit() else None
 
 
-def _container(root: Root, seen: Seen) -> Optional[str]:
+def _container(root: Root, seen: "Seen") -> "Optional[str]":
     """The name of the container manager (systemd's CONTAINER_INTERFACE, podman, docker, OpenVZ), or None."""
     name = _note(root, "/run/systemd/container", seen)
     if name:
@@ -113,7 +116,7 @@ def _container(root: Root, seen: Seen) -> Optional[str]:
     return None
 
 
-def _has_hypervisor_flag(root: Root, seen: Seen) -> Optional[bool]:
+def _has_hypervisor_flag(root: Root, seen: "Seen") -> "Optional[bool]":
     """Whether the first CPU of /proc/cpuinfo has the flag ``hypervisor``; None when there is no line of flags."""
     try:
         with root.open("/proc/cpuinfo") as handle:
@@ -128,7 +131,7 @@ def _has_hypervisor_flag(root: Root, seen: Seen) -> Optional[bool]:
     return None
 
 
-def _machine_of_programs(root: Root) -> Optional[str]:
+def _machine_of_programs(root: Root) -> "Optional[str]":
     """The machine that the guest's programs are built for, by the ELF header of its shell."""
     for path in _SHELLS:
         try:
@@ -141,14 +144,14 @@ def _machine_of_programs(root: Root) -> Optional[str]:
     return None
 
 
-def _note(root: Root, path: str, seen: Seen) -> Optional[str]:
+def _note(root: Root, path: str, seen: "Seen") -> "Optional[str]":
     value = _text(root, path)
     if value is not None:
         seen.append((path, value))
     return value
 
 
-def _text(root: Root, path: str) -> Optional[str]:
+def _text(root: Root, path: str) -> "Optional[str]":
     """The stripped content of a small file of the kernel's; None when it is not there or cannot be read."""
     try:
         return root.read_text(path, _SHORT).strip()
@@ -156,7 +159,7 @@ def _text(root: Root, path: str) -> Optional[str]:
         return None
 
 
-def _can_list(root: Root, path: str) -> Optional[bool]:
+def _can_list(root: Root, path: str) -> "Optional[bool]":
     try:
         return bool(root.names(path)) or path == "/proc/xen"
     except Missing:

@@ -6,13 +6,17 @@ A hook is known by what it does, not by its name. Forms V1 to V5 are those of pr
 
 import os
 import stat
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from pvhready.facts import Hack, Hook, Problem
 from pvhready.probes import script
 from pvhready.probes.packages import Owners
 from pvhready.probes.script import IMAGE, Deeds
+from pvhready.records import NamedTuple
 from pvhready.root import Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 _RUN_PARTS, _KERNEL_INSTALL, _PACMAN = "run-parts", "kernel-install", "pacman"
 
@@ -23,7 +27,7 @@ class _Place(NamedTuple):
     folder: str
     runner: str
     group: str
-    parameters: Tuple[str, ...] = ()
+    parameters: "Tuple[str, ...]" = ()
 
 
 _POSTINST = ("VERSION", IMAGE)
@@ -137,7 +141,7 @@ class _Search:
         # By the text of the link: a root that is mounted elsewhere has an empty /dev.
         return os.path.normpath(os.path.join(os.path.dirname(path), self._root.link(path))) == "/dev/null"
 
-    def _study(self, hook: _Script, place: _Place) -> Optional[List[str]]:
+    def _study(self, hook: _Script, place: _Place) -> "Optional[List[str]]":
         """Return the helpers of a hook that decompresses kernels in place, None for any other hook."""
         if not _is_shell(hook.text):
             return [] if _unpacks_in_another_language(hook.text) else None
@@ -173,7 +177,7 @@ class _Search:
                 return True
         return False
 
-    def _called(self, deeds: Deeds) -> List[Tuple[str, Tuple[str, ...]]]:
+    def _called(self, deeds: Deeds) -> "List[Tuple[str, Tuple[str, ...]]]":
         """Return the scripts that a hook calls, and how."""
         found: List[Tuple[str, Tuple[str, ...]]] = []
         for call in deeds.calls:
@@ -208,7 +212,7 @@ class _Search:
             self.problems.append(Problem(error.path, error.reason))
             return False
 
-    def _hook(self, place: _Place, name: str, hook: _Script, helpers: List[str]) -> Hook:
+    def _hook(self, place: _Place, name: str, hook: _Script, helpers: "List[str]") -> Hook:
         active, why = self._state(place, name, hook)
         for helper in helpers:
             if self._is_file(helper) and not helper.startswith(_SYSTEM_PROGRAMS + ("/usr/src/",)):
@@ -218,7 +222,7 @@ class _Search:
         form = _form(place, hook.text, helpers)
         return Hook(hook.path, form, active, why, self._owners.owner(hook.path), helpers[0] if helpers else None)
 
-    def _state(self, place: _Place, name: str, hook: _Script) -> Tuple[bool, str]:
+    def _state(self, place: _Place, name: str, hook: _Script) -> "Tuple[bool, str]":
         hidden_by = self._seen.get((place.group, name))
         if hidden_by:
             return False, "hidden by " + hidden_by
@@ -266,7 +270,7 @@ def _pacman_commands(text: str) -> str:
     return "\n".join(value for key, value in pairs if key == "Exec")
 
 
-def _form(place: _Place, text: str, helpers: Sequence[str]) -> str:
+def _form(place: _Place, text: str, helpers: "Sequence[str]") -> str:
     if place.folder != "/etc/kernel/postinst.d":
         return "other"
     if any(helper.startswith("/usr/share/gandi/") for helper in helpers):

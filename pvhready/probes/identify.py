@@ -4,7 +4,9 @@ Two Python modules are called ``magic``: python-magic, and the binding that come
 one, or without libmagic itself, there is simply no word.
 """
 
-from typing import Optional
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 # libmagic's descriptions (file(1), Magdir/compress) to the names that are used here.
 _FORMS = (
@@ -20,7 +22,7 @@ _FORMS = (
 _MAX_DESCRIPTION = 80
 
 
-def describe(data: bytes) -> Optional[str]:
+def describe(data: bytes) -> "Optional[str]":
     """Return what bytes are in a few words, or None where libmagic cannot be had or has no word for them."""
     try:
         import magic
@@ -32,7 +34,7 @@ def describe(data: bytes) -> Optional[str]:
     return _with_file_magic(data) if hasattr(magic, "detect_from_content") else None
 
 
-def form_of(description: Optional[str]) -> Optional[str]:
+def form_of(description: "Optional[str]") -> "Optional[str]":
     """Return the compression that a description of libmagic's names, or None where it names none of the kernel's."""
     for words, form in _FORMS:
         if description and words in description:
@@ -40,7 +42,7 @@ def form_of(description: Optional[str]) -> Optional[str]:
     return None
 
 
-def _with_python_magic(data: bytes) -> Optional[str]:
+def _with_python_magic(data: bytes) -> "Optional[str]":
     import magic
 
     try:
@@ -49,7 +51,7 @@ def _with_python_magic(data: bytes) -> Optional[str]:
         return None
 
 
-def _with_file_magic(data: bytes) -> Optional[str]:
+def _with_file_magic(data: bytes) -> "Optional[str]":
     import magic
 
     try:
@@ -58,5 +60,5 @@ def _with_file_magic(data: bytes) -> Optional[str]:
         return None
 
 
-def _shorten(description: str) -> Optional[str]:
+def _shorten(description: str) -> "Optional[str]":
     return description[:_MAX_DESCRIPTION] or None

@@ -5,12 +5,17 @@ arch/x86/boot/header.S). An image costs a few KiB of reading.
 """
 
 import struct
-from typing import Optional
 
 from pvhready.facts import Image, Problem
-from pvhready.probes.elf import ELF_MAGIC, ReadAt, read_elf
+from pvhready.probes.elf import ELF_MAGIC, read_elf
 from pvhready.probes.identify import describe, form_of
 from pvhready.root import File, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from pvhready.probes.elf import ReadAt
 
 HEADER_SIZE = 0x268
 PAYLOAD_MAGIC = (
@@ -48,7 +53,7 @@ def read_image(root: Root, path: str, deep: bool = False) -> Image:
         return Image(problem=Problem(error.path, error.reason))
 
 
-def payload_of(head: bytes) -> Optional[str]:
+def payload_of(head: bytes) -> "Optional[str]":
     """Return the name of the compression that starts with these bytes, "elf" for a plain ELF, or None."""
     for magic, name in PAYLOAD_MAGIC:
         if head.startswith(magic):
@@ -80,7 +85,7 @@ def _examine_elf(handle: File) -> Image:
     return Image("elf", bits=elf.bits, size=handle.size, payload_end=elf.end, notes=elf.notes)
 
 
-def _examine_bzimage(head: bytes, read_at: ReadAt, size: int, path: str) -> Image:
+def _examine_bzimage(head: bytes, read_at: "ReadAt", size: int, path: str) -> Image:
     if len(head) < HEADER_SIZE:
         return Image("bzimage", size=size, magic=True, problem=Problem(path, "ends inside its header, at {} bytes".format(size)))
     protocol = struct.unpack_from("<H", head, 0x206)[0]
@@ -113,7 +118,7 @@ def _release_at(head: bytes) -> int:
     return pointer + 0x200 if pointer else 0
 
 
-def _release(head: bytes, read_at: ReadAt) -> Optional[str]:
+def _release(head: bytes, read_at: "ReadAt") -> "Optional[str]":
     at = _release_at(head)
     if not at:
         return None
@@ -148,7 +153,7 @@ def _examine_gzip(handle: File) -> Image:
     return _examine_bzimage(head[:HEADER_SIZE], read_at, size, handle.path)._replace(container="gzipped-bzimage")
 
 
-def _has_linux_section(read_at: ReadAt) -> bool:
+def _has_linux_section(read_at: "ReadAt") -> bool:
     """Whether a PE file carries a section ``.linux``: a unified kernel image (UAPI specification UKI)."""
     at = struct.unpack("<I", read_at(0x3C, 4).ljust(4, b"\0"))[0]
     header = read_at(at, 24)

@@ -6,12 +6,14 @@ them (Linux: init/initramfs.c, Documentation/driver-api/early-userspace/buffer-f
 
 import os
 import stat
-from typing import TYPE_CHECKING, Dict, Optional, Set, Tuple
 
 from pvhready.facts import Initramfs, Problem
 from pvhready.root import File, Root, Stamp, Unreadable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Dict, Optional, Set, Tuple
+
     from pvhready.memory import Memory
     from pvhready.unpack import Budget, Source
 
@@ -80,7 +82,7 @@ class _Found:
         if module is not None and stat.S_ISREG(mode) and has_content:
             modules.add(module)
 
-    def doubt(self) -> Optional[str]:
+    def doubt(self) -> "Optional[str]":
         """Say why the modules seen may not be the whole truth although everything was read."""
         if self.image is not None:
             return "what is packed in its {} was not read".format(self.image)
@@ -89,7 +91,7 @@ class _Found:
             return "holds the modules of several kernels, and not the same for each: {}".format(", ".join(sorted(self.modules)))
         return None
 
-    def common(self) -> Tuple[str, ...]:
+    def common(self) -> "Tuple[str, ...]":
         """Return the modules that are there for every release."""
         sets = list(self.modules.values())
         return tuple(sorted(set.intersection(*sets))) if sets else ()
@@ -176,7 +178,7 @@ def _skip_zeros(source: "Source", budget: "Budget") -> None:
         budget.seconds_left()
 
 
-def _identity(status: os.stat_result) -> Tuple[int, int, int, int, int]:
+def _identity(status: os.stat_result) -> "Tuple[int, int, int, int, int]":
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
@@ -189,7 +191,7 @@ def _is_release(name: str) -> bool:
     return name[:1].isdigit() and len(name) <= _MAX_RELEASE and _RELEASE_CHARACTERS.issuperset(name)
 
 
-def _module(name: str) -> Optional[str]:
+def _module(name: str) -> "Optional[str]":
     for suffix in _SUFFIXES:
         if name.endswith(suffix):
             module = name[:-len(suffix)].replace("-", "_")
@@ -201,7 +203,7 @@ def _is_module(name: str) -> bool:
     return 0 < len(name) <= _MAX_MODULE and _NAME_CHARACTERS.issuperset(name)
 
 
-def _recall(memory: "Memory", stamp: Stamp) -> Optional[Initramfs]:
+def _recall(memory: "Memory", stamp: Stamp) -> "Optional[Initramfs]":
     """Return the remembered result, or None when there is none or anything about it is odd."""
     fields = memory.recall(_KIND, stamp)
     if fields is None or len(fields) != 3:

@@ -3,10 +3,13 @@
 Sources, best first: /boot/config-X, /lib/modules/X/config, /usr/lib/modules/X/config, and /proc/config.gz for the running kernel.
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
-
 from pvhready.facts import Config, Conflict, Problem
+from pvhready.records import NamedTuple
 from pvhready.root import MAX_TEXT, Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 # Symbols whose name does not begin with XEN; those that do are all taken, in one pass over the file.
 OTHER_SYMBOLS = ("X86_64", "ACPI", "HVC_XEN")
@@ -17,10 +20,10 @@ _STUB_MAP = 4096  # Debian 11 and newer ship one line that says where the real m
 
 class _Source(NamedTuple):
     path: str
-    values: Dict[str, str]
+    values: "Dict[str, str]"
 
 
-def read_config(root: Root, release: str, running: bool, extra: Iterable[str] = ()) -> Config:
+def read_config(root: Root, release: str, running: bool, extra: "Iterable[str]" = ()) -> Config:
     """Return the configuration of kernel ``release``; ``extra`` names more symbols (without CONFIG_) than the usual ones.
 
     A symbol that a source does not mention is not in ``values``. Sources that contradict each other are in ``conflicts``.
@@ -34,7 +37,7 @@ def read_config(root: Root, release: str, running: bool, extra: Iterable[str] = 
     return Config(best.path, best.values, tuple(_conflicts(sources)), pointer, map_source, problem)
 
 
-def read_config_file(root: Root, path: str, map_path: Optional[str] = None) -> Config:
+def read_config_file(root: Root, path: str, map_path: "Optional[str]" = None) -> Config:
     """Return the configuration in a file that the user named, with the System.map named beside it."""
     try:
         values = parse_config(root.read(path), OTHER_SYMBOLS)
@@ -44,7 +47,7 @@ def read_config_file(root: Root, path: str, map_path: Optional[str] = None) -> C
     return Config(path, values, (), pointer, map_path if pointer is not None else None)
 
 
-def parse_config(data: bytes, others: Iterable[str]) -> Dict[str, str]:
+def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
     """Return the values of all symbols that begin with XEN, and of ``others``; "n" for "is not set".
 
     A symbol with XEN that stands there twice with different values has the value "y/n" of both, which no rule takes for an answer.
@@ -64,7 +67,7 @@ def parse_config(data: bytes, others: Iterable[str]) -> Dict[str, str]:
     return values
 
 
-def _find_symbol(data: bytes, name: str) -> Optional[str]:
+def _find_symbol(data: bytes, name: str) -> "Optional[str]":
     # One search a form, stopped by the first hit: a file of 260 KB is searched in a fraction of a millisecond.
     for form in ("CONFIG_{}=", "# CONFIG_{} is not set"):
         at = data.find(b"\n" + form.format(name).encode("ascii"))
@@ -73,7 +76,7 @@ def _find_symbol(data: bytes, name: str) -> Optional[str]:
     return None
 
 
-def _line_at(data: bytes, at: int) -> Tuple[str, str, int]:
+def _line_at(data: bytes, at: int) -> "Tuple[str, str, int]":
     """Return symbol, value and end of the line that holds offset ``at``."""
     end = data.find(b"\n", at)
     end = len(data) if end < 0 else end
@@ -81,7 +84,7 @@ def _line_at(data: bytes, at: int) -> Tuple[str, str, int]:
     return symbol, value, end
 
 
-def _parse_line(line: bytes) -> Tuple[str, str]:
+def _parse_line(line: bytes) -> "Tuple[str, str]":
     text = line.strip().decode("ascii", "replace")
     if text.startswith("# CONFIG_") and text.endswith(" is not set"):
         return text[len("# CONFIG_"):-len(" is not set")], "n"
@@ -92,7 +95,7 @@ def _parse_line(line: bytes) -> Tuple[str, str]:
     return "", ""
 
 
-def _read_sources(root: Root, release: str, running: bool, wanted: Tuple[str, ...]) -> Tuple[List[_Source], Optional[Problem]]:
+def _read_sources(root: Root, release: str, running: bool, wanted: "Tuple[str, ...]") -> "Tuple[List[_Source], Optional[Problem]]":
     sources: List[_Source] = []
     problem: Optional[Problem] = None
     seen: Set[Tuple[int, int]] = set()
@@ -116,7 +119,7 @@ def _read_sources(root: Root, release: str, running: bool, wanted: Tuple[str, ..
     return sources, problem
 
 
-def config_paths(release: str, running: bool) -> Tuple[str, ...]:
+def config_paths(release: str, running: bool) -> "Tuple[str, ...]":
     """Return where the configuration of a kernel may lie, best first."""
     paths = ("/boot/config-" + release, "/lib/modules/" + release + "/config", "/usr/lib/modules/" + release + "/config")
     return paths + ("/proc/config.gz",) if running else paths
@@ -131,7 +134,7 @@ def _unzip(path: str, data: bytes) -> bytes:
         raise Unreadable(path, "cannot be unpacked: {}".format(error)) from error
 
 
-def _conflicts(sources: List[_Source]) -> Iterable[Conflict]:
+def _conflicts(sources: "List[_Source]") -> "Iterable[Conflict]":
     best = sources[0]
     for other in sources[1:]:
         for symbol in sorted(set(best.values) | set(other.values)):
@@ -140,7 +143,7 @@ def _conflicts(sources: List[_Source]) -> Iterable[Conflict]:
                 yield Conflict(symbol, best.path, value, other.path, contrary)
 
 
-def _root_pointer(root: Root, release: str) -> Tuple[Optional[bool], Optional[str]]:
+def _root_pointer(root: Root, release: str) -> "Tuple[Optional[bool], Optional[str]]":
     for path in ("/boot/System.map-" + release, "/usr/lib/modules/" + release + "/System.map", "/lib/modules/" + release + "/System.map"):
         try:
             found = _has_pointer(root, path)
@@ -151,7 +154,7 @@ def _root_pointer(root: Root, release: str) -> Tuple[Optional[bool], Optional[st
     return None, None
 
 
-def _has_pointer(root: Root, path: str) -> Optional[bool]:
+def _has_pointer(root: Root, path: str) -> "Optional[bool]":
     """Whether System.map has the symbol; None for a stub. Only whole words count: ``... T x86_default_get_root_pointer``."""
     with root.open(path) as handle:
         if handle.size <= _STUB_MAP:

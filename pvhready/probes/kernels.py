@@ -1,13 +1,15 @@
 """Which kernels are installed: every file that is one, or is named like one."""
 
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
-
 from pvhready.facts import Guest, Kernel
 from pvhready.probes.image import read_image
 from pvhready.probes.kconfig import read_config
 from pvhready.root import Missing, Root, Unreadable
 
-Owner = Callable[[str], Optional[str]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, Iterable, List, Optional, Tuple
+
+    Owner = Callable[[str], Optional[str]]
 
 MAX_KERNELS = 500
 _MODULES = ("/usr/lib/modules", "/lib/modules")
@@ -17,7 +19,7 @@ _PROFILES = "/nix/var/nix/profiles"
 _NOT_KERNELS = (".hmac", ".sig", ".sign", ".sha512hmac", ".gz.sha256")
 
 
-def find_kernels(root: Root, named: Iterable[str] = ()) -> Dict[str, Tuple[str, ...]]:
+def find_kernels(root: Root, named: "Iterable[str]" = ()) -> "Dict[str, Tuple[str, ...]]":
     """Return each kernel once: its best name to all its names. ``named`` are the paths that boot entries use.
 
     A file in /boot gives the name rather than a link to it, and a link with a release rather than one without. Raises Denied or
@@ -34,7 +36,7 @@ def find_kernels(root: Root, named: Iterable[str] = ()) -> Dict[str, Tuple[str, 
 
 
 def read_kernel(
-    root: Root, names: Tuple[str, ...], guest: Guest, owner: Owner, extra: Iterable[str] = (), deep: bool = False,
+    root: Root, names: "Tuple[str, ...]", guest: Guest, owner: "Owner", extra: "Iterable[str]" = (), deep: bool = False,
 ) -> Kernel:
     """Return what is known of the kernel with these ``names``, the best first: its image, configuration and package.
 
@@ -49,7 +51,7 @@ def read_kernel(
     return kernel._replace(config=read_config(root, release, running, extra)) if release else kernel
 
 
-def release_in_name(path: str) -> Optional[str]:
+def release_in_name(path: str) -> "Optional[str]":
     """Return the kernel release that a file's name or place tells, or None (``vmlinuz-linux``, ``/boot/vmlinuz``)."""
     folder, _, name = path.rpartition("/")
     if name == "vmlinuz" and folder.rpartition("/")[0] in _MODULES:
@@ -61,7 +63,7 @@ def release_in_name(path: str) -> Optional[str]:
     return None
 
 
-def _from_modules(root: Root) -> List[str]:
+def _from_modules(root: Root) -> "List[str]":
     paths = []
     for folder in _MODULES:
         for release in _names(root, folder):
@@ -71,7 +73,7 @@ def _from_modules(root: Root) -> List[str]:
     return paths
 
 
-def _from_nix(root: Root) -> List[str]:
+def _from_nix(root: Root) -> "List[str]":
     """The kernels of NixOS' generations: /nix/var/nix/profiles/system-N-link/kernel leads into the store."""
     paths = []
     for name in _names(root, _PROFILES):
@@ -82,7 +84,7 @@ def _from_nix(root: Root) -> List[str]:
     return [path for path in paths if path.startswith(_STORE)]
 
 
-def _names(root: Root, folder: str) -> Tuple[str, ...]:
+def _names(root: Root, folder: str) -> "Tuple[str, ...]":
     try:
         return root.names(folder)
     except Missing:
@@ -99,7 +101,7 @@ def _is_there(root: Root, path: str) -> bool:
     return True
 
 
-def _group_by_file(root: Root, paths: List[str], named: Tuple[str, ...]) -> Dict[str, Tuple[str, ...]]:
+def _group_by_file(root: Root, paths: "List[str]", named: "Tuple[str, ...]") -> "Dict[str, Tuple[str, ...]]":
     groups: Dict[object, List[Tuple[int, int, str]]] = {}
     for order, path in enumerate(list(named) + paths):
         try:

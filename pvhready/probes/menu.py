@@ -4,8 +4,6 @@ Facts that the host's profile leaves open are tried both ways. Where the answers
 condition that it depends on; a lone candidate with a condition means that otherwise nothing boots.
 """
 
-from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
-
 from pvhready.facts import Candidate, Entry, EntryError, Menu, Problem, Storage
 from pvhready.grub import commands, menu
 from pvhready.grub.devices import Devices, Failure, NotKnown
@@ -14,7 +12,14 @@ from pvhready.grub.interpreter import Interpreter
 from pvhready.grub.state import Booted, Complaint, LimitReached, Scripts, Stopped, TookOver
 from pvhready.host import NO, UNKNOWN, YES, Host
 from pvhready.probes.grub_devices import HOME, MEMDISK, GuestDevices
+from pvhready.records import NamedTuple
 from pvhready.root import Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
+
+    Facts = Tuple[Tuple[str, bool], ...]  # what is supposed of the host: (_PREFIX or _BLSCFG, whether)
 
 _PREFIX = "prefix"
 _BLSCFG = "blscfg"
@@ -37,19 +42,17 @@ _OWN_GRUB = {
     "xen-i386": ("/boot/xen/pvboot-i386.elf", "/xen/pvboot-i386.elf"),
 }
 
-Facts = Tuple[Tuple[str, bool], ...]  # what is supposed of the host: (_PREFIX or _BLSCFG, whether)
-
 
 class _Outcome(NamedTuple):
     """What one set of suppositions about the host leads to."""
 
-    entries: Tuple[Entry, ...]
+    entries: "Tuple[Entry, ...]"
     choice: menu.Choice
-    errors: Tuple[EntryError, ...]
-    unknown: Optional[Problem]
+    errors: "Tuple[EntryError, ...]"
+    unknown: "Optional[Problem]"
     uses_blscfg: bool
-    assumptions: Tuple[str, ...]
-    default: Optional[str]
+    assumptions: "Tuple[str, ...]"
+    default: "Optional[str]"
     waits: bool
     doubtful: bool
 
@@ -78,7 +81,7 @@ def _is_there(root: Root, path: str) -> bool:
     return True
 
 
-def _config_paths(host: Host, storage: Storage) -> List[Tuple[str, str]]:
+def _config_paths(host: Host, storage: Storage) -> "List[Tuple[str, str]]":
     """Return the guest's paths of the configurations that the host looks for, in its order.
 
     The host's paths are those on one file system: with a /boot of its own, /grub/grub.cfg there is /boot/grub/grub.cfg.
@@ -91,7 +94,7 @@ def _config_paths(host: Host, storage: Storage) -> List[Tuple[str, str]]:
     return paths
 
 
-def _no_config(root: Root, host: Host, platform: str, storage: Storage, elsewhere: Tuple[str, ...]) -> Menu:
+def _no_config(root: Root, host: Host, platform: str, storage: Storage, elsewhere: "Tuple[str, ...]") -> Menu:
     wanted = next(iter(host.configs), "/boot/grub/grub.cfg")
     separate = any(mount.point.rstrip("/") == "/boot" for mount in storage.fstab)
     mounted = any(mount.point.rstrip("/") == "/boot" for mount in storage.mounts)
@@ -101,7 +104,7 @@ def _no_config(root: Root, host: Host, platform: str, storage: Storage, elsewher
     return Menu(platform, reason="no-config", problem=Problem(wanted, "no such file or directory"), elsewhere=elsewhere)
 
 
-def _names(root: Root, path: str) -> Tuple[str, ...]:
+def _names(root: Root, path: str) -> "Tuple[str, ...]":
     try:
         return root.names(path)
     except Missing:
@@ -142,7 +145,7 @@ class _Reader:
     def _unreadable(self, problem: Problem) -> Menu:
         return Menu(self._platform, self._config, problem=problem, assumptions=self._all_assumptions(()))
 
-    def _outcomes(self) -> Dict[Facts, _Outcome]:
+    def _outcomes(self) -> "Dict[Facts, _Outcome]":
         outcomes: Dict[Facts, _Outcome] = {}
         for prefix in _ways(self._prefix):
             first = self._try(prefix, self._host.command(_BLSCFG) != NO)
@@ -191,14 +194,14 @@ class _Reader:
             environment.get("default"), menu.waits(environment), bool(chosen and chosen.boots is None),
         )
 
-    def _all_assumptions(self, more: Sequence[str]) -> Tuple[str, ...]:
+    def _all_assumptions(self, more: "Sequence[str]") -> "Tuple[str, ...]":
         found: List[str] = []
         for text in self._assumptions + self._devices.assumptions + list(more):
             if text not in found:
                 found.append(text)
         return tuple(found)
 
-    def _merged(self, outcomes: Dict[Facts, _Outcome]) -> Menu:
+    def _merged(self, outcomes: "Dict[Facts, _Outcome]") -> Menu:
         """Return one menu for all suppositions: entries that only one of them has come after the others."""
         first = next(iter(outcomes.values()))
         entries = list(first.entries)
@@ -220,7 +223,7 @@ class _Reader:
             may_show_nothing=bool(self._condition) or any(outcome.choice.index is None for outcome in outcomes.values()),
         )
 
-    def _candidates(self, outcomes: Dict[Facts, _Outcome], places: Dict[Facts, List[int]]) -> Tuple[Candidate, ...]:
+    def _candidates(self, outcomes: "Dict[Facts, _Outcome]", places: "Dict[Facts, List[int]]") -> "Tuple[Candidate, ...]":
         chosen = {
             facts: places[facts][outcome.choice.index] if outcome.choice.index is not None else None for facts, outcome in outcomes.items()
         }
@@ -238,11 +241,11 @@ class _Reader:
         return tuple(found)
 
 
-def _ways(answer: str) -> Tuple[bool, ...]:
+def _ways(answer: str) -> "Tuple[bool, ...]":
     return (True, False) if answer == UNKNOWN else (answer == YES,)
 
 
-def _deciding(chosen: Dict[Facts, Optional[int]]) -> FrozenSet[str]:
+def _deciding(chosen: "Dict[Facts, Optional[int]]") -> "FrozenSet[str]":
     """Return the suppositions that the choice depends on."""
     names = set()
     for facts, index in chosen.items():
@@ -253,7 +256,7 @@ def _deciding(chosen: Dict[Facts, Optional[int]]) -> FrozenSet[str]:
     return frozenset(names)
 
 
-def _with_fallback(index: int, outcome: _Outcome, places: List[int], conditions: List[str]) -> List[Candidate]:
+def _with_fallback(index: int, outcome: _Outcome, places: "List[int]", conditions: "List[str]") -> "List[Candidate]":
     """Return the choice, and what GRUB falls back to where the choice needs a command that the host may lack."""
     text = _if(conditions)
     first = Candidate(index, outcome.choice.reason, text)
@@ -268,12 +271,12 @@ def _with_fallback(index: int, outcome: _Outcome, places: List[int], conditions:
     return [first._replace(condition=_if(conditions + [has])), Candidate(others[0], "fallback", _if(conditions + [lacks]))]
 
 
-def _if(conditions: Sequence[str]) -> str:
+def _if(conditions: "Sequence[str]") -> str:
     wanted = [condition for condition in conditions if condition]
     return "if " + " and ".join(wanted) if wanted else ""
 
 
-def entries_in(known: List[Entry], entries: Sequence[Entry]) -> List[int]:
+def entries_in(known: "List[Entry]", entries: "Sequence[Entry]") -> "List[int]":
     """Return where each entry stands among the known ones, adding those that are not there yet.
 
     Entries are the same when GRUB would load the same from them; their errors are joined.
@@ -304,7 +307,7 @@ def _entry(index: int, result: menu.Result, devices: Devices) -> Entry:
     )
 
 
-def _errors(complaints: Sequence[Complaint]) -> Tuple[EntryError, ...]:
+def _errors(complaints: "Sequence[Complaint]") -> "Tuple[EntryError, ...]":
     return tuple(EntryError(*complaint) for complaint in complaints)
 
 

@@ -1,11 +1,12 @@
 """Which package owns a file, read from the package manager's own files. Neither dpkg nor rpm is called."""
 
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, Union
-
 from pvhready.facts import Problem
 from pvhready.root import Missing, Root, Unreadable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple, Union
+
     from pvhready.probes.dpkg import DpkgDatabase
     from pvhready.probes.rpm import RpmDatabase
 
@@ -25,11 +26,11 @@ class Owners:
         self._problems: List[Problem] = []
 
     @property
-    def problems(self) -> Tuple[Problem, ...]:
+    def problems(self) -> "Tuple[Problem, ...]":
         """Why owners are not known, one problem for each question that could not be answered."""
         return tuple(self._problems)
 
-    def owner(self, path: str) -> Optional[str]:
+    def owner(self, path: str) -> "Optional[str]":
         """Return the package that owns a path: its name as dpkg prints it, or name-version-release.arch as rpm does.
 
         None when no package is known to own it; where the database could not be read, ``problems`` grows by the reason. A link
@@ -56,7 +57,7 @@ class Owners:
         from pvhready.probes.rpm import RpmDatabase
         return RpmDatabase(self._root)
 
-    def _names(self, path: str) -> Tuple[str, ...]:
+    def _names(self, path: str) -> "Tuple[str, ...]":
         """Return the path and its other name on a merged /usr: databases hold either."""
         parts = path.split("/", 3)
         if len(parts) > 2 and parts[1] in _MERGED and self._is_merged(parts[1]):

@@ -1,21 +1,23 @@
 """Whether the running guest has proved its initramfs: it came up from this very file, so the file holds what it takes."""
 
 import stat
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
 from pvhready.facts import PV, PVH, Entry, Guest, Initramfs, Kernel, Problem
 from pvhready.probes.guest import boot_time
 from pvhready.probes.initramfs import read_initramfs
 from pvhready.root import Root, Stamp, Unreadable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import List, Optional, Sequence, Tuple
+
     from pvhready.memory import Memory
 
 _KIND = "proof"
 
 
 def read_or_prove(
-    root: Root, path: str, guest: Guest, users: Sequence[Tuple[Entry, Kernel]], rivals: Sequence[Entry] = (),
+    root: Root, path: str, guest: Guest, users: "Sequence[Tuple[Entry, Kernel]]", rivals: "Sequence[Entry]" = (),
     memory: "Optional[Memory]" = None,
 ) -> Initramfs:
     """Return an initramfs as proved, unread, where the guest runs from it; else what ``read_initramfs`` says.
@@ -44,8 +46,8 @@ def read_or_prove(
 
 
 def running_proof(
-    guest: Guest, release: Optional[str], entry: Entry, stamp: Stamp, rivals: Sequence[Entry] = (),
-) -> Optional[str]:
+    guest: Guest, release: "Optional[str]", entry: Entry, stamp: Stamp, rivals: "Sequence[Entry]" = (),
+) -> "Optional[str]":
     """Say in a few words why this initramfs is known to bring the guest up, or None where that is not known.
 
     ``release`` is that of the entry's kernel, ``stamp`` the present state of the initramfs. ``rivals`` are the other entries
@@ -58,7 +60,7 @@ def running_proof(
     return "the guest runs in {} from this very file".format((guest.type or "").upper())
 
 
-def _runs_from(guest: Guest, release: Optional[str], entry: Entry, stamp: Stamp, rivals: Sequence[Entry]) -> bool:
+def _runs_from(guest: Guest, release: "Optional[str]", entry: Entry, stamp: Stamp, rivals: "Sequence[Entry]") -> bool:
     """Whether the running kernel was started by this entry, as far as names and arguments tell."""
     if guest.assumed or guest.type is None or guest.type.lower() not in (PV, PVH):
         return False
@@ -86,5 +88,5 @@ def _booted_by(guest: Guest, entry: Entry) -> bool:
     return _arguments(words) == _arguments(entry.cmdline.split())
 
 
-def _arguments(words: List[str]) -> List[str]:
+def _arguments(words: "List[str]") -> "List[str]":
     return [word for word in words if not word.startswith(("BOOT_IMAGE=", "initrd="))]

@@ -6,12 +6,15 @@ rpm's lib/header.c writes: two big-endian counts, then index entries of 16 bytes
 
 import os
 import struct
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from pvhready.root import File, Missing, Root, Unreadable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from typing import Dict, List, Optional, Tuple
+
+    Index = Dict[int, Tuple[int, int]]
 
 _PATHS = ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite")
 _SIZE_LIMIT = 1 << 30  # bytes; that of a workstation with 3000 packages has some 150 MiB
@@ -26,8 +29,6 @@ _FULL_NAME = (1000, 1001, 1002, 1022)  # name, version, release, architecture
 _STATES, _DIRINDEXES, _BASENAMES, _DIRNAMES = 1029, 1116, 1117, 1118
 _PRESENT = (0, 3)  # RPMFILE_STATE_NORMAL and _NETSHARED: what "rpm -qf" answers for
 
-Index = Dict[int, Tuple[int, int]]
-
 
 class RpmDatabase:
     """Owners by rpm. It remembers the owners of all files of a last name that was once asked for."""
@@ -37,7 +38,7 @@ class RpmDatabase:
         self._root = root
         self._owners: Dict[str, Dict[bytes, str]] = {}
 
-    def owner(self, names: Tuple[str, ...]) -> Optional[str]:
+    def owner(self, names: "Tuple[str, ...]") -> "Optional[str]":
         """Return name-version-release.arch of the package. ``names`` are the names that one file has.
 
         Raises Unreadable when the database is of another kind, too large, damaged, or cannot be read.
@@ -51,7 +52,7 @@ class RpmDatabase:
                 return package
         return None
 
-    def _find(self, last: str) -> Dict[bytes, str]:
+    def _find(self, last: str) -> "Dict[bytes, str]":
         for path in _PATHS:
             try:
                 with self._root.open(path) as file:
@@ -60,7 +61,7 @@ class RpmDatabase:
                 continue
         return self._refuse()
 
-    def _refuse(self) -> Dict[bytes, str]:
+    def _refuse(self) -> "Dict[bytes, str]":
         for path in ("/var/lib/rpm/Packages", "/var/lib/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages.db"):
             try:
                 self._root.status(path)
@@ -70,7 +71,7 @@ class RpmDatabase:
         return {}
 
 
-def _query(file: File, last: str) -> Dict[bytes, str]:
+def _query(file: File, last: str) -> "Dict[bytes, str]":
     """Return the owners of all files with this last name: whole path to package."""
     try:
         import sqlite3
@@ -92,7 +93,7 @@ def _query(file: File, last: str) -> Dict[bytes, str]:
         raise Unreadable(file.path, "holds a damaged package header") from error
 
 
-def _owners(connection: "sqlite3.Connection", last: bytes) -> Dict[bytes, str]:
+def _owners(connection: "sqlite3.Connection", last: bytes) -> "Dict[bytes, str]":
     _restrain(connection)
     rows = connection.execute(
         "SELECT hnum, idx FROM Basenames WHERE key = CAST(? AS TEXT) LIMIT ?", (last, _PACKAGES_LIMIT)
@@ -131,7 +132,7 @@ def _stop() -> bool:
     return True
 
 
-def read_header(blob: bytes, positions: List[int]) -> Tuple[str, List[bytes]]:
+def read_header(blob: bytes, positions: "List[int]") -> "Tuple[str, List[bytes]]":
     """Return name-version-release.arch of a header, and the paths at these positions of its file list.
 
     Files that are not installed are left out. Raises ValueError, IndexError or struct.error for a damaged header.
@@ -160,7 +161,7 @@ def read_header(blob: bytes, positions: List[int]) -> Tuple[str, List[bytes]]:
     return package, paths
 
 
-def _directory(blob: bytes, index: Index, position: int) -> int:
+def _directory(blob: bytes, index: "Index", position: int) -> int:
     if _DIRINDEXES not in index:
         raise ValueError("no directories")
     offset, count = index[_DIRINDEXES]
@@ -169,7 +170,7 @@ def _directory(blob: bytes, index: Index, position: int) -> int:
     return int(struct.unpack_from(">I", blob, offset + 4 * position)[0])
 
 
-def _strings(blob: bytes, index: Index, tag: int, count: int) -> List[bytes]:
+def _strings(blob: bytes, index: "Index", tag: int, count: int) -> "List[bytes]":
     """Return the first strings of an array."""
     if tag not in index:
         raise ValueError("no tag {}".format(tag))
@@ -184,7 +185,7 @@ def _strings(blob: bytes, index: Index, tag: int, count: int) -> List[bytes]:
     return strings
 
 
-def _state(blob: bytes, index: Index, position: int) -> int:
+def _state(blob: bytes, index: "Index", position: int) -> int:
     if _STATES not in index:
         return 0
     offset, count = index[_STATES]

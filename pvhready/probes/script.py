@@ -6,10 +6,16 @@ only mentions kernels.
 """
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from pvhready.probes import shell
-from pvhready.probes.shell import Command, Malformed, Word
+from pvhready.probes.shell import Command, Malformed
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+    from pvhready.probes.shell import Word
 
 IMAGE = "/boot/vmlinuz-VERSION"  # stands for the image that a hook is called for
 
@@ -37,9 +43,9 @@ class Deeds(NamedTuple):
 
     decompresses: bool
     overwrites: bool
-    extractors: Tuple[str, ...] = ()
-    calls: Tuple[Tuple[str, ...], ...] = ()
-    problem: Optional[str] = None
+    extractors: "Tuple[str, ...]" = ()
+    calls: "Tuple[Tuple[str, ...], ...]" = ()
+    problem: "Optional[str]" = None
 
 
 def mentions_decompression(text: str) -> bool:
@@ -47,7 +53,7 @@ def mentions_decompression(text: str) -> bool:
     return any(name in text for name in _EXTRACTORS + _DECOMPRESSORS + _COMPRESSORS)
 
 
-def deeds(text: str, parameters: Sequence[str]) -> Deeds:
+def deeds(text: str, parameters: "Sequence[str]") -> Deeds:
     """Walk through a shell script that was called with these parameters (the image as ``IMAGE``)."""
     walk = _Walk(parameters)
     walk.script(text)
@@ -62,7 +68,7 @@ def is_image(path: str) -> bool:
 
 
 class _Walk:
-    def __init__(self, parameters: Sequence[str]) -> None:
+    def __init__(self, parameters: "Sequence[str]") -> None:
         self.decompresses = False
         self.overwrites = False
         self.extractors: List[str] = []
@@ -100,7 +106,7 @@ class _Walk:
         if self._work > _WORK:
             raise Malformed(0, "too long to be followed")
 
-    def _run(self, body: List[Command]) -> None:
+    def _run(self, body: "List[Command]") -> None:
         at = 0
         pipeline: List[Tuple[List[str], Command]] = []
         while at < len(body):
@@ -120,7 +126,7 @@ class _Walk:
         if pipeline:
             self._pipeline(pipeline)
 
-    def _expanded(self, command: Command) -> List[str]:
+    def _expanded(self, command: Command) -> "List[str]":
         """Carry out the assignments of a command, and return its words without what stands before its name."""
         words = list(command.words)
         while words and len(words[0]) == 1 and words[0][0].text in _RESERVED and not words[0][0].quoted:
@@ -137,7 +143,7 @@ class _Walk:
             del texts[0]
         return texts[0].split() + texts[1:] if texts else []
 
-    def _assign(self, word: Word) -> bool:
+    def _assign(self, word: "Word") -> bool:
         if not word or word[0].kind != shell.LITERAL or word[0].quoted:
             return False
         name, equals, rest = word[0].text.partition("=")
@@ -146,11 +152,11 @@ class _Walk:
         self._values[name] = self._text((word[0]._replace(text=rest),) + word[1:])
         return True
 
-    def _loop(self, names: List[str], values: List[str]) -> None:
+    def _loop(self, names: "List[str]", values: "List[str]") -> None:
         for name in names:
             self._values[name] = next((value for value in values if is_image(value)), " ".join(values)[:_LETTERS])
 
-    def _text(self, word: Word) -> str:
+    def _text(self, word: "Word") -> str:
         text = ""
         self._spend(len(word))
         for part in word:
@@ -198,7 +204,7 @@ class _Walk:
                 return next((word for word in call[1:] if is_image(word)), call[-1])
         return "$({})".format(text)
 
-    def _pipeline(self, pipeline: List[Tuple[List[str], Command]]) -> None:
+    def _pipeline(self, pipeline: "List[Tuple[List[str], Command]]") -> None:
         sources: List[str] = []
         targets: List[str] = []
         unpacks = False
@@ -223,7 +229,7 @@ class _Walk:
         if readers and any(is_image(source) for source in sources):
             self._loop(readers, [IMAGE])
 
-    def _is_builtin(self, name: str, arguments: List[str]) -> bool:
+    def _is_builtin(self, name: str, arguments: "List[str]") -> bool:
         """Carry out what changes the script itself, or runs another piece of it."""
         if name == "shift":
             del self._parameters[:int(arguments[0]) if arguments and arguments[0].isdigit() else 1]
@@ -243,7 +249,7 @@ class _Walk:
             return False
         return True
 
-    def _decompresses(self, words: List[str]) -> bool:
+    def _decompresses(self, words: "List[str]") -> bool:
         name = os.path.basename(words[0])
         if name.startswith(_EXTRACTORS):
             if words[0] not in self.extractors:
@@ -251,7 +257,7 @@ class _Walk:
             return True
         return _is_decompressor(name, words[1:])
 
-    def _conclude(self, sources: List[str], targets: List[str], unpacks: bool) -> None:
+    def _conclude(self, sources: "List[str]", targets: "List[str]", unpacks: bool) -> None:
         from_image = any(is_image(source) or source in self._derived for source in sources)
         from_unpacked = any(source in self._unpacked for source in sources)
         if unpacks and from_image:
@@ -267,7 +273,7 @@ class _Walk:
                 self.overwrites = True
 
 
-def _function_that_begins(body: List[Command], at: int) -> str:
+def _function_that_begins(body: "List[Command]", at: int) -> str:
     """Return the name of the function whose definition begins at this command, or ""."""
     words = [shell.literal(word) for word in body[at].words[:2]]
     if words[:1] == ["function"] and len(words) == 2:
@@ -276,7 +282,7 @@ def _function_that_begins(body: List[Command], at: int) -> str:
     return words[0] if body[at].after == "(" and len(body[at].words) == 1 and closes else ""
 
 
-def _end_of_function(body: List[Command], start: int) -> int:
+def _end_of_function(body: "List[Command]", start: int) -> int:
     """Return the place after the last command of the function that begins here."""
     depth = 0
     for at in range(start, len(body)):
@@ -287,14 +293,14 @@ def _end_of_function(body: List[Command], start: int) -> int:
     return len(body)
 
 
-def _is_decompressor(name: str, arguments: Sequence[str]) -> bool:
+def _is_decompressor(name: str, arguments: "Sequence[str]") -> bool:
     if name in _DECOMPRESSORS:
         return True
     short = "".join(word[1:] for word in arguments if word[:1] == "-" and word[:2] != "--")
     return name in _COMPRESSORS and ("d" in short or "--decompress" in arguments or "--uncompress" in arguments)
 
 
-def _roles(name: str, arguments: Sequence[str]) -> Tuple[List[str], List[str]]:
+def _roles(name: str, arguments: "Sequence[str]") -> "Tuple[List[str], List[str]]":
     """Return the files that a command reads and those that it writes."""
     plain = [word for word in arguments if not word.startswith("-")]
     if name == "dd":

@@ -4,7 +4,13 @@ Enough of the shell's grammar (POSIX.1-2017, Shell Command Language, 2.2 to 2.10
 redirections and here-documents apart; compound commands are not assembled: ``if`` and ``{`` are words like others.
 """
 
-from typing import Iterator, List, NamedTuple, Tuple
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Tuple
+
+    Word = Tuple["Part", ...]
 
 LITERAL = "literal"
 VARIABLE = "variable"  # $NAME or ${NAME}, also $1 and $@
@@ -38,27 +44,24 @@ class Part(NamedTuple):
     quoted: bool
 
 
-Word = Tuple[Part, ...]
-
-
 class Redirection(NamedTuple):
     """``operator`` is > or the like; ``target`` the word after it."""
 
     operator: str
-    target: Word
+    target: "Word"
 
 
 class Command(NamedTuple):
     """A simple command. ``before`` and ``after`` are the operators around it, "" at either end of the script."""
 
     line: int
-    words: Tuple[Word, ...]
-    redirections: Tuple[Redirection, ...]
+    words: "Tuple[Word, ...]"
+    redirections: "Tuple[Redirection, ...]"
     before: str
     after: str
 
 
-def commands(text: str) -> Iterator[Command]:
+def commands(text: str) -> "Iterator[Command]":
     """Yield the simple commands of a script in their order. Raises Malformed where quotes or brackets do not close."""
     return _Reader(text).commands()
 
@@ -68,7 +71,7 @@ def is_name(text: str) -> bool:
     return text[:1] in _NAME_START and bool(text) and all(letter in _NAME for letter in text)
 
 
-def literal(word: Word) -> str:
+def literal(word: "Word") -> str:
     """Return the text of a word, with each expansion as a dollar sign."""
     return "".join(part.text if part.kind == LITERAL else "$" for part in word)
 
@@ -80,7 +83,7 @@ class _Reader:
         self._line = 1
         self._documents: List[Tuple[str, bool]] = []
 
-    def commands(self) -> Iterator[Command]:
+    def commands(self) -> "Iterator[Command]":
         before = ""
         while True:
             words: List[Word] = []
@@ -111,14 +114,14 @@ class _Reader:
     def _more(self) -> bool:
         return self._at < len(self._text) and not (self._operator_next(_CONTROL) and not self._operator_next(_REDIRECTIONS))
 
-    def _operator_next(self, operators: Tuple[str, ...]) -> str:
+    def _operator_next(self, operators: "Tuple[str, ...]") -> str:
         if self._text[self._at:self._at + 1] in "<>&|;()\n":
             for operator in operators:
                 if self._text.startswith(operator, self._at):
                     return operator
         return ""
 
-    def _operator(self, operators: Tuple[str, ...]) -> str:
+    def _operator(self, operators: "Tuple[str, ...]") -> str:
         operator = self._operator_next(operators)
         self._at += len(operator)
         return operator
@@ -163,7 +166,7 @@ class _Reader:
                     break
         del self._documents[:]
 
-    def _word(self) -> Word:
+    def _word(self) -> "Word":
         parts: List[Part] = []
         while self._at < len(self._text):
             letter = self._text[self._at]
@@ -198,7 +201,7 @@ class _Reader:
         self._line += text.count("\n")
         return text
 
-    def _escaped(self) -> List[Part]:
+    def _escaped(self) -> "List[Part]":
         letter = self._text[self._at + 1:self._at + 2]
         self._at += 2
         if letter == "\n":
@@ -206,7 +209,7 @@ class _Reader:
             return []
         return [Part(LITERAL, letter or "\\", True)]
 
-    def _double_quoted(self) -> List[Part]:
+    def _double_quoted(self) -> "List[Part]":
         line = self._line
         self._at += 1
         parts = [Part(LITERAL, "", True)]  # so that "" is a word

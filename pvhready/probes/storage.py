@@ -1,11 +1,14 @@
 """Where the guest's file systems are: /etc/fstab, and on the live system the block devices and their ids."""
 
 import os
-from typing import Dict, List, Optional, Tuple
 
 from pvhready.devicenames import TAGS, without_udev_escapes
 from pvhready.facts import Mount, Problem, Storage
 from pvhready.root import Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
 
 _FSTAB = "/etc/fstab"
 _BLOCKS = "/sys/class/block"
@@ -47,7 +50,7 @@ def read_storage(root: Root, live: bool) -> Storage:
     )
 
 
-def live_mounts() -> Tuple[Mount, ...]:
+def live_mounts() -> "Tuple[Mount, ...]":
     """Return the mounts of the running system, in their order, by psutil. Raises Unreadable when they cannot be had."""
     # Not at the top: psutil takes longer to import than all of a check, and most guests do not need it.
     try:
@@ -61,7 +64,7 @@ def live_mounts() -> Tuple[Mount, ...]:
     return tuple(Mount(item.mountpoint, item.device, item.fstype, item.opts, "/proc/self/mounts") for item in partitions)
 
 
-def parse_fstab(text: str, path: str = _FSTAB) -> Tuple[Tuple[Mount, ...], Tuple[Problem, ...]]:
+def parse_fstab(text: str, path: str = _FSTAB) -> "Tuple[Tuple[Mount, ...], Tuple[Problem, ...]]":
     """Return the mounts of an fstab(5), each with its line as the source, and the lines that are none."""
     mounts: List[Mount] = []
     problems: List[Problem] = []
@@ -91,7 +94,7 @@ def _unescaped(field: str) -> str:
     return text
 
 
-def _fstab(root: Root) -> Tuple[Tuple[Mount, ...], List[Problem]]:
+def _fstab(root: Root) -> "Tuple[Tuple[Mount, ...], List[Problem]]":
     try:
         mounts, problems = parse_fstab(root.read_text(_FSTAB))
     except Missing:
@@ -101,7 +104,7 @@ def _fstab(root: Root) -> Tuple[Tuple[Mount, ...], List[Problem]]:
     return mounts, list(problems)
 
 
-def _links(root: Root, folder: str) -> Optional[Dict[str, str]]:
+def _links(root: Root, folder: str) -> "Optional[Dict[str, str]]":
     """Return the ids in a folder of /dev/disk and their devices; None when there is no udev to tell."""
     try:
         names = root.names(folder)
@@ -116,7 +119,7 @@ def _links(root: Root, folder: str) -> Optional[Dict[str, str]]:
     return found
 
 
-def _mapped(root: Root) -> Dict[str, str]:
+def _mapped(root: Root) -> "Dict[str, str]":
     """Return the names in /dev/mapper and their devices, from sysfs: the links need not be made by udev."""
     found: Dict[str, str] = {}
     for name in root.names(_BLOCKS):
@@ -127,7 +130,7 @@ def _mapped(root: Root) -> Dict[str, str]:
     return found
 
 
-def _root_device(root: Root) -> Tuple[Optional[str], Tuple[Mount, ...]]:
+def _root_device(root: Root) -> "Tuple[Optional[str], Tuple[Mount, ...]]":
     """Return the device that holds the live root, and the mounts when it took them to tell."""
     number = root.status("/").st_dev
     if os.major(number):
@@ -146,7 +149,7 @@ def _root_device(root: Root) -> Tuple[Optional[str], Tuple[Mount, ...]]:
         raise Unreadable(device, "the root device: " + error.reason) from error
 
 
-def _stack(root: Root, device: str) -> Tuple[str, ...]:
+def _stack(root: Root, device: str) -> "Tuple[str, ...]":
     """Return the layers from a device down to the disks: lvm, crypt, multipath, md; each once, the upper ones first."""
     layers: List[str] = []
     pending = [device[len("/dev/"):].replace("/", "!")]

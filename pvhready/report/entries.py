@@ -1,10 +1,12 @@
 """The boot menu for people: every entry as the host's GRUB makes it, and which one boots next."""
 
-from typing import List
-
 from pvhready.facts import Entry, Menu
 from pvhready.report.plain import printable, wrap
 from pvhready.report.text import Style
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List
 
 
 def render(menu: Menu, style: Style) -> str:
@@ -20,7 +22,7 @@ def render(menu: Menu, style: Style) -> str:
     return "\n".join(lines + [""] + _choice(menu, style)) + "\n"
 
 
-def _entry(entry: Entry, chosen: bool, style: Style) -> List[str]:
+def _entry(entry: Entry, chosen: bool, style: Style) -> "List[str]":
     mark = "*" if chosen else " "
     lines = wrap("{} {:<5} {}".format(mark, entry.path, printable(entry.title)), style.width, " " * 8)
     for name, text in (("kernel", entry.kernel or "none"), ("initrd", " ".join(entry.initrd)), ("cmdline", entry.cmdline)):
@@ -31,7 +33,7 @@ def _entry(entry: Entry, chosen: bool, style: Style) -> List[str]:
     return lines
 
 
-def _choice(menu: Menu, style: Style) -> List[str]:
+def _choice(menu: Menu, style: Style) -> "List[str]":
     if not menu.candidates:
         return ["No entry boots next ({}).".format(menu.reason)]
     titles = {entry.index: entry for entry in menu.entries}

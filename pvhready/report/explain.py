@@ -1,10 +1,12 @@
 """Checks explained: what each looks at, why it matters, how to mend it."""
 
-from typing import List
-
 from pvhready.checks import CHAIN, IDS, explanation, link_of
 from pvhready.report.plain import wrap
 from pvhready.report.text import Style
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List
 
 
 def render(check: str, style: Style) -> str:

@@ -1,7 +1,6 @@
 """The report for programs: one JSON object, whose keys are a contract (pvhready/data/report.schema.json)."""
 
 import json
-from typing import Any, Dict, Optional, Sequence
 
 from pvhready import __version__
 from pvhready.facts import Entry, Guest, Menu
@@ -9,21 +8,25 @@ from pvhready.findings import Evidence, Finding, Remedy
 from pvhready.judge import KernelAnswer, Report
 from pvhready.rules.hack import decompressed_kernels
 
-FORMAT_VERSION = 1
-Object = Dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Sequence
 
+    Object = Dict[str, Any]
+
+FORMAT_VERSION = 1
 
 def render(report: Report) -> str:
     """Return one report as text."""
     return dump(as_object(report))
 
 
-def dump(value: Any) -> str:
+def dump(value: "Any") -> str:
     """Return JSON text that every terminal and pipe can carry: ASCII, bytes that were not UTF-8 as escapes."""
     return json.dumps(value, indent=2) + "\n"
 
 
-def as_object(report: Report) -> Object:
+def as_object(report: Report) -> "Object":
     """Return a report as the object of the contract."""
     facts = report.facts
     return {
@@ -43,7 +46,7 @@ def as_object(report: Report) -> Object:
     }
 
 
-def guest_object(guest: Guest) -> Object:
+def guest_object(guest: Guest) -> "Object":
     """Return what the machine is."""
     return {
         "type": guest.type,
@@ -56,7 +59,7 @@ def guest_object(guest: Guest) -> Object:
     }
 
 
-def kernel_object(answer: KernelAnswer) -> Object:
+def kernel_object(answer: KernelAnswer) -> "Object":
     """Return one kernel with its answers."""
     kernel, image = answer.kernel, answer.kernel.image
     config: Dict[str, Optional[str]] = {"source": kernel.config.source}
@@ -82,17 +85,17 @@ def kernel_object(answer: KernelAnswer) -> Object:
     }
 
 
-def kernels_object(answers: Sequence[KernelAnswer]) -> Object:
+def kernels_object(answers: "Sequence[KernelAnswer]") -> "Object":
     """Return the table of kernels."""
     return {"format_version": FORMAT_VERSION, "kernels": [kernel_object(answer) for answer in answers]}
 
 
-def images_object(answers: Sequence[KernelAnswer]) -> Object:
+def images_object(answers: "Sequence[KernelAnswer]") -> "Object":
     """Return what ``pvhready image`` says of the files that the user named."""
     return {"format_version": FORMAT_VERSION, "images": [_image(answer) for answer in answers]}
 
 
-def check_object(finding: Finding) -> Object:
+def check_object(finding: Finding) -> "Object":
     """Return one finding."""
     return {
         "id": finding.id,
@@ -106,12 +109,12 @@ def check_object(finding: Finding) -> Object:
     }
 
 
-def protocol(number: Optional[int]) -> Optional[str]:
+def protocol(number: "Optional[int]") -> "Optional[str]":
     """Return a boot protocol as people write it: "2.15" for 0x020f."""
     return None if number is None else "{}.{:02d}".format(number >> 8, number & 0xFF)
 
 
-def _image(answer: KernelAnswer) -> Object:
+def _image(answer: KernelAnswer) -> "Object":
     kernel, image = answer.kernel, answer.kernel.image
     return {
         "path": kernel.path,
@@ -126,7 +129,7 @@ def _image(answer: KernelAnswer) -> Object:
     }
 
 
-def _boot(report: Report) -> Object:
+def _boot(report: Report) -> "Object":
     mode = report.target
     menu = report.facts.menus.get(mode)
     entry = report.chain.entry
@@ -137,7 +140,7 @@ def _boot(report: Report) -> Object:
     }
 
 
-def _entry(entry: Entry) -> Object:
+def _entry(entry: Entry) -> "Object":
     return {
         "title": entry.title,
         "id": entry.id,
@@ -148,7 +151,7 @@ def _entry(entry: Entry) -> Object:
     }
 
 
-def _hack(report: Report) -> Object:
+def _hack(report: Report) -> "Object":
     hack = report.facts.hack
     return {
         "active_hooks": [hook.path for hook in hack.hooks if hook.active],
@@ -158,15 +161,15 @@ def _hack(report: Report) -> Object:
     }
 
 
-def _evidence(evidence: Evidence) -> Object:
+def _evidence(evidence: Evidence) -> "Object":
     return {"path": evidence.path, "where": evidence.where, "value": evidence.value}
 
 
-def _remedy(remedy: Remedy) -> Object:
+def _remedy(remedy: Remedy) -> "Object":
     return {"type": remedy.type, "argv": list(remedy.argv), "text": remedy.text}
 
 
-def menu_object(menu: Menu) -> Object:
+def menu_object(menu: Menu) -> "Object":
     """Return what GRUB shows. ``default`` is null where no entry boots, and where it is not known which."""
     certain = len(menu.candidates) == 1 and not menu.may_show_nothing
     return {

@@ -1,6 +1,8 @@
 """Text that is safe and fits: control characters made visible, words wrapped, columns aligned."""
 
-from typing import List, Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Sequence
 
 
 def printable(text: str) -> str:
@@ -10,7 +12,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else _escape(character) for character in text)
 
 
-def wrap(text: str, width: int, indent: str = "") -> List[str]:
+def wrap(text: str, width: int, indent: str = "") -> "List[str]":
     """Return lines of at most ``width`` columns, the second and later ones indented. A word that is too long stays whole."""
     line = text[: len(text) - len(text.lstrip(" "))]
     lines: List[str] = []
@@ -24,7 +26,7 @@ def wrap(text: str, width: int, indent: str = "") -> List[str]:
     return lines + [line]
 
 
-def columns(rows: Sequence[Sequence[str]]) -> List[str]:
+def columns(rows: "Sequence[Sequence[str]]") -> "List[str]":
     """Return rows as lines with aligned columns, two blanks between them."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]

@@ -1,7 +1,5 @@
 """The report for people: the boot chain link by link, then what is to be said, the worst last, the verdict and the next step."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
-
 from pvhready import __version__
 from pvhready.checks import CHAIN, link_of
 from pvhready.facts import PVH, Guest
@@ -9,6 +7,10 @@ from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UN
 from pvhready.judge import NOT_APPLICABLE, NOT_KNOWN, NOT_READY, READY, WARNINGS, KernelAnswer, Report
 from pvhready.report.plain import columns, printable, wrap
 from pvhready.rules.image import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence, Tuple
 
 _MARKS = {PASS: "ok", INFO: "info", SKIP: "skip", WARN: "WARN", UNKNOWN: "????", FAIL: "FAIL"}
 _COLOURS = {PASS: "32", INFO: "36", SKIP: "35", WARN: "33", UNKNOWN: "35;1", FAIL: "31;1"}
@@ -41,7 +43,7 @@ def render(report: Report, style: Style) -> str:
     return "\n".join(lines + _end(report, style)) + "\n"
 
 
-def render_kernels(answers: Sequence[KernelAnswer], style: Style) -> str:
+def render_kernels(answers: "Sequence[KernelAnswer]", style: Style) -> str:
     """Return the table of kernels."""
     if not answers:
         return "No kernel is installed here.\n"
@@ -66,7 +68,7 @@ def render_kernels(answers: Sequence[KernelAnswer], style: Style) -> str:
     return "\n".join(lines + ["", "* boots next, > runs now. Boots or fails as an image, whatever entry names it."]) + "\n"
 
 
-def _kernel_blocks(answers: Sequence[KernelAnswer], style: Style) -> List[str]:
+def _kernel_blocks(answers: "Sequence[KernelAnswer]", style: Style) -> "List[str]":
     lines = []
     for answer in answers:
         kernel = answer.kernel
@@ -81,7 +83,7 @@ def _kernel_blocks(answers: Sequence[KernelAnswer], style: Style) -> List[str]:
     return lines
 
 
-def _head(report: Report, style: Style) -> List[str]:
+def _head(report: Report, style: Style) -> "List[str]":
     guest = report.facts.guest
     system = guest.distribution.name or guest.distribution.id or "a system that does not say its name"
     words = [describe_guest(guest), printable(system)]
@@ -110,7 +112,7 @@ def describe_guest(guest: Guest) -> str:
     return "{} on Xen {}".format(name, guest.xen_version) if guest.xen_version else name
 
 
-def _chain(report: Report, style: Style) -> List[str]:
+def _chain(report: Report, style: Style) -> "List[str]":
     lines = ["Boot chain under {}".format(report.target.upper())]
     groups: Dict[str, List[Finding]] = {}
     for finding in report.checks:
@@ -122,7 +124,7 @@ def _chain(report: Report, style: Style) -> List[str]:
     return lines
 
 
-def _row(finding: Finding, link: str, style: Style) -> List[str]:
+def _row(finding: Finding, link: str, style: Style) -> "List[str]":
     mark = _MARKS[finding.status]
     subject = printable(finding.subject) + ": " if _names_subject(finding, link) else ""
     lines = wrap("  {:<4}  {:<12}  {}{}".format(mark, link, subject, printable(finding.summary)), style.width, " " * 22)
@@ -134,7 +136,7 @@ def _names_subject(finding: Finding, link: str) -> bool:
     return link in ("grub.cfg", "entry", "image", "initramfs") or finding.subject.startswith("/") and link in ("hack", "upkeep")
 
 
-def _details(report: Report, style: Style) -> List[str]:
+def _details(report: Report, style: Style) -> "List[str]":
     wanted = [
         finding for finding in report.checks if finding.status != PASS and (finding.status != INFO or style.verbose or _is_worth(finding))
     ]
@@ -148,7 +150,7 @@ def _is_worth(finding: Finding) -> bool:
     return finding.id not in ("guest-type", "root-device-not-judged", "grub-assumption", "hack-helper")
 
 
-def _detail(finding: Finding, style: Style) -> List[str]:
+def _detail(finding: Finding, style: Style) -> "List[str]":
     mark = _MARKS[finding.status]
     subject = printable(finding.subject) + ": " if finding.subject.startswith("/") else ""
     text = "{:<4}  {}: {}{}".format(mark, finding.id, subject, printable(finding.summary))
@@ -162,20 +164,20 @@ def _detail(finding: Finding, style: Style) -> List[str]:
     return lines
 
 
-def _remedy(remedy: Remedy, style: Style) -> List[str]:
+def _remedy(remedy: Remedy, style: Style) -> "List[str]":
     if remedy.type == "command":
         return wrap("      # " + printable(remedy.text), style.width, "      # ") + ["      " + shell(remedy.argv)]
     return wrap("      - " + printable(remedy.text), style.width, " " * 8)
 
 
-def shell(argv: Tuple[str, ...]) -> str:
+def shell(argv: "Tuple[str, ...]") -> str:
     """Return a command as one would type it."""
     import shlex
 
     return " ".join(shlex.quote(printable(word)) for word in argv)
 
 
-def _end(report: Report, style: Style) -> List[str]:
+def _end(report: Report, style: Style) -> "List[str]":
     sentence = _sentence(report)
     lines = wrap("{}: {}".format(report.verdict.upper().replace("-", " "), sentence), style.width, "")
     word = report.verdict.upper().replace("-", " ")
@@ -224,7 +226,7 @@ def _step(finding: Finding) -> str:
     return " ".join(words[:1])
 
 
-def _worst(report: Report) -> Optional[Finding]:
+def _worst(report: Report) -> "Optional[Finding]":
     """The finding that the verdict rests on: a failure means little where it is not known whether this is a guest."""
     statuses = (UNKNOWN,) if report.verdict == NOT_KNOWN else (WARN, UNKNOWN, FAIL)
     serious = [finding for finding in report.checks if finding.status in statuses]

@@ -1,18 +1,20 @@
 """The entry's command line: what stops the boot, what silences the console, what is cut off."""
 
-from typing import Iterator, List, Optional, Tuple
-
 from pvhready.cmdline import Argument, parse
 from pvhready.facts import PV, PVH, Entry, Guest, Kernel
 from pvhready.findings import FAIL, INFO, PASS, WARN, Evidence, Finding, Remedy
 from pvhready.rules import remedies
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional, Tuple
 
 _PV_LIMIT = 1023  # Xen: public/xen.h, MAX_GUEST_CMDLINE 1024 with its NUL; GRUB: loader/i386/xen.c
 _PVH_DEFAULT_LIMIT = 255  # GRUB: loader/i386/linux.c, for boot protocols before 2.06
 _GRUB_MINIMUM = 128
 
 
-def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> List[Finding]:
+def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
     """Return the findings on an entry's command line under a mode; one pass when there is nothing to say."""
     line, dropped = effective_line(entry, kernel, mode)
     arguments = parse(line)
@@ -24,7 +26,7 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> List
     return findings or [_finding("cmdline", PASS, mode, entry, "nothing on it stands against {}".format(mode.upper()), line)]
 
 
-def effective_line(entry: Entry, kernel: Kernel, mode: str) -> Tuple[str, str]:
+def effective_line(entry: Entry, kernel: Kernel, mode: str) -> "Tuple[str, str]":
     """Return what the kernel gets of the entry's command line, and what the loader drops.
 
     Both loaders cut without a word: PV at 1023 bytes, PVH at the kernel's cmdline_size, where BOOT_IMAGE= counts too.
@@ -40,12 +42,12 @@ def effective_line(entry: Entry, kernel: Kernel, mode: str) -> Tuple[str, str]:
     return raw[:limit].decode("utf-8", "surrogateescape"), raw[limit:].decode("utf-8", "surrogateescape")
 
 
-def has_xen_console(arguments: Tuple[Argument, ...]) -> bool:
+def has_xen_console(arguments: "Tuple[Argument, ...]") -> bool:
     """Whether kernel messages go to hvc0: any console= counts, not only the last."""
     return any(argument.name == "console" and (argument.value or "").split(",")[0] == "hvc0" for argument in arguments)
 
 
-def _fatal(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Iterator[Finding]:
+def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "Iterator[Finding]":
     for argument in arguments:
         if argument.name in ("nopv", "xen_nopv"):
             summary = "{} stops a PVH guest: it hangs in silence".format(argument.text)
@@ -60,7 +62,7 @@ def _fatal(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Itera
             yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
 
 
-def _risky(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Iterator[Finding]:
+def _risky(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "Iterator[Finding]":
     for argument in arguments:
         if argument.name == "nolapic":
             summary = "nolapic is harmless under PV and risky under PVH"
@@ -73,7 +75,7 @@ def _risky(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Itera
             yield _finding("cmdline-earlyprintk", INFO, PVH, entry, summary, argument.text)
 
 
-def _console(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Iterator[Finding]:
+def _console(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "Iterator[Finding]":
     if has_xen_console(arguments):
         return
     named = [argument.text for argument in arguments if argument.name == "console"]
@@ -83,7 +85,7 @@ def _console(entry: Entry, arguments: Tuple[Argument, ...], guest: Guest) -> Ite
     yield _finding("console-silent", WARN, PVH, entry, summary, " ".join(named) or "no console=", remedies.add_console(guest))
 
 
-def _dropped(entry: Entry, mode: str, guest: Guest, dropped: str) -> Iterator[Finding]:
+def _dropped(entry: Entry, mode: str, guest: Guest, dropped: str) -> "Iterator[Finding]":
     if dropped:
         summary = "too long: the {} loader drops its last {} bytes".format(mode.upper(), len(dropped.encode("utf-8", "surrogateescape")))
         yield _finding("cmdline-too-long", WARN, mode, entry, summary, dropped[-80:])
@@ -95,8 +97,8 @@ def _finding(
     mode: str,
     entry: Entry,
     summary: str,
-    value: Optional[str],
-    fix: Tuple[Remedy, ...] = (),
+    value: "Optional[str]",
+    fix: "Tuple[Remedy, ...]" = (),
 ) -> Finding:
     path, _, line = entry.source.rpartition(":")
     return Finding(

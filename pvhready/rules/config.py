@@ -4,13 +4,15 @@ Facts from Linux (arch/x86/xen/Kconfig, arch/x86/xen/enlighten_hvm.c: xen_hvm_gu
 hangs under PVH although it has XEN_PVH=y; EL8, 9 and 10 have XEN=y without XEN_PVH and come up without disks.
 """
 
-from typing import List, Optional, Tuple
-
 from pvhready.facts import PV, PVH, Guest, Kernel
 from pvhready.findings import BOTH, FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
 from pvhready.rules import remedies
 from pvhready.rules.image import width_of
 from pvhready.rules.versions import known_regression, series
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
 
 FRONT_END = "XEN_BLKDEV_FRONTEND"
 _DECISIVE = ("XEN", "XEN_PV", "XEN_PVHVM", "XEN_PVH", FRONT_END, "X86_64")
@@ -21,7 +23,7 @@ _FIRST_XEN_PV = (4, 12)  # before, XEN=y implies a PV entry
 _LAST_32BIT_PV = (5, 9)
 
 
-def judge_config(kernel: Kernel, mode: str, guest: Guest) -> List[Finding]:
+def judge_config(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
     """Return what the kernel's version and configuration mean for a mode: the objections, else one pass, and the warnings."""
     config = kernel.config
     if kernel.release is None or series(kernel.release) is None:
@@ -40,7 +42,7 @@ def judge_config(kernel: Kernel, mode: str, guest: Guest) -> List[Finding]:
     return findings + _side_effects(kernel, mode, guest)
 
 
-def _too_old(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _too_old(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     if mode == PV:
         return None
     number = series(kernel.release) or (0, 0)
@@ -82,7 +84,7 @@ def _no_config(kernel: Kernel, mode: str, guest: Guest) -> Finding:
     return _finding("kernel-config-missing", UNKNOWN, mode, kernel, summary, shown, fix or remedies.install_config(kernel))
 
 
-def _contradiction(kernel: Kernel, mode: str) -> Optional[Finding]:
+def _contradiction(kernel: Kernel, mode: str) -> "Optional[Finding]":
     config, values = kernel.config, kernel.config.values
     for conflict in config.conflicts:
         if conflict.symbol in _DECISIVE:
@@ -108,7 +110,7 @@ def _contradicts(kernel: Kernel, mode: str, summary: str, evidence: Evidence) ->
     return _finding("kernel-config-conflict", UNKNOWN, mode, kernel, "contradictory configuration: " + summary, evidence)
 
 
-def _missing_options(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _missing_options(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     values = kernel.config.values
     if values.get("XEN") != "y":
         return _finding("kernel-xen", FAIL, mode, kernel, "built without CONFIG_XEN", _symbol(kernel, "XEN"), remedies.xen_kernel(guest))
@@ -127,7 +129,7 @@ def _no_pv_entry(kernel: Kernel, guest: Guest) -> Finding:
     return _finding("kernel-xen-pv", FAIL, PV, kernel, summary, _symbol(kernel, "XEN_PV"), remedies.xen_kernel(guest))
 
 
-def _front_end(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _front_end(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     value = kernel.config.values.get(FRONT_END)
     if value in ("y", "m"):
         return None
@@ -145,7 +147,7 @@ def _front_end(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     )
 
 
-def _side_effects(kernel: Kernel, mode: str, guest: Guest) -> List[Finding]:
+def _side_effects(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
     """What lets the kernel come up and hurts all the same."""
     values = kernel.config.values
     findings = []
@@ -172,7 +174,7 @@ def _symbol(kernel: Kernel, symbol: str) -> Evidence:
     return Evidence(kernel.config.source or "", "CONFIG_" + symbol, kernel.config.values.get(symbol, "not mentioned"))
 
 
-def _version_finding(check: str, status: str, mode: str, kernel: Kernel, summary: str, fix: Tuple[Remedy, ...]) -> Finding:
+def _version_finding(check: str, status: str, mode: str, kernel: Kernel, summary: str, fix: "Tuple[Remedy, ...]") -> Finding:
     return _finding(check, status, mode, kernel, summary, Evidence(kernel.path, "release", kernel.release or ""), fix)
 
 
@@ -182,8 +184,8 @@ def _finding(
     mode: str,
     kernel: Kernel,
     summary: str,
-    evidence: Optional[Evidence] = None,
-    fix: Tuple[Remedy, ...] = (),
+    evidence: "Optional[Evidence]" = None,
+    fix: "Tuple[Remedy, ...]" = (),
 ) -> Finding:
     shown = evidence or Evidence(kernel.config.source or kernel.path, "", kernel.release or "")
     return Finding(check, status, mode or BOTH, kernel.path, summary, (shown,), fix)

@@ -1,11 +1,13 @@
 """The guest itself: what it is now, and the dates that concern it."""
 
-from typing import Iterator, List, Optional, Tuple
-
 from pvhready.facts import Facts, Guest
 from pvhready.findings import BOTH, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy, command, hint
 from pvhready.rules.image import width_of
 from pvhready.rules.versions import series
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional, Tuple
 
 # End of Xen's security support (Xen project, support matrix).
 _SUPPORT_ENDS = {
@@ -19,14 +21,14 @@ _SUPPORT_ENDS = {
 }
 
 
-def is_candidate(guest: Guest) -> Optional[bool]:
+def is_candidate(guest: Guest) -> "Optional[bool]":
     """Whether this is a guest that could be switched: False when it is positively none, None when it cannot be told."""
     if guest.dom0 or guest.type == "none":
         return False
     return None if guest.type is None else True
 
 
-def judge_guest(facts: Facts) -> List[Finding]:
+def judge_guest(facts: Facts) -> "List[Finding]":
     """Return the findings on what the machine is."""
     guest = facts.guest
     findings = [_type(guest)]
@@ -58,7 +60,7 @@ def _type(guest: Guest) -> Finding:
     return _finding("guest-type", PASS, "runs in {}".format(guest.type), evidence)
 
 
-def _access(facts: Facts) -> Iterator[Finding]:
+def _access(facts: Facts) -> "Iterator[Finding]":
     if facts.denied:
         summary = "{} could not be read for lack of rights".format(", ".join(facts.denied[:3]))
         argv = ["sudo", "pvhready", "check"] + (["--root", facts.root] if facts.root != "/" else [])
@@ -68,7 +70,7 @@ def _access(facts: Facts) -> Iterator[Finding]:
         yield _finding("access", UNKNOWN, "{}: {}".format(problem.path, problem.reason), (Evidence(problem.path, "", problem.reason),))
 
 
-def _dates(facts: Facts) -> Iterator[Finding]:
+def _dates(facts: Facts) -> "Iterator[Finding]":
     guest = facts.guest
     version = guest.xen_version or ""
     ends = _SUPPORT_ENDS.get(version)
@@ -110,5 +112,5 @@ def _fate_of_32bit_pv(facts: Facts) -> str:
     return text
 
 
-def _finding(check: str, status: str, summary: str, evidence: Tuple[Evidence, ...] = (), fixes: Tuple[Remedy, ...] = ()) -> Finding:
+def _finding(check: str, status: str, summary: str, evidence: "Tuple[Evidence, ...]" = (), fixes: "Tuple[Remedy, ...]" = ()) -> Finding:
     return Finding(check, status, BOTH, "guest", summary, evidence, fixes)

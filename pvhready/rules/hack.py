@@ -1,18 +1,20 @@
 """The decompression hack: what it did, and what it will do to the next kernel."""
 
-from typing import List, Tuple
-
 from pvhready.facts import PVH, Facts, Guest, Hook, Kernel
 from pvhready.findings import INFO, PASS, WARN, Evidence, Finding
 from pvhready.rules import remedies
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Tuple
 
-def decompressed_kernels(facts: Facts) -> Tuple[Kernel, ...]:
+
+def decompressed_kernels(facts: Facts) -> "Tuple[Kernel, ...]":
     """Return the kernels that stand as raw ELF files where a bzImage should be."""
     return tuple(kernel for kernel in facts.kernels if kernel.image.container == "elf")
 
 
-def judge_hack(facts: Facts, target: str) -> List[Finding]:
+def judge_hack(facts: Facts, target: str) -> "List[Finding]":
     """Return the findings on hooks, helpers and decompressed kernels. A hook that will strike again is a warning for PVH."""
     findings = [_hook(hook, target, facts.guest) for hook in facts.hack.hooks]
     for path in facts.hack.helpers:

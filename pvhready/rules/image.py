@@ -4,12 +4,14 @@ PVH: GRUB's loader/i386/linux.c, the 32-bit boot protocol. PV: loader/i386/xen.c
 GRUB's order, and the first that fails is the one that GRUB complains of.
 """
 
-from typing import List, Optional, Tuple
-
 from pvhready.facts import PV, PVH, Guest, Image, Kernel
 from pvhready.findings import FAIL, PASS, UNKNOWN, Evidence, Finding, Remedy
 from pvhready.host import NO, YES, Host
 from pvhready.rules import remedies
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
 
 _BOOT_FLAG = 0xAA55
 _PROTOCOL = {PVH: 0x0203, PV: 0x0208}
@@ -17,7 +19,7 @@ _MAX_SETUP_SECTORS = 64
 _NOTE_ENTRY = 1  # XEN_ELFNOTE_ENTRY: there with CONFIG_XEN_PV
 
 
-def judge_image(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...] = ()) -> List[Finding]:
+def judge_image(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: "Tuple[str, ...]" = ()) -> "List[Finding]":
     """Return one finding on whether the loader of ``mode`` takes the image. ``modules`` are those that GRUB inserted for it."""
     return [
         _first_objection(kernel, mode, host, guest, modules)
@@ -42,7 +44,7 @@ def describe(image: Image) -> str:
     return ", ".join(words)
 
 
-def _first_objection(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...]) -> Optional[Finding]:
+def _first_objection(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: "Tuple[str, ...]") -> "Optional[Finding]":
     image = kernel.image
     general = _whole(kernel, mode, guest)
     if general:
@@ -55,7 +57,7 @@ def _first_objection(kernel: Kernel, mode: str, host: Host, guest: Guest, module
     return _payload_under_pv(kernel, mode, host, guest, modules) if mode == PV else _payload_under_pvh(kernel, mode)
 
 
-def _whole(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _whole(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     """What both loaders refuse, or what nobody can judge."""
     image = kernel.image
     if image.problem:
@@ -86,7 +88,7 @@ def _whole(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     return _truncated(kernel, mode, guest)
 
 
-def _truncated(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _truncated(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     image = kernel.image
     needed = max(image.payload_end or 0, image.code_end or 0)
     if needed <= image.size:
@@ -109,7 +111,7 @@ def _elf_under_pvh(kernel: Kernel, mode: str, guest: Guest) -> Finding:
     )
 
 
-def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     image = kernel.image
     if image.bits is None:
         return _finding("image-not-a-kernel", FAIL, mode, kernel, "an ELF file that is not for x86")
@@ -126,7 +128,7 @@ def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     return None
 
 
-def _header(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _header(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     image = kernel.image
     if image.boot_flag != _BOOT_FLAG:
         where = Evidence(kernel.path, "offset 0x1fe", "0x{:04x}".format(image.boot_flag or 0))
@@ -162,7 +164,7 @@ def _header(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     return None
 
 
-def _payload_under_pvh(kernel: Kernel, mode: str) -> Optional[Finding]:
+def _payload_under_pvh(kernel: Kernel, mode: str) -> "Optional[Finding]":
     """The kernel unpacks itself: any compression is right, but one that nobody knows is no proof of a whole kernel."""
     image = kernel.image
     if image.payload_offset is not None and image.payload in (None, "unknown"):
@@ -170,7 +172,7 @@ def _payload_under_pvh(kernel: Kernel, mode: str) -> Optional[Finding]:
     return None
 
 
-def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: Tuple[str, ...]) -> Optional[Finding]:
+def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modules: "Tuple[str, ...]") -> "Optional[Finding]":
     payload = kernel.image.payload
     if kernel.image.setup_sectors == 0:
         # The boot protocol lets 0 stand for 4; xen_file.c does not, and looks for the payload in the wrong place.
@@ -187,7 +189,7 @@ def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modul
     return _width(kernel, mode, guest)
 
 
-def _width(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
+def _width(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     bits = width_of(kernel)
     if guest.loader_bits is None or bits is None or bits == guest.loader_bits:
         return None
@@ -195,7 +197,7 @@ def _width(kernel: Kernel, mode: str, guest: Guest) -> Optional[Finding]:
     return _finding("image-width", FAIL, mode, kernel, summary, fix=remedies.choose_loader(bits))
 
 
-def width_of(kernel: Kernel) -> Optional[int]:
+def width_of(kernel: Kernel) -> "Optional[int]":
     """Return 32 or 64: from the image, for boot protocols before 2.12 from the configuration; None when neither says."""
     if kernel.image.bits:
         return kernel.image.bits
@@ -213,8 +215,8 @@ def _finding(
     mode: str,
     kernel: Kernel,
     summary: str,
-    evidence: Optional[Evidence] = None,
-    fix: Tuple[Remedy, ...] = (),
+    evidence: "Optional[Evidence]" = None,
+    fix: "Tuple[Remedy, ...]" = (),
 ) -> Finding:
     shown = evidence or Evidence(kernel.path, "header", describe(kernel.image))
     return Finding(check, status, mode, kernel.path, summary, (shown,), fix)

@@ -1,11 +1,13 @@
 """The initramfs: does it hold the block front end, and what else the root file system needs?"""
 
-from typing import Iterator, List, Optional, Tuple
-
 from pvhready.facts import Entry, Facts, Guest, Initramfs, Kernel
 from pvhready.findings import FAIL, PASS, UNKNOWN, Evidence, Finding, Remedy
 from pvhready.rules import remedies
 from pvhready.rules.config import FRONT_END
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional, Tuple
 
 BLKFRONT = "xen_blkfront"
 # Compression to the symbol that lets the kernel unpack it (Linux: usr/Kconfig).
@@ -20,7 +22,7 @@ UNPACKERS = {
 }
 
 
-def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> List[Finding]:
+def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     """Return whether the entry's initramfs is whole, and brings the disks up where the kernel alone does not."""
     value = kernel.config.values.get(FRONT_END)
     if value not in ("y", "m"):
@@ -35,7 +37,7 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> Li
     return [_answer(found, entry, kernel, mode, facts)] + list(_unpackable(entry, kernel, mode, facts))
 
 
-def _built_in(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> List[Finding]:
+def _built_in(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     """It is not needed for the disks. A damaged one still keeps the root from being found: the kernel alone knows no UUID."""
     summary = "not needed for the disks: the block front end is built in"
     archives = _archives(entry, facts)
@@ -45,7 +47,7 @@ def _built_in(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> List[Fin
     return [_unreadable(archives, entry, mode, facts.guest, kernel.release)]
 
 
-def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> Optional[bool]:
+def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> "Optional[bool]":
     """Whether an initramfs of the entry holds a module for this kernel: True, False, or None when it cannot be told.
 
     ``module`` is the name with underscores. A guest that runs from this very initramfs has proved what it needs.
@@ -59,15 +61,15 @@ def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> Optional[b
     return False if archives and _all_read(entry, archives) else None
 
 
-def _all_read(entry: Entry, archives: List[Initramfs]) -> bool:
+def _all_read(entry: Entry, archives: "List[Initramfs]") -> bool:
     return len(archives) == len(entry.initrd) and all(archive.complete for archive in archives)
 
 
-def _archives(entry: Entry, facts: Facts) -> List[Initramfs]:
+def _archives(entry: Entry, facts: Facts) -> "List[Initramfs]":
     return [facts.initramfs[path] for path in entry.initrd if path in facts.initramfs]
 
 
-def _answer(found: Optional[bool], entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> Finding:
+def _answer(found: "Optional[bool]", entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> Finding:
     archives = _archives(entry, facts)
     path = entry.initrd[-1]
     if found:
@@ -84,7 +86,7 @@ def _answer(found: Optional[bool], entry: Entry, kernel: Kernel, mode: str, fact
     return _finding("initramfs-blkfront", FAIL, mode, entry, summary, path, fix)
 
 
-def _unreadable(archives: List[Initramfs], entry: Entry, mode: str, guest: Guest, release: Optional[str]) -> Finding:
+def _unreadable(archives: "List[Initramfs]", entry: Entry, mode: str, guest: Guest, release: "Optional[str]") -> Finding:
     for archive in archives:
         if archive.needs:
             summary = "cannot be read without the package {}".format(archive.needs)
@@ -98,7 +100,7 @@ def _unreadable(archives: List[Initramfs], entry: Entry, mode: str, guest: Guest
     return _finding("initramfs-unreadable", UNKNOWN, mode, entry, "was not read to its end", entry.initrd[-1])
 
 
-def _unpackable(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> Iterator[Finding]:
+def _unpackable(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Iterator[Finding]":
     for archive in _archives(entry, facts):
         symbol = UNPACKERS.get(archive.compression or "", "")
         if kernel.config.values.get(symbol) == "n":
@@ -115,5 +117,5 @@ def _unpackable(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> Iterat
             )
 
 
-def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, path: str, fix: Tuple[Remedy, ...] = ()) -> Finding:
+def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, path: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:
     return Finding(check, status, mode, path or entry.title, summary, (Evidence(path or entry.source),), fix)

@@ -1,15 +1,17 @@
 """The menu: what the host's GRUB finds, and whether the entry that boots next can be carried out there."""
 
-from typing import List, Tuple
-
 from pvhready.facts import Entry, EntryError, Facts, Menu
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
 from pvhready.host import UNKNOWN as NOT_KNOWN
 from pvhready.host import Host
 from pvhready.rules import remedies
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Tuple
 
-def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> List[Finding]:
+
+def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding]":
     """Return the findings on grub.cfg as a whole: is it there, was it understood, does it give a default entry?"""
     if menu.reason == "no-config":
         return [_no_config(menu, mode, host, facts)]
@@ -33,7 +35,7 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> List[Finding]
     return findings
 
 
-def judge_entry(entry: Entry, mode: str, host: Host, facts: Facts) -> List[Finding]:
+def judge_entry(entry: Entry, mode: str, host: Host, facts: Facts) -> "List[Finding]":
     """Return the findings on the entry's own commands on this host."""
     findings = [_entry_error(entry, error, mode, host, facts) for error in entry.errors]
     if entry.kernel is None and not any(error.fatal for error in entry.errors):
@@ -85,7 +87,7 @@ def _only_bls(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
     return _finding("grub-blscfg", status, mode, menu, summary, remedies.entries_in_config(facts.guest))
 
 
-def _finding(check: str, status: str, mode: str, menu: Menu, summary: str, fix: Tuple[Remedy, ...] = ()) -> Finding:
+def _finding(check: str, status: str, mode: str, menu: Menu, summary: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:
     path = menu.config or ""
     return Finding(check, status, mode, path, summary, (Evidence(path),), fix)
 

@@ -1,12 +1,14 @@
 """How to mend a finding on *this* distribution: the commands to type, or advice where no command does."""
 
-from typing import Optional, Tuple
-
 from pvhready.facts import Guest, Hook, Kernel
 from pvhready.findings import Remedy, command, hint
 from pvhready.host import Host, hosts_with
 
-Remedies = Tuple[Remedy, ...]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
+
+    Remedies = Tuple[Remedy, ...]
 
 _FAMILIES = (
     ("debian", ("debian", "ubuntu", "devuan", "linuxmint", "kali")),
@@ -35,7 +37,7 @@ def release_number(guest: Guest) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
-def newer_kernel(guest: Guest) -> Remedies:
+def newer_kernel(guest: Guest) -> "Remedies":
     """A kernel that boots under PVH, for a guest whose own is too old."""
     identity, version, kind = guest.distribution.id, release_number(guest), family(guest)
     if identity == "ubuntu":
@@ -51,7 +53,7 @@ def newer_kernel(guest: Guest) -> Remedies:
     return _other_kernel(kind)
 
 
-def xen_kernel(guest: Guest) -> Remedies:
+def xen_kernel(guest: Guest) -> "Remedies":
     """A kernel that is built for Xen guests, for one whose own leaves the options out."""
     if guest.distribution.id == "ubuntu":
         return (
@@ -60,12 +62,12 @@ def xen_kernel(guest: Guest) -> Remedies:
     return newer_kernel(guest)
 
 
-def plain_kernel(guest: Guest) -> Remedies:
+def plain_kernel(guest: Guest) -> "Remedies":
     """A kernel as a plain file, for a guest that has a unified image only."""
     return (hint("Keep a plain bzImage in /boot beside the unified image, and let grub.cfg name that one."),) + newer_kernel(guest)[:1]
 
 
-def disable_hook(hook: Hook, guest: Guest) -> Remedies:
+def disable_hook(hook: Hook, guest: Guest) -> "Remedies":
     """Keep a hook from decompressing the next kernel; its helper must stay as long as the hook runs."""
     if hook.package and family(guest) == "debian":
         return (command("move the packaged hook aside", "dpkg-divert", "--rename", "--add", hook.path),)
@@ -74,7 +76,7 @@ def disable_hook(hook: Hook, guest: Guest) -> Remedies:
     return (command("keep the hook from running", "chmod", "a-x", hook.path),)
 
 
-def restore_image(kernel: Kernel, guest: Guest) -> Remedies:
+def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
     """Get the package's own image again."""
     kind, release = family(guest), kernel.release or ""
     package = kernel.package or ("linux-image-" + release if kind == "debian" and release else None)
@@ -102,30 +104,30 @@ def restore_image(kernel: Kernel, guest: Guest) -> Remedies:
     return (hint("Put the image of the kernel's package back in its place."),)
 
 
-def run_as_root(guest: Guest, reason: str) -> Remedies:
+def run_as_root(guest: Guest, reason: str) -> "Remedies":
     """Read again with the rights to do so."""
     if "permission" in reason:
         return (command("run the check as root", "sudo", "pvhready", "check"),)
     return ()
 
 
-def readable_under_pv(guest: Guest) -> Remedies:
+def readable_under_pv(guest: Guest) -> "Remedies":
     """For a kernel that only the PVH loader reads."""
     return (hint("Under PV, boot an older kernel whose payload is gzip or xz; under PVH this kernel needs nothing."),)
 
 
-def insert_xzio(host: Host) -> Remedies:
+def insert_xzio(host: Host) -> "Remedies":
     """For an xz kernel under a PV loader that may lack the module."""
     return (hint("Where the host's GRUB has the module, \"insmod xzio\" in the entry reads it; Debian's host images have it built in."),)
 
 
-def choose_loader(bits: int) -> Remedies:
+def choose_loader(bits: int) -> "Remedies":
     """Another width of the PV loader."""
     width = "x86_64" if bits == 64 else "i386"
     return (hint("In the provider's shell choose the {}-bit PV loader; at BitFolk: arch {}".format(bits, width)),)
 
 
-def add_console(guest: Guest) -> Remedies:
+def add_console(guest: Guest) -> "Remedies":
     """console=hvc0 on every entry's command line."""
     kind = family(guest)
     if kind == "nixos":
@@ -135,7 +137,7 @@ def add_console(guest: Guest) -> Remedies:
     return (hint("Add console=hvc0 to GRUB_CMDLINE_LINUX in /etc/default/grub."),) + regenerate(guest)
 
 
-def remove_argument(guest: Guest, argument: str) -> Remedies:
+def remove_argument(guest: Guest, argument: str) -> "Remedies":
     """Take an argument from every entry's command line."""
     if family(guest) == "nixos":
         return (hint("Remove {!r} from boot.kernelParams in /etc/nixos/configuration.nix.".format(argument)),) + regenerate(guest)
@@ -144,7 +146,7 @@ def remove_argument(guest: Guest, argument: str) -> Remedies:
     return (hint("Remove {} from /etc/default/grub.".format(argument)),) + regenerate(guest)
 
 
-def regenerate(guest: Guest) -> Remedies:
+def regenerate(guest: Guest) -> "Remedies":
     """Write grub.cfg anew."""
     commands = {
         "debian": ("update-grub",),
@@ -156,7 +158,7 @@ def regenerate(guest: Guest) -> Remedies:
     return (command("write the menu anew", *argv),)
 
 
-def write_config(guest: Guest, path: str) -> Remedies:
+def write_config(guest: Guest, path: str) -> "Remedies":
     """A grub.cfg where the host looks, for a guest that boots by something else."""
     kind, version = family(guest), release_number(guest)
     if kind == "alpine":
@@ -180,7 +182,7 @@ def write_config(guest: Guest, path: str) -> Remedies:
     return (command("write the menu where the host looks", "grub-mkconfig", "-o", path),)
 
 
-def entries_in_config(guest: Guest) -> Remedies:
+def entries_in_config(guest: Guest) -> "Remedies":
     """Entries in grub.cfg instead of boot loader specification files."""
     return (
         hint("Set GRUB_ENABLE_BLSCFG=false in /etc/default/grub: then the entries stand in grub.cfg itself."),
@@ -189,7 +191,7 @@ def entries_in_config(guest: Guest) -> Remedies:
     )
 
 
-def plain_linux_command(guest: Guest, name: str) -> Remedies:
+def plain_linux_command(guest: Guest, name: str) -> "Remedies":
     """``linux`` and ``initrd`` instead of their variants."""
     plain = "initrd" if name.startswith("initrd") else "linux"
     return (
@@ -202,7 +204,7 @@ def plain_linux_command(guest: Guest, name: str) -> Remedies:
     )
 
 
-def rebuild_initramfs(guest: Guest, release: Optional[str], module: str) -> Remedies:
+def rebuild_initramfs(guest: Guest, release: "Optional[str]", module: str) -> "Remedies":
     """An initramfs that holds a module."""
     kind, name = family(guest), module.replace("_", "-")
     if kind == "debian":
@@ -224,7 +226,7 @@ def rebuild_initramfs(guest: Guest, release: Optional[str], module: str) -> Reme
     return (hint("Build the initramfs anew with the module {}.".format(name)),)
 
 
-def install_package(guest: Guest, package: str) -> Remedies:
+def install_package(guest: Guest, package: str) -> "Remedies":
     """A tool that the check itself lacks."""
     installers = {
         "debian": ("apt-get", "install"),
@@ -239,7 +241,7 @@ def install_package(guest: Guest, package: str) -> Remedies:
     return (command("install what reads it, then check again", *(argv + (package,))),)
 
 
-def install_config(kernel: Kernel) -> Remedies:
+def install_config(kernel: Kernel) -> "Remedies":
     """The kernel's configuration, where none is found."""
     release = kernel.release or "RELEASE"
     return (
@@ -248,7 +250,7 @@ def install_config(kernel: Kernel) -> Remedies:
     )
 
 
-def _ubuntu_kernel(version: int) -> Remedies:
+def _ubuntu_kernel(version: int) -> "Remedies":
     if version == 18:
         return (command("install the HWE kernel (5.4)", "apt-get", "install", "--install-recommends", "linux-generic-hwe-18.04"),)
     if version < 18 and version:
@@ -256,7 +258,7 @@ def _ubuntu_kernel(version: int) -> Remedies:
     return (command("install the release's kernel", "apt-get", "install", "linux-generic"),)
 
 
-def _debian_kernel(guest: Guest, version: int) -> Remedies:
+def _debian_kernel(guest: Guest, version: int) -> "Remedies":
     package = "linux-image-686-pae" if guest.architecture in ("i386", "i686") else "linux-image-amd64"
     if version == 9:
         return (
@@ -268,7 +270,7 @@ def _debian_kernel(guest: Guest, version: int) -> Remedies:
     return (command("install the release's kernel", "apt-get", "install", package),)
 
 
-def _elrepo_kernel(version: int) -> Remedies:
+def _elrepo_kernel(version: int) -> "Remedies":
     if version and version < 7:
         return (hint("No kernel of this release boots under PVH: install a newer release."),)
     tool = "yum" if version == 7 else "dnf"
@@ -279,7 +281,7 @@ def _elrepo_kernel(version: int) -> Remedies:
     ) + (command("write the menu anew", "grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"),)
 
 
-def _other_kernel(kind: str) -> Remedies:
+def _other_kernel(kind: str) -> "Remedies":
     if kind == "suse":
         return (command("install the release's kernel; releases before 15.3 are too old", "zypper", "install", "kernel-default"),)
     if kind == "arch":

@@ -1,14 +1,17 @@
 """The root device: does ``root=`` name something that will be there, and has the kernel what its file system needs?"""
 
-from typing import Iterator, List, NamedTuple, Tuple
-
 from pvhready.cmdline import Argument, last, parse
 from pvhready.devicenames import device_of, parse_spec
 from pvhready.facts import Entry, Facts, Kernel, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
+from pvhready.records import NamedTuple
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.initramfs import holds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Tuple
 
 # Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
 _FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
@@ -38,7 +41,7 @@ class _Root(NamedTuple):
     text: str
 
 
-def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> List[Finding]:
+def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     """Return the findings on the root device of an entry and on the drivers that it needs."""
     arguments = parse(effective_line(entry, kernel, mode)[0])
     named = last(arguments, "root")
@@ -51,7 +54,7 @@ def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> 
     return findings + list(_drivers(root, arguments, entry, kernel, mode, facts))
 
 
-def _no_root(entry: Entry, arguments: Tuple[Argument, ...], mode: str, facts: Facts) -> Finding:
+def _no_root(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> Finding:
     if _is_proved(entry, facts):
         return _finding("root-device", PASS, mode, entry, "the guest runs from this command line and initramfs now", "")
     init = last(arguments, "init")
@@ -109,12 +112,12 @@ def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Findi
 
 def _drivers(
     root: _Root,
-    arguments: Tuple[Argument, ...],
+    arguments: "Tuple[Argument, ...]",
     entry: Entry,
     kernel: Kernel,
     mode: str,
     facts: Facts,
-) -> Iterator[Finding]:
+) -> "Iterator[Finding]":
     filesystem = _file_system(arguments, facts.storage)
     if filesystem in _FILE_SYSTEMS:
         yield from _driver(filesystem, _FILE_SYSTEMS[filesystem], entry, kernel, mode, facts)
@@ -124,12 +127,12 @@ def _drivers(
 
 def _driver(
     name: str,
-    drivers: Tuple[Tuple[str, str], ...],
+    drivers: "Tuple[Tuple[str, str], ...]",
     entry: Entry,
     kernel: Kernel,
     mode: str,
     facts: Facts,
-) -> Iterator[Finding]:
+) -> "Iterator[Finding]":
     """Nothing is said where it is there, or where the configuration does not mention it and the initramfs does not settle it."""
     values = [kernel.config.values.get(symbol) for symbol, _ in drivers]
     if "y" in values:
@@ -152,7 +155,7 @@ def _driver(
         yield Finding("root-driver", INFO, mode, entry.title, summary, evidence)
 
 
-def _file_system(arguments: Tuple[Argument, ...], storage: Storage) -> str:
+def _file_system(arguments: "Tuple[Argument, ...]", storage: Storage) -> str:
     named = last(arguments, "rootfstype")
     if named and named.value:
         return named.value.split(",")[0]
@@ -162,7 +165,7 @@ def _file_system(arguments: Tuple[Argument, ...], storage: Storage) -> str:
     return ""
 
 
-def _layers(root: _Root, storage: Storage) -> Tuple[str, ...]:
+def _layers(root: _Root, storage: Storage) -> "Tuple[str, ...]":
     layers = [layer for layer in storage.root_stack if layer in _LAYERS]
     device = root.value if root.kind == "device" else ""
     if not device:
@@ -178,7 +181,7 @@ def _is_proved(entry: Entry, facts: Facts) -> bool:
     return any(path in facts.initramfs and facts.initramfs[path].proved for path in entry.initrd)
 
 
-def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, value: str, fix: Tuple[Remedy, ...] = ()) -> Finding:
+def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, value: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:
     path, _, line = entry.source.rpartition(":")
     return Finding(check, status, mode, entry.title, summary, (Evidence(path or entry.source, "line " + line if path else "", value),), fix)
 

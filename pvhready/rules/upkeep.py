@@ -1,18 +1,20 @@
 """What the next upgrade, regeneration or failure would bring: nothing here is about the boot that comes next."""
 
-from typing import Dict, Iterator, List, Optional, Tuple
-
 from pvhready.cmdline import parse, split
 from pvhready.facts import Defaults, Entry, Guest, Kernel
 from pvhready.findings import BOOTS, FAILS, INFO, WARN, Evidence, Finding
 from pvhready.rules import remedies
 from pvhready.rules.versions import sort_key
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, List, Optional, Tuple
+
 _DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "xen_no_vector_callback", "root", "nolapic")
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 
-def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) -> List[Finding]:
+def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) -> "List[Finding]":
     """Return whether /etc/default/grub asks for arguments that the entry in grub.cfg does not have: never generated into it."""
     findings = []
     if defaults.problem:
@@ -46,11 +48,11 @@ def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) ->
 
 
 def judge_other_kernels(
-    kernels: Tuple[Kernel, ...],
-    chosen: Tuple[str, ...],
-    answers: Dict[str, str],
+    kernels: "Tuple[Kernel, ...]",
+    chosen: "Tuple[str, ...]",
+    answers: "Dict[str, str]",
     mode: str,
-) -> Iterator[Finding]:
+) -> "Iterator[Finding]":
     """Return the findings on kernels that do not boot next.
 
     ``chosen`` are the paths that do, ``answers`` maps a path to boots, fails or unknown.
@@ -73,7 +75,7 @@ def judge_other_kernels(
         yield _group("older-kernel", INFO, older, answers, mode, "an older kernel that {} under {}")
 
 
-def judge_fallback(entry: Entry, answer: str, mode: str) -> Optional[Finding]:
+def judge_fallback(entry: Entry, answer: str, mode: str) -> "Optional[Finding]":
     """Return the finding on an entry that GRUB would fall back to, when it would not come up either."""
     if answer == BOOTS:
         return None
@@ -82,7 +84,7 @@ def judge_fallback(entry: Entry, answer: str, mode: str) -> Optional[Finding]:
     return Finding("fallback-entry", WARN, mode, entry.title, summary, (Evidence(path, "line " + line, entry.kernel or ""),))
 
 
-def judge_way_back(mode: str, answer: str, reasons: Tuple[Finding, ...], other_answer: str) -> Optional[Finding]:
+def judge_way_back(mode: str, answer: str, reasons: "Tuple[Finding, ...]", other_answer: str) -> "Optional[Finding]":
     """Return what is to be said of the other mode: plainly, and without weight. ``mode`` is the other one."""
     if answer == BOOTS:
         return None
@@ -96,7 +98,7 @@ def judge_way_back(mode: str, answer: str, reasons: Tuple[Finding, ...], other_a
     return Finding("way-back", INFO, mode, "the other mode", summary, evidence)
 
 
-def _group(check: str, status: str, kernels: List[Kernel], answers: Dict[str, str], mode: str, text: str) -> Finding:
+def _group(check: str, status: str, kernels: "List[Kernel]", answers: "Dict[str, str]", mode: str, text: str) -> Finding:
     answer = FAILS if any(answers.get(kernel.path) == FAILS for kernel in kernels) else "unknown"
     summary = text.format(_verb(answer), mode.upper())
     if len(kernels) > 1:

@@ -1,6 +1,8 @@
 """Kernel releases as numbers, and the few version ranges that rules need."""
 
-from typing import Optional, Tuple
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
 
 # Series to the last release with the fault and what it does. Sources: the stable kernels' change logs.
 _REGRESSIONS = (
@@ -12,20 +14,20 @@ _REGRESSIONS = (
 _PMC_CORE = ((5, 8), (5, 18))
 
 
-def series(release: Optional[str]) -> Optional[Tuple[int, int]]:
+def series(release: "Optional[str]") -> "Optional[Tuple[int, int]]":
     """Return (major, minor) of a kernel release such as "6.1.0-50-amd64" or "7.3-amd64"; None when it has none."""
     numbers = _numbers(release or "")
     return (numbers[0], numbers[1]) if len(numbers) >= 2 else None
 
 
-def sort_key(release: Optional[str]) -> Tuple[Tuple[int, ...], str]:
+def sort_key(release: "Optional[str]") -> "Tuple[Tuple[int, ...], str]":
     """Return what sorts kernel releases from old to new: every number in the name, then the name."""
     text = release or ""
     spaced = "".join(character if character.isdigit() else " " for character in text)
     return tuple(int(number) for number in spaced.split()), text
 
 
-def known_regression(release: Optional[str], mode: str) -> Optional[Tuple[str, str]]:
+def known_regression(release: "Optional[str]", mode: str) -> "Optional[Tuple[str, str]]":
     """Return what a kernel release is known to do wrong in a mode and the release that mends it, or None.
 
     Releases such as Debian's 4.19.0-27 do not tell their patch level, so nothing is said of them.
@@ -43,13 +45,13 @@ def known_regression(release: Optional[str], mode: str) -> Optional[Tuple[str, s
     return None
 
 
-def _is_within(numbers: Tuple[int, ...], affected: str) -> bool:
+def _is_within(numbers: "Tuple[int, ...]", affected: str) -> bool:
     from packaging.specifiers import SpecifierSet
 
     return bool(SpecifierSet(affected).contains(".".join(str(number) for number in numbers)))
 
 
-def _numbers(release: str) -> Tuple[int, ...]:
+def _numbers(release: str) -> "Tuple[int, ...]":
     """The leading dotted numbers: (6, 12, 107) of "6.12.107+deb13-amd64"."""
     numbers = []
     for part in release.split("."):

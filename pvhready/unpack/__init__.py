@@ -4,20 +4,13 @@ A consumer may stop early by closing the iterator: everything behind it is then 
 executed: where a program unpacks, it is the running machine's, and it gets bytes only.
 """
 
-from typing import Optional
+from pvhready.unpack.source import CHUNK, Budget, Damaged, LimitReached, MissingTool, Source, UnpackError, from_bytes, from_file
 
-from pvhready.unpack.source import (
-    CHUNK,
-    Budget,
-    Chunks,
-    Damaged,
-    LimitReached,
-    MissingTool,
-    Source,
-    UnpackError,
-    from_bytes,
-    from_file,
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from pvhready.unpack.source import Chunks
 
 __all__ = [
     "FORMS", "Budget", "Chunks", "Damaged", "LimitReached", "MissingTool", "Source", "UnpackError", "detect", "from_bytes",
@@ -31,7 +24,7 @@ _MAGIC = (
 FORMS = ("gzip", "xz", "bzip2", "lzma", "lzo", "lz4", "zstd", "none")
 
 
-def detect(head: bytes) -> Optional[str]:
+def detect(head: bytes) -> "Optional[str]":
     """Return the form whose magic bytes begin ``head`` (6 bytes are enough), or None."""
     for magic, form in _MAGIC:
         if head.startswith(magic):
@@ -39,7 +32,7 @@ def detect(head: bytes) -> Optional[str]:
     return None
 
 
-def stream(source: Source, form: str, budget: Budget) -> Chunks:
+def stream(source: Source, form: str, budget: Budget) -> "Chunks":
     """Yield what the compressed stream at the source's position unpacks to, in chunks of up to 8 MiB.
 
     One stream or member is unpacked; what follows it is no error, and ``source.position`` is then right behind it.
@@ -56,7 +49,7 @@ def stream(source: Source, form: str, budget: Budget) -> Chunks:
         chunks.close()
 
 
-def _chunks(source: Source, form: str, budget: Budget) -> Chunks:
+def _chunks(source: Source, form: str, budget: Budget) -> "Chunks":
     if form == "none":
         return _as_they_are(source)
     if form in ("lz4", "zstd", "lzo"):
@@ -68,7 +61,7 @@ def _chunks(source: Source, form: str, budget: Budget) -> Chunks:
     return {"gzip": standard.gzip, "xz": standard.xz, "bzip2": standard.bzip2, "lzma": standard.lzma}[form](source)
 
 
-def _as_they_are(source: Source) -> Chunks:
+def _as_they_are(source: Source) -> "Chunks":
     chunk = source.read(CHUNK)
     while chunk:
         yield chunk

@@ -6,9 +6,13 @@ four divides.
 """
 
 import stat
-from typing import Iterator, NamedTuple, Tuple
 
+from pvhready.records import NamedTuple
 from pvhready.unpack.source import Damaged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, Tuple
 
 _HEADER = 110
 _FIELDS = 13
@@ -29,7 +33,7 @@ class Member(NamedTuple):
 class Tape:
     """Unpacked bytes, one after the other, of which no more than a chunk is held."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: "Iterator[bytes]") -> None:
         self.position = 0
         self._chunks = chunks
         self._chunk = b""
@@ -58,7 +62,7 @@ class Tape:
         for _ in self.pieces(size):
             pass
 
-    def pieces(self, size: int) -> Iterator[bytes]:
+    def pieces(self, size: int) -> "Iterator[bytes]":
         """Yield the next ``size`` bytes in pieces. Raises Damaged when there are fewer."""
         while size:
             if not self._more():
@@ -88,7 +92,7 @@ class Tape:
         return bool(self._chunk)
 
 
-def members(tape: Tape) -> Iterator[Member]:
+def members(tape: Tape) -> "Iterator[Member]":
     """Yield what archive after archive holds, up to the first byte that begins no archive, or the end of the tape.
 
     A member is yielded when its content was passed over. Raises Damaged for a bad header, a lying size, a wrong checksum,
@@ -114,7 +118,7 @@ def members(tape: Tape) -> Iterator[Member]:
         raise Damaged("an archive without its end mark")
 
 
-def _fields(header: bytes) -> Tuple[int, ...]:
+def _fields(header: bytes) -> "Tuple[int, ...]":
     magic = header[:6]
     if magic == b"070707":
         raise Damaged("a cpio archive of the old kind, which Linux does not read")

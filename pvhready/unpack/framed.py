@@ -4,35 +4,40 @@ A frame's end is found by ``frames``, so that no library or program ever sees wh
 """
 
 import importlib
-from typing import Any, Callable, Iterator, Optional
 
 from pvhready.unpack import frames, program
 from pvhready.unpack.frames import Block
-from pvhready.unpack.source import Budget, Chunks, Damaged, Source
+from pvhready.unpack.source import Budget, Damaged, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, Optional
+
+    from pvhready.unpack.source import Chunks
+
+    _Unpack = Callable[[Block], bytes]
 
 _ZSTD_WINDOW_LOG = 27  # 128 MiB, the most that Linux and the zstd program accept
 
-_Unpack = Callable[[Block], bytes]
 
-
-def lz4(source: Source, budget: Budget) -> Chunks:
+def lz4(source: Source, budget: Budget) -> "Chunks":
     """Unpack one lz4 stream, of the legacy kind or one frame. Yields chunks of up to 8 MiB."""
     if source.peek(4) == frames.LZ4_LEGACY:
         return _unpack("lz4", frames.lz4_legacy(source), _lz4_block(), budget)
     return _unpack("lz4", frames.lz4_frame(source), _lz4_frame(), budget)
 
 
-def zstd(source: Source, budget: Budget) -> Chunks:
+def zstd(source: Source, budget: Budget) -> "Chunks":
     """Unpack one zstd frame."""
     return _unpack("zstd", frames.zstd(source), _zstd(), budget)
 
 
-def lzo(source: Source, budget: Budget) -> Chunks:
+def lzo(source: Source, budget: Budget) -> "Chunks":
     """Unpack one file of lzop."""
     return _unpack("lzo", frames.lzop(source), _lzo(), budget)
 
 
-def _unpack(form: str, blocks: Iterator[Block], unpack: Optional[_Unpack], budget: Budget) -> Chunks:
+def _unpack(form: str, blocks: "Iterator[Block]", unpack: "Optional[_Unpack]", budget: Budget) -> "Chunks":
     if unpack is None:
         yield from program.run(form, (block.raw for block in blocks), budget)
         return
@@ -44,14 +49,14 @@ def _unpack(form: str, blocks: Iterator[Block], unpack: Optional[_Unpack], budge
         yield chunk
 
 
-def _lz4_block() -> Optional[_Unpack]:
+def _lz4_block() -> "Optional[_Unpack]":
     library = _library("lz4.block")
     if library is None:
         return None
     return lambda block: bytes(library.decompress(block.body, uncompressed_size=block.size)) if block.body else b""
 
 
-def _lz4_frame() -> Optional[_Unpack]:
+def _lz4_frame() -> "Optional[_Unpack]":
     make = getattr(_library("lz4.frame"), "LZ4FrameDecompressor", None)  # releases before 2.0 have none
     if make is None:
         return None
@@ -59,7 +64,7 @@ def _lz4_frame() -> Optional[_Unpack]:
     return lambda block: bytes(decoder.decompress(block.raw))
 
 
-def _zstd() -> Optional[_Unpack]:
+def _zstd() -> "Optional[_Unpack]":
     decoder: Any = None
     library = _library("compression.zstd")  # since Python 3.14
     if library is not None:
@@ -72,7 +77,7 @@ def _zstd() -> Optional[_Unpack]:
     return lambda block: bytes(decoder.decompress(block.raw))
 
 
-def _lzo() -> Optional[_Unpack]:
+def _lzo() -> "Optional[_Unpack]":
     library = _library("lzo")
     if library is None:
         return None
@@ -89,7 +94,7 @@ def _lzo() -> Optional[_Unpack]:
     return unpack
 
 
-def _library(name: str) -> Any:
+def _library(name: str) -> "Any":
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -6,9 +6,13 @@ lib/decompress_unlzo.c for the container of lzop.
 """
 
 import struct
-from typing import Iterator, NamedTuple, Tuple
 
+from pvhready.records import NamedTuple
 from pvhready.unpack.source import Damaged, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, Tuple
 
 LZ4_LEGACY = b"\x02\x21\x4c\x18"
 LZ4_FRAME = b"\x04\x22\x4d\x18"
@@ -38,7 +42,7 @@ class Block(NamedTuple):
     crc: int = -1
 
 
-def lz4_legacy(source: Source) -> Iterator[Block]:
+def lz4_legacy(source: Source) -> "Iterator[Block]":
     """Yield the blocks of a legacy lz4 stream, which has no end mark: it ends where no block can follow.
 
     Four bytes and nothing behind them are the size that the kernel's build appends.
@@ -61,7 +65,7 @@ def lz4_legacy(source: Source) -> Iterator[Block]:
         yield Block(head + body, body, LZ4_LEGACY_BLOCK)
 
 
-def lz4_frame(source: Source) -> Iterator[Block]:
+def lz4_frame(source: Source) -> "Iterator[Block]":
     """Yield the pieces of one lz4 frame."""
     head = source.exactly(7)
     flags = head[4]
@@ -80,7 +84,7 @@ def lz4_frame(source: Source) -> Iterator[Block]:
         yield Block(mark + source.exactly(size + (4 if flags & 16 else 0)))
 
 
-def zstd(source: Source) -> Iterator[Block]:
+def zstd(source: Source) -> "Iterator[Block]":
     """Yield the pieces of one zstd frame."""
     start = source.exactly(5)
     flags = start[4]
@@ -98,7 +102,7 @@ def zstd(source: Source) -> Iterator[Block]:
         yield Block(head + source.exactly((1 if kind == 1 else size) + (4 if last and flags & 4 else 0)))
 
 
-def lzop(source: Source) -> Iterator[Block]:
+def lzop(source: Source) -> "Iterator[Block]":
     """Yield the pieces of one file of lzop."""
     flags, head = _lzop_header(source)
     yield Block(head)
@@ -119,7 +123,7 @@ def lzop(source: Source) -> Iterator[Block]:
         yield Block(mark + packed + adler + crc + more + body, body, size, _sum(adler), _sum(crc))
 
 
-def _lzop_header(source: Source) -> Tuple[int, bytes]:
+def _lzop_header(source: Source) -> "Tuple[int, bytes]":
     head = source.exactly(len(LZOP) + 7)
     version = struct.unpack_from(">H", head, len(LZOP))[0]
     modern = version >= 0x0940

@@ -1,12 +1,15 @@
 """A program of the running machine unpacks a stream: fed by one pipe, read from another, killed when nobody wants more."""
 
 import os
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional
 
-from pvhready.unpack.source import CHUNK, Budget, Chunks, Damaged, MissingTool
+from pvhready.unpack.source import CHUNK, Budget, Damaged, MissingTool
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from subprocess import Popen
+    from typing import Any, Iterator, List, Optional
+
+    from pvhready.unpack.source import Chunks
 
 _PLACES = ("/usr/bin", "/bin", "/usr/local/bin")
 _PROGRAMS = {"lz4": ("lz4", "-dcq"), "zstd": ("zstd", "-dcq"), "lzo": ("lzop", "-dcq")}
@@ -16,7 +19,7 @@ _PACKAGES = {"lz4": "lz4", "zstd": "zstd", "lzo": "lzop"}
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 
 
-def run(form: str, pieces: Iterator[bytes], budget: Budget) -> Chunks:
+def run(form: str, pieces: "Iterator[bytes]", budget: Budget) -> "Chunks":
     """Yield what the program for ``form`` makes of the pieces.
 
     Raises MissingTool, Damaged when the program fails, LimitReached, and whatever ``pieces`` raises. The program is
@@ -49,7 +52,7 @@ def run(form: str, pieces: Iterator[bytes], budget: Budget) -> Chunks:
 class _Feeder:
     """Writes the pieces into a pipe, as much at a time as goes in. ``done`` tells that all went in."""
 
-    def __init__(self, pipe: Any, pieces: Iterator[bytes]) -> None:
+    def __init__(self, pipe: "Any", pieces: "Iterator[bytes]") -> None:
         self.pipe = pipe
         self.done = False
         self._pieces = pieces
@@ -73,7 +76,7 @@ class _Feeder:
             self.pipe.close()  # the program has given up: its exit status says so
 
 
-def _pump(output: Any, feeder: _Feeder, budget: Budget) -> Chunks:
+def _pump(output: "Any", feeder: _Feeder, budget: Budget) -> "Chunks":
     import select
 
     poll = select.poll()
@@ -101,7 +104,7 @@ def _end(child: "Popen[bytes]") -> None:
     child.wait()
 
 
-def _argv(form: str) -> Optional[List[str]]:
+def _argv(form: str) -> "Optional[List[str]]":
     name, options = _PROGRAMS[form]
     for place in _PLACES:
         path = os.path.join(place, name)

@@ -1,13 +1,16 @@
 """What goes into the unpacking room: bytes in order, a limit on what may be spent, and the errors."""
 
 import time
-from typing import Callable, Generator, Optional
 
 from pvhready.root import File
 
-CHUNK = 256 * 1024  # bytes that are read or unpacked at one time
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Generator, Optional
 
-Chunks = Generator[bytes, None, None]
+    Chunks = Generator[bytes, None, None]
+
+CHUNK = 256 * 1024  # bytes that are read or unpacked at one time
 
 MAX_OUTPUT = 2 * 1024 * 1024 * 1024
 MAX_SECONDS = 60.0
@@ -68,7 +71,7 @@ class Source:
     After a stream was unpacked to its end, ``position`` is right behind it.
     """
 
-    def __init__(self, read_at: Callable[[int, int], bytes], position: int, end: int) -> None:
+    def __init__(self, read_at: "Callable[[int, int], bytes]", position: int, end: int) -> None:
         """Read by ``read_at(offset, size)``, from ``position`` up to ``end`` (offsets in bytes)."""
         self._read_at = read_at
         self.position = position
@@ -95,7 +98,7 @@ class Source:
         return data
 
 
-def from_file(file: File, position: int = 0, length: Optional[int] = None) -> Source:
+def from_file(file: File, position: int = 0, length: "Optional[int]" = None) -> Source:
     """Return the bytes of an open file from ``position`` on, ``length`` of them or all. Reads raise Unreadable."""
     return Source(file.read_at, position, file.size if length is None else min(file.size, position + length))
 

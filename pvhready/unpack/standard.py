@@ -4,9 +4,13 @@ Each function yields unpacked chunks, some of them empty, and leaves the source 
 They raise MissingTool where the interpreter was built without the module, and Damaged.
 """
 
-from typing import Any, Tuple, Type
+from pvhready.unpack.source import CHUNK, Damaged, MissingTool, Source
 
-from pvhready.unpack.source import CHUNK, Chunks, Damaged, MissingTool, Source
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Tuple, Type
+
+    from pvhready.unpack.source import Chunks
 
 # The kernel's build uses dictionaries of up to 128 MiB (Linux: scripts/xz_wrap.sh); the rest is for tables.
 _MAX_MEMORY = 160 * 1024 * 1024
@@ -15,7 +19,7 @@ _MAX_MEMORY = 160 * 1024 * 1024
 _PACKAGE = "python3"
 
 
-def gzip(source: Source) -> Chunks:
+def gzip(source: Source) -> "Chunks":
     """Unpack one gzip member."""
     try:
         import zlib
@@ -33,7 +37,7 @@ def gzip(source: Source) -> Chunks:
     source.position -= len(inflater.unused_data)
 
 
-def bzip2(source: Source) -> Chunks:
+def bzip2(source: Source) -> "Chunks":
     """Unpack one bzip2 stream."""
     try:
         import bz2
@@ -42,17 +46,17 @@ def bzip2(source: Source) -> Chunks:
     return _steps(source, "bzip2", bz2.BZ2Decompressor(), (OSError, ValueError))
 
 
-def xz(source: Source) -> Chunks:
+def xz(source: Source) -> "Chunks":
     """Unpack one xz stream."""
     return _lzma(source, "xz")
 
 
-def lzma(source: Source) -> Chunks:
+def lzma(source: Source) -> "Chunks":
     """Unpack one stream of the older lzma format."""
     return _lzma(source, "lzma")
 
 
-def _lzma(source: Source, form: str) -> Chunks:
+def _lzma(source: Source, form: str) -> "Chunks":
     try:
         import lzma as library
     except ImportError as error:
@@ -61,7 +65,7 @@ def _lzma(source: Source, form: str) -> Chunks:
     return _steps(source, form, library.LZMADecompressor(format=container, memlimit=_MAX_MEMORY), (library.LZMAError,))
 
 
-def _steps(source: Source, form: str, decoder: Any, errors: Tuple[Type[Exception], ...]) -> Chunks:
+def _steps(source: Source, form: str, decoder: "Any", errors: "Tuple[Type[Exception], ...]") -> "Chunks":
     while not decoder.eof:
         data = b""
         if decoder.needs_input:
