@@ -1,6 +1,5 @@
 """What each command does: probes are run, rules asked, and the answer is rendered to standard output."""
 
-import argparse
 import os
 import sys
 
@@ -8,6 +7,7 @@ from pvhready.errors import CommandError, UsageError
 from pvhready.facts import PVH, Guest, Kernel, Menu
 from pvhready.host import Host, profile
 from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
+from pvhready.options import Options
 from pvhready.root import Root, Unreadable
 
 TYPE_CHECKING = False
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Carry out the command that was parsed. Returns the exit code; raises CommandError."""
     commands = {"check": _check, "kernels": _kernels, "entries": _entries, "image": _image, "explain": _explain, "demo": _demo}
     return commands[options.command](options)
 
 
-def check(directory: str, host: Host, options: argparse.Namespace) -> Report:
+def check(directory: str, host: Host, options: Options) -> Report:
     """Return the report on the guest whose root is ``directory``. Raises CommandError when that is no directory."""
     from pvhready.survey import survey
 
@@ -35,7 +35,7 @@ def check(directory: str, host: Host, options: argparse.Namespace) -> Report:
     return judge(facts, host, target or PVH, by_hand=target is not None, skipped=tuple(getattr(options, "skip", ())))
 
 
-def _check(options: argparse.Namespace) -> int:
+def _check(options: Options) -> int:
     _demand_known_ids(options.skip)
     host = profile(options.host)
     reports = [check(directory, host, options) for directory in options.root or ["/"]]
@@ -49,7 +49,7 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if options.exit_zero else max(EXIT_CODES[report.verdict] for report in reports)
 
 
-def _kernels(options: argparse.Namespace) -> int:
+def _kernels(options: Options) -> int:
     host = profile(options.host)
     answers: List[KernelAnswer] = []
     for directory in options.root or ["/"]:
@@ -65,7 +65,7 @@ def _kernels(options: argparse.Namespace) -> int:
     return 0
 
 
-def _entries(options: argparse.Namespace) -> int:
+def _entries(options: Options) -> int:
     from pvhready.probes.menu import read_menu
     from pvhready.probes.storage import read_storage
 
@@ -78,7 +78,7 @@ def _entries(options: argparse.Namespace) -> int:
     return max(codes)
 
 
-def _show_menu(menu: Menu, options: argparse.Namespace) -> int:
+def _show_menu(menu: Menu, options: Options) -> int:
     if options.format == "json":
         from pvhready.report.json import dump, menu_object
 
@@ -99,7 +99,7 @@ def _open_root(directory: str) -> Root:
         raise CommandError("{} cannot be inspected: {}".format(error.path, error.reason)) from error
 
 
-def _image(options: argparse.Namespace) -> int:
+def _image(options: Options) -> int:
     host = profile(options.host)
     answers = [judge_kernel(_kernel_at(path, options), host, Guest(None)) for path in options.files]
     if options.format == "json":
@@ -113,7 +113,7 @@ def _image(options: argparse.Namespace) -> int:
     return max(_IMAGE_EXIT[answer.modes[PVH]] for answer in answers)
 
 
-def _kernel_at(path: str, options: argparse.Namespace) -> Kernel:
+def _kernel_at(path: str, options: Options) -> Kernel:
     """The kernel in a file that the user named, with the configuration named beside it or lying beside it."""
     from pvhready.probes.image import read_image
     from pvhready.probes.kconfig import read_config_file
@@ -133,7 +133,7 @@ def _kernel_at(path: str, options: argparse.Namespace) -> Kernel:
     return Kernel(path, image, release, named, config=config, names=(path,))
 
 
-def _explain(options: argparse.Namespace) -> int:
+def _explain(options: Options) -> int:
     from pvhready.report.explain import render, render_list
 
     if options.id is None:
@@ -144,7 +144,7 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _demo(options: Options) -> int:
     from pvhready.demo.guests import NAMES
 
     if options.list:
@@ -158,7 +158,7 @@ def _demo(options: argparse.Namespace) -> int:
     return _show_example(name, NAMES[name], options)
 
 
-def _show_example(name: str, text: str, options: argparse.Namespace) -> int:
+def _show_example(name: str, text: str, options: Options) -> int:
     from tempfile import TemporaryDirectory
 
     from pvhready.demo.guests import make
@@ -185,13 +185,13 @@ def _demand_known_ids(ids: "List[str]") -> None:
             raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
 
 
-def _as_text(report: Report, options: argparse.Namespace) -> str:
+def _as_text(report: Report, options: Options) -> str:
     from pvhready.report.text import render
 
     return render(report, _style(options))
 
 
-def _style(options: argparse.Namespace) -> "Style":
+def _style(options: Options) -> "Style":
     from pvhready.report.text import Style
 
     return Style(_width(), _wants_colour(options.color), options.verbose, options.quiet)

@@ -1,0 +1,143 @@
+"""What can be said on the command line, as one table, and a quick reading of plain arguments.
+
+argparse costs more than a check: it is asked, with a parser made from this table, for help, for complaints, and for whatever is
+written in another way than ``COMMAND --option value``.
+"""
+
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+DEFAULT = "check"  # the command where none is named
+
+
+class Option(NamedTuple):
+    """An option. ``metavar`` or ``choices`` tell that it takes a value; ``repeated`` values make a list."""
+
+    flags: "Tuple[str, ...]"
+    help: "Optional[str]" = None
+    metavar: "Optional[str]" = None
+    choices: "Optional[Tuple[str, ...]]" = None
+    default: "Any" = None
+    repeated: bool = False
+
+    @property
+    def name(self) -> str:
+        """The attribute that holds its value."""
+        return self.flags[-1].lstrip("-").replace("-", "_")
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a word follows it."""
+        return bool(self.metavar or self.choices)
+
+
+class Command(NamedTuple):
+    """A command. ``operands`` are (name, metavar, how many, help) of the words after its options, as argparse knows them."""
+
+    help: str
+    options: "Tuple[Option, ...]" = ()
+    operands: "Tuple[Tuple[str, str, str, str], ...]" = ()
+
+
+GLOBAL = (
+    Option(("--root",), "a guest's file system mounted at DIR", "DIR", repeated=True),
+    Option(("--host",), "the host's GRUB (bitfolk), as in debian-12 or debian-12+linux16", "PROFILE", default="bitfolk"),
+    Option(("--assume-guest",), "what the guest is, where it cannot be seen", choices=("pv", "pvh", "hvm")),
+    Option(("--color",), choices=("auto", "always", "never"), default="auto"),
+    Option(("-q", "--quiet"), "the verdict and the next step only", default=False),
+    Option(("-v", "--verbose"), "every remark", default=False),
+)
+_FORMAT = Option(("--format",), choices=("text", "json"), default="text")
+COMMANDS: "Dict[str, Command]" = {
+    "check": Command(
+        "judge the guest: does it come up under PVH (the default)",
+        (
+            Option(("--target",), "the mode to judge (pvh)", choices=("pvh", "pv")),
+            _FORMAT._replace(help="text for people, json for programs"),
+            Option(("--deep",), "ask libmagic for a second opinion on every image", default=False),
+            Option(("--skip",), "leave a check out; this is a warning by itself", "ID", default=(), repeated=True),
+            Option(("--exit-zero",), "exit with 0 whatever the verdict", default=False),
+        ),
+    ),
+    "kernels": Command("list the installed kernels and the modes they boot under", (_FORMAT,)),
+    "entries": Command(
+        "show the boot menu as the host's GRUB makes it, and the entry that boots next",
+        (
+            Option(
+                ("--platform",), "GRUB's platform: PVH, or PV of a width", choices=("xen_pvh", "xen-x86_64", "xen-i386"), default="xen_pvh",
+            ),
+            _FORMAT,
+        ),
+    ),
+    "image": Command(
+        "judge kernel image files by themselves",
+        (
+            Option(("--config",), "its configuration (else config-RELEASE beside it)", "FILE"),
+            Option(("--system-map",), "its System.map", "FILE"),
+            _FORMAT,
+        ),
+        (("files", "FILE", "+", "a kernel image"),),
+    ),
+    "explain": Command(
+        "tell what a check looks at, why, and how to mend it", (), (("id", "ID", "?", "the check; without it all are listed"),),
+    ),
+    "demo": Command(
+        "make an example guest in a temporary folder and check it",
+        (Option(("--list",), "list the examples", default=False),),
+        (("name", "NAME", "?", "the example; --list shows them"),),
+    ),
+}
+
+
+class Options:
+    """What the user wants: ``command``, and the value of each of its options by name."""
+
+    def __init__(self, values: "Dict[str, Any]") -> None:
+        self.__dict__.update(values)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> "Any": ...
+
+        def __setattr__(self, name: str, value: "Any") -> None: ...
+
+
+def first_word(argv: "Sequence[str]") -> int:
+    """Return where the first word stands that is neither an option nor its value; the number of words where none is."""
+    options = [option for command in COMMANDS.values() for option in command.options] + list(GLOBAL)
+    with_value = {flag for option in options if option.takes_value for flag in option.flags}
+    at = 0
+    while at < len(argv) and argv[at].startswith("-"):
+        at += 2 if argv[at] in with_value else 1
+    return min(at, len(argv))
+
+
+def read_plain(argv: "Sequence[str]") -> "Optional[Options]":
+    """Return what ``COMMAND --option value ...`` says, or None where that takes argparse: help, mistakes, other ways to write it."""
+    name, words = (argv[0], list(argv[1:])) if argv and argv[0] in COMMANDS else (DEFAULT, list(argv))
+    if COMMANDS[name].operands:
+        return None
+    table = GLOBAL + COMMANDS[name].options
+    values: Dict[str, Any] = {option.name: list(option.default) if option.default == () else option.default for option in table}
+    by_flag = {flag: option for option in table for flag in option.flags}
+    words.reverse()
+    while words:
+        option = by_flag.get(words.pop())
+        if option is None or not _take(option, words, values):
+            return None
+    return Options(dict(values, command=name))
+
+
+def _take(option: Option, words: "List[str]", values: "Dict[str, Any]") -> bool:
+    """Note an option with the word after it, if it takes one. False when that word is missing or not plainly a value."""
+    if not option.takes_value:
+        values[option.name] = True
+        return True
+    word = words.pop() if words else ""
+    if not word or word.startswith("-") or (option.choices and word not in option.choices):
+        return False
+    values[option.name] = (values[option.name] or []) + [word] if option.repeated else word
+    return True
