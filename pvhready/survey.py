@@ -4,6 +4,7 @@ import os
 import time
 
 from pvhready.facts import MODES, PV, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem
+from pvhready.grub.state import Scripts
 from pvhready.host import Host
 from pvhready.memory import Memory
 from pvhready.probes.defaults import read_defaults
@@ -30,7 +31,8 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
     """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content."""
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
-    menus = {mode: read_menu(root, host, platform(mode, guest), storage) for mode in MODES}
+    scripts = Scripts()
+    menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts) for mode in MODES}
     owners = Owners(root)
     kernels, problems = _kernels(root, guest, owners, menus, deep)
     return Facts(

@@ -7,7 +7,7 @@ A word becomes a ``str`` when its value is fixed, else a tuple of pieces. The te
 GRUB's own escapes: a backslash before what must not be taken for a wildcard.
 """
 
-import re
+from pvhready.grub.tokens import LOOSE, STOPS, find_any, name_end, tokens_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,18 +30,7 @@ KEYWORDS = frozenset(
 )
 # What the grammar knows besides words; && || ;; | & < > [[ ]] are tokens that it has no rule for.
 _SPECIAL = KEYWORDS | frozenset(("{", "}", ";", ";;", "&&", "||", "|", "&", "<", ">", "[[", "]]", NEWLINE))
-
-_NAME = "[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?#*@]"
-_VARIABLE = re.compile(_NAME)
-# The tokens of a line whose quotations all end on it. A quote, backslash or dollar sign by itself tells that one does not.
-_TOKENS = re.compile(
-    "[ \t]*("
-    "(?:[^{}|&$;<> \t'\"\\\\]+|'[^']*'|[$]?\"[^\"\\\\]*(?:\\\\.[^\"\\\\]*)*\"|\\\\.|[$](?:" + _NAME + "|{(?:" + _NAME + ")}))+"
-    "|[|][|]|&&|;;|.)"
-)
-_LOOSE = frozenset("'\"\\$")
-_TEXT = re.compile("[^{}|&$;<> \t\n'\"\\\\]+")
-_IN_DOUBLE = re.compile('[^"$\\\\]+')
+_DOUBLE_STOPS = frozenset('"$\\')
 
 
 class SyntaxFault(Exception):
@@ -98,6 +87,7 @@ class Lexer:
         self._at = 0
         self._queue: List[str] = []
         self._words: Dict[str, Word] = {}
+        self._tokens: Dict[str, Optional[List[str]]] = {}  # of lines, which entries of a menu have in common
         self._fault: Optional[SyntaxFault] = None
         self.word: Word = ""
         self.number = lines.number
@@ -142,14 +132,13 @@ class Lexer:
             return False
         self.number = self._lines.number
         self._at = 0
-        tokens = _TOKENS.findall(line)
-        if "#" in line:
-            tokens = _without_comment(tokens)
-        if not _LOOSE.isdisjoint(tokens):
+        if line not in self._tokens:
+            self._tokens[line] = tokens_of(line)
+        known = self._tokens[line]
+        if known is None:
             self._line = line + "\n"
             return True
-        if tokens and tokens[-1] in (" ", "\t"):
-            tokens.pop()
+        tokens = list(known)
         tokens.append(NEWLINE)
         tokens.reverse()
         self._queue = tokens
@@ -158,7 +147,7 @@ class Lexer:
 
     def _made(self, text: str) -> "Word":
         """Return the word that a text stands for. Raises SyntaxFault for a dollar sign inside quotes that is no variable's."""
-        if _LOOSE.isdisjoint(text):
+        if LOOSE.isdisjoint(text):
             return pieces_of(text) if has_wildcard(text) else text
         if text[0] == "'" and text.find("'", 1) == len(text) - 1:
             return text[1:-1]
@@ -185,7 +174,7 @@ class Lexer:
             return self.word
         text = self._text()
         end = self._at + len(text)
-        if text and line[end] not in _LOOSE:
+        if text and line[end] not in LOOSE:
             self._at = end
             self.word = pieces_of(text) if has_wildcard(text) else text
             return text if text in _SPECIAL else WORD
@@ -193,8 +182,7 @@ class Lexer:
         return MADE
 
     def _text(self) -> str:
-        found = _TEXT.match(self._line, self._at)
-        return found.group() if found else ""
+        return self._line[self._at:find_any(self._line, self._at, STOPS)]
 
     def _word(self) -> "List[Piece]":
         """Take a word. GRUB finds its end, over as many lines as that takes, before it looks inside."""
@@ -265,10 +253,10 @@ class Lexer:
         while True:
             if self._at >= len(self._line):
                 self._more()
-            found = _IN_DOUBLE.match(self._line, self._at)
-            if found:
-                pieces.append((CONSTANT, escape(found.group())))
-                self._at = found.end()
+            end = find_any(self._line, self._at, _DOUBLE_STOPS)
+            if end > self._at:
+                pieces.append((CONSTANT, escape(self._line[self._at:end])))
+                self._at = end
                 continue
             char = self._line[self._at]
             if char == '"':
@@ -306,18 +294,13 @@ class Lexer:
     def _variable(self, pieces: "List[Piece]", kind: int) -> bool:
         """Take a variable at a dollar sign; False when none is there."""
         braced = self._line.startswith("{", self._at + 1)
-        found = _VARIABLE.match(self._line, self._at + 1 + braced)
-        if not found or (braced and not self._line.startswith("}", found.end())):
+        start = self._at + 1 + braced
+        end = name_end(self._line, start)
+        if end == start or (braced and not self._line.startswith("}", end)):
             return False
-        pieces.append((kind, found.group()))
-        self._at = found.end() + braced
+        pieces.append((kind, self._line[start:end]))
+        self._at = end + braced
         return True
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can name a function or the variable of a loop."""
-    found = _VARIABLE.match(text)
-    return bool(found) and text[0] not in "0123456789?#*@" and found.end() == len(text)  # type: ignore[union-attr]
 
 
 def escape(text: str) -> str:
@@ -345,14 +328,6 @@ def has_wildcard(text: str) -> bool:
         return False
     bare = text.replace("\\\\", "").replace("\\*", "").replace("\\?", "")
     return "*" in bare or "?" in bare
-
-
-def _without_comment(tokens: "List[str]") -> "List[str]":
-    """Cut at the first token that begins with ``#``."""
-    for index, token in enumerate(tokens):
-        if token[0] == "#":
-            return tokens[:index]
-    return tokens
 
 
 def _settle(pieces: "List[Piece]") -> "Word":

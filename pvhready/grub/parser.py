@@ -4,7 +4,8 @@ The grammar is narrower than a shell's: no ``&&``, ``||``, pipes or bare blocks,
 the top of a unit. A unit with an error in it is dropped whole, and GRUB goes on with the next line.
 """
 
-from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault, is_name
+from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault
+from pvhready.grub.tokens import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -57,8 +57,11 @@ class _Outcome(NamedTuple):
     doubtful: bool
 
 
-def read_menu(root: Root, host: Host, platform: str, storage: Storage) -> Menu:
-    """Return what the host's GRUB shows on ``platform``: xen_pvh, xen-x86_64 or xen-i386. Raises nothing."""
+def read_menu(root: Root, host: Host, platform: str, storage: Storage, scripts: "Optional[Scripts]" = None) -> Menu:
+    """Return what the host's GRUB shows on ``platform``: xen_pvh, xen-x86_64 or xen-i386. Raises nothing.
+
+    ``scripts`` keeps what was parsed of this root for another platform.
+    """
     elsewhere = tuple(path for path in _ELSEWHERE if _is_there(root, path))
     condition = ""
     for path, answer in _config_paths(host, storage):
@@ -66,7 +69,7 @@ def read_menu(root: Root, host: Host, platform: str, storage: Storage) -> Menu:
             continue
         if answer == UNKNOWN:
             condition = "the host's GRUB looks for " + path
-        found = _Reader(root, host, platform, storage, path, condition).menu()
+        found = _Reader(root, host, platform, storage, path, condition, scripts or Scripts()).menu()
         return found._replace(elsewhere=tuple(other for other in elsewhere if other != path))
     return _no_config(root, host, platform, storage, elsewhere)
 
@@ -116,14 +119,16 @@ def _names(root: Root, path: str) -> "Tuple[str, ...]":
 class _Reader:
     """Reads one configuration under all suppositions that are open."""
 
-    def __init__(self, root: Root, host: Host, platform: str, storage: Storage, config: str, condition: str) -> None:
+    def __init__(
+        self, root: Root, host: Host, platform: str, storage: Storage, config: str, condition: str, scripts: Scripts,
+    ) -> None:
         self._root = root
         self._host = host
         self._platform = platform
         self._config = config
         self._condition = condition
         self._devices = GuestDevices(root, storage, config, memdisk=True)
-        self._scripts = Scripts()
+        self._scripts = scripts
         self._assumptions: List[str] = []
         self._prefix = host.guest_prefix
         for path in _OWN_GRUB.get(platform, ()):
