@@ -332,6 +332,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "It leaves a PVH guest without its bus and disks.",
         "Remove it and write the menu anew.",
     ),
+    "cmdline-blacklist": (
+        CMDLINE,
+        "module_blacklist=, modprobe.blacklist=, initcall_blacklist=.",
+        "They can keep the kernel's Xen support or its block front end from starting.",
+        "Remove it and write the menu anew.",
+    ),
     "cmdline-nolapic": (
         CMDLINE,
         "nolapic.",

@@ -46,6 +46,7 @@ def build_parser(only: "Optional[str]" = None) -> "argparse.ArgumentParser":
 
     parser = Parser(
         prog="pvhready",
+        allow_abbrev=False,
         description="Tells whether this Xen guest can be switched from PV to PVH: what boots next, whether it comes up, what to do.",
         epilog="Without a command it checks this machine. Exit codes of check: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.",
     )
@@ -54,7 +55,7 @@ def build_parser(only: "Optional[str]" = None) -> "argparse.ArgumentParser":
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name in (only,) if only else COMMANDS:
         command = COMMANDS[name]
-        below = commands.add_parser(name, help=command.help, description=command.help[0].upper() + command.help[1:] + ".")
+        below = commands.add_parser(name, help=command.help, description=command.help[0].upper() + command.help[1:] + ".", allow_abbrev=False)
         # Global options stand before or after the command: the second place must not undo what the first one set.
         _add_options(below.add_argument_group("global options"), [option._replace(default=argparse.SUPPRESS) for option in GLOBAL])
         _add_options(below, command.options)

@@ -3,12 +3,12 @@
 import os
 import sys
 
-from pvhready.errors import CommandError, UsageError
+from pvhready.errors import CommandError, NotPermitted, UsageError
 from pvhready.facts import PVH, Guest, Kernel, Menu
 from pvhready.host import Host, profile
 from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
 from pvhready.options import Options
-from pvhready.root import Root, Unreadable
+from pvhready.root import Denied, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pvhready.report.text import Style
 
 _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
+_FROM_BEST = (0, 1, 3, 2)  # a proven failure weighs more than what is not known
 
 
 def run(options: Options) -> int:
@@ -46,7 +47,7 @@ def _check(options: Options) -> int:
         _write(dump(objects if len(objects) > 1 else objects[0]))
     else:
         _write("\n".join(_as_text(report, options) for report in reports))
-    return 0 if options.exit_zero else max(EXIT_CODES[report.verdict] for report in reports)
+    return 0 if options.exit_zero else _worst([EXIT_CODES[report.verdict] for report in reports])
 
 
 def _kernels(options: Options) -> int:
@@ -92,9 +93,17 @@ def _show_menu(menu: Menu, options: Options) -> int:
     return 0 if menu.candidates else 1
 
 
+def _worst(codes: "List[int]") -> int:
+    return max(codes, key=_FROM_BEST.index)
+
+
 def _open_root(directory: str) -> Root:
+    if not directory:
+        raise UsageError("--root is empty: name the folder where the guest's file system is mounted")
     try:
         return Root(directory)
+    except Denied as error:
+        raise NotPermitted("{} cannot be inspected: {}".format(error.path, error.reason)) from error
     except Unreadable as error:
         raise CommandError("{} cannot be inspected: {}".format(error.path, error.reason)) from error
 
@@ -110,7 +119,7 @@ def _image(options: Options) -> int:
         from pvhready.report.text import render_kernels
 
         _write(render_kernels(answers, _style(options)))
-    return max(_IMAGE_EXIT[answer.modes[PVH]] for answer in answers)
+    return _worst([_IMAGE_EXIT[answer.modes[PVH]] for answer in answers])
 
 
 def _kernel_at(path: str, options: Options) -> Kernel:
@@ -217,5 +226,12 @@ def _wants_colour(choice: str) -> bool:
 def _write(text: str) -> None:
     """Write text whatever the terminal's encoding: what it cannot show becomes an escape."""
     encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise CommandError("the output could not be written: {}".format(error.strerror)) from error

@@ -2,7 +2,7 @@
 
 from pvhready.cmdline import Argument, parse
 from pvhready.facts import PV, PVH, Entry, Guest, Kernel
-from pvhready.findings import FAIL, INFO, PASS, WARN, Evidence, Finding, Remedy
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
 from pvhready.rules import remedies
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "Lis
     line, dropped = effective_line(entry, kernel, mode)
     arguments = parse(line)
     findings = list(_dropped(entry, mode, guest, dropped))
+    findings += _blacklists(entry, arguments, mode, guest)
     if mode == PVH:
         findings += _fatal(entry, arguments, guest)
         findings += _risky(entry, arguments, guest)
@@ -60,6 +61,19 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
         elif argument.name == "acpi" and argument.value in ("off", "ht"):
             summary = "{} hides PVH from the kernel: it comes up as HVM and finds no disks".format(argument.text)
             yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+
+
+def _blacklists(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
+    """Arguments that keep a part of the kernel from starting: of the front end a failure, of anything else of Xen's not known."""
+    for argument in arguments:
+        names = (argument.value or "").replace("-", "_").split(",")
+        fix = remedies.remove_argument(guest, argument.text)
+        if argument.name in ("module_blacklist", "modprobe.blacklist") and "xen_blkfront" in names:
+            summary = "{} keeps the block front end from being loaded".format(argument.text)
+            yield _finding("cmdline-blacklist", FAIL, mode, entry, summary, argument.text, fix)
+        elif argument.name == "initcall_blacklist" and any("xen" in name or "pvh" in name for name in names):
+            summary = "{} keeps a part of the kernel's Xen support from starting".format(argument.text)
+            yield _finding("cmdline-blacklist", UNKNOWN, mode, entry, summary, argument.text, fix)
 
 
 def _risky(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "Iterator[Finding]":

@@ -50,7 +50,7 @@ def _too_old(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
         if number < _FIRST_PVH:
             summary = "Linux {}.{} is too old for PVH: it finds no disks (4.11 brought PVH, 5.0 boots through GRUB)".format(*number)
         else:
-            summary = "Linux {}.{} does not boot under PVH through GRUB, whatever its configuration says: it hangs early".format(*number)
+            summary = "Linux {}.{} does not boot under PVH through GRUB, whatever its configuration says".format(*number)
         return _version_finding("kernel-too-old", FAIL, mode, kernel, summary, remedies.newer_kernel(guest))
     if number >= _ALWAYS_RSDP or kernel.config.root_pointer:
         return None

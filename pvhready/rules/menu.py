@@ -3,7 +3,7 @@
 from pvhready.facts import Entry, EntryError, Facts, Menu
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
 from pvhready.host import UNKNOWN as NOT_KNOWN
-from pvhready.host import Host
+from pvhready.host import YES, Host
 from pvhready.rules import remedies
 
 TYPE_CHECKING = False
@@ -23,7 +23,11 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding
         summary = "shows no entry that could be booted"
         return [_finding("grub-no-entries", FAIL, mode, menu, summary, remedies.regenerate(facts.guest))]
     findings = [_finding("grub-config", PASS, mode, menu, "found and understood, {} entries".format(len(menu.entries)))]
+    if menu.uses_blscfg and menu.may_show_nothing and host.command("blscfg") == NOT_KNOWN:
+        findings.append(_only_bls(menu, mode, host, facts))
     for error in menu.errors:
+        if error.command == "blscfg":
+            continue
         findings.append(
             Finding("grub-config-errors", INFO, mode, menu.config or "", "GRUB will complain: " + error.text, (_at(error.source),))
         )
@@ -77,7 +81,9 @@ def _unreadable(menu: Menu, mode: str, facts: Facts) -> Finding:
 
 def _only_bls(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
     answer = host.command("blscfg")
-    if answer == NOT_KNOWN:
+    if answer == YES:
+        status, summary = FAIL, "its entries come from blscfg, and there are none in /boot/loader/entries"
+    elif answer == NOT_KNOWN:
         status, summary = (
             UNKNOWN,
             "its entries come from blscfg only, and it is not known whether GRUB of host {} has that".format(host.name),

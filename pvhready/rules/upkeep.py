@@ -57,10 +57,12 @@ def judge_other_kernels(
 
     ``chosen`` are the paths that do, ``answers`` maps a path to boots, fails or unknown.
     A newer one that would not come up is a warning: an upgrade of the menu makes it the default. An older one is shown plainly.
+    Copies outside /boot get into no menu.
     """
-    newest = max((sort_key(kernel.release) for kernel in kernels if kernel.path in chosen), default=None)
-    others = [kernel for kernel in kernels if kernel.path not in chosen and answers.get(kernel.path) != BOOTS]
-    newer = [kernel for kernel in others if newest is None or sort_key(kernel.named_release or kernel.release) > newest]
+    newest = max((sort_key(kernel.named_release or kernel.release) for kernel in kernels if kernel.path in chosen), default=None)
+    others = [kernel for kernel in kernels if kernel.path.startswith("/boot/") and kernel.path not in chosen]
+    others = [kernel for kernel in others if answers.get(kernel.path) != BOOTS]
+    newer = [kernel for kernel in others if newest is not None and sort_key(kernel.named_release or kernel.release) > newest]
     older = [kernel for kernel in others if kernel not in newer]
     if newer:
         yield _group(
@@ -72,7 +74,7 @@ def judge_other_kernels(
             "newer than the default, and {} under {}: the next regeneration of the menu may choose it",
         )
     if older:
-        yield _group("older-kernel", INFO, older, answers, mode, "an older kernel that {} under {}")
+        yield _group("older-kernel", INFO, older, answers, mode, "another kernel that {} under {}")
 
 
 def judge_fallback(entry: Entry, answer: str, mode: str) -> "Optional[Finding]":
