@@ -125,10 +125,10 @@ class Root:
 
     def open(self, path: str) -> File:
         """Open a regular file. Raises Missing, Denied, or Unreadable for anything that is no regular file."""
-        parent, name, stack = self._descend(path)
+        parent, name, stack, status = self._find(path)
         try:
             # Looked at before it is opened: to open a device can already do something.
-            _demand_file(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+            _demand_file(path, status)
             descriptor = os.open(name, _FILE, dir_fd=parent)
         except OSError as error:
             raise self._refuse(path, error) from error
@@ -165,13 +165,9 @@ class Root:
 
     def status(self, path: str) -> os.stat_result:
         """Return what ``stat`` says of the path, links followed. Raises Missing, Denied, Unreadable."""
-        parent, name, stack = self._descend(path)
-        try:
-            return os.stat(name, dir_fd=parent, follow_symlinks=False)
-        except OSError as error:
-            raise self._refuse(path, error) from error
-        finally:
-            _close(stack)
+        _, _, stack, status = self._find(path)
+        _close(stack)
+        return status
 
     def is_file(self, path: str) -> bool:
         """Whether a regular file can be reached under this path. Raises Denied and Unreadable when that cannot be told."""
@@ -196,12 +192,10 @@ class Root:
 
     def link(self, path: str) -> str:
         """Return the target of a symbolic link as written, or "" when the path is no link. Raises as ``status`` does."""
-        parent, name, stack = self._descend(path, follow_last=False)
+        parent, name, stack, status = self._find(path, follow_last=False)
         try:
-            return os.readlink(name, dir_fd=parent)
+            return os.readlink(name, dir_fd=parent) if stat.S_ISLNK(status.st_mode) else ""
         except OSError as error:
-            if error.errno == errno.EINVAL:
-                return ""
             raise self._refuse(path, error) from error
         finally:
             _close(stack)
@@ -209,12 +203,12 @@ class Root:
     def resolve(self, path: str) -> str:
         """Return the path without any symbolic link in it. Raises as ``status`` does, but the last name need not exist."""
         trail: List[str] = []
-        _, name, stack = self._descend(path, trail=trail)
+        _, name, stack, _ = self._descend(path, trail=trail)
         _close(stack)
         return "/" + "/".join(trail + ([name] if name != "." else []))
 
     def _list(self, path: str) -> "Tuple[str, ...]":
-        parent, name, stack = self._descend(path)
+        parent, name, stack, _ = self._find(path)
         try:
             descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
         except OSError as error:
@@ -226,8 +220,21 @@ class Root:
         finally:
             os.close(descriptor)
 
-    def _descend(self, path: str, follow_last: bool = True, trail: "Optional[List[str]]" = None) -> "Tuple[int, str, List[int]]":
-        """Return the open directory that holds the last name, that name, and the descriptors to close afterwards."""
+    def _find(self, path: str, follow_last: bool = True) -> "Tuple[int, str, List[int], os.stat_result]":
+        """Return what ``_descend`` does. Raises Missing when nothing has the last name."""
+        parent, name, stack, status = self._descend(path, follow_last)
+        if status is None:
+            _close(stack)
+            raise Missing(path)
+        return parent, name, stack, status
+
+    def _descend(
+        self, path: str, follow_last: bool = True, trail: "Optional[List[str]]" = None,
+    ) -> "Tuple[int, str, List[int], Optional[os.stat_result]]":
+        """Return the open directory that holds the last name, that name, the descriptors to close afterwards, and what has the name.
+
+        What has the last name is None for nothing; it is a link only where the last link is not followed.
+        """
         if "\0" in path:
             raise Unreadable(path, "holds a NUL byte")
         pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
@@ -241,27 +248,32 @@ class Root:
                 if name == "..":
                     self._climb(path, stack, names)
                     continue
-                target = _read_link(name, here) if pending or follow_last else None
-                if target is not None:
-                    links += 1
-                    if links > MAX_LINKS:
-                        raise Unreadable(path, "too many symbolic links")
-                    if target.startswith("/"):
-                        _close(stack)
-                        del names[:]
-                    pending.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
-                elif pending:
-                    stack.append(os.open(name, _DIRECTORY, dir_fd=here))
-                    names.append(name)
+                if pending:
+                    descriptor, target = _enter(name, here)
+                    if descriptor >= 0:
+                        stack.append(descriptor)
+                        names.append(name)
+                        continue
                 else:
-                    return here, name, stack
+                    status = _look(name, here)
+                    if status is None or not (follow_last and stat.S_ISLNK(status.st_mode)):
+                        return here, name, stack, status
+                    target = os.readlink(name, dir_fd=here)
+                links += 1
+                if links > MAX_LINKS:
+                    raise Unreadable(path, "too many symbolic links")
+                if target.startswith("/"):
+                    _close(stack)
+                    del names[:]
+                pending.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
+            here = stack[-1] if stack else self._top
+            return here, ".", stack, os.fstat(here)
         except OSError as error:
             _close(stack)
             raise self._refuse(path, error) from error
         except Unreadable:
             _close(stack)
             raise
-        return (stack[-1] if stack else self._top), ".", stack
 
     def _climb(self, path: str, stack: "List[int]", names: "List[str]") -> None:
         if stack:
@@ -293,13 +305,25 @@ def _demand_file(path: str, status: os.stat_result) -> None:
         raise Unreadable(path, "is {}, not a file".format(kind_of(status)))
 
 
-def _read_link(name: str, directory: int) -> "Optional[str]":
+def _enter(name: str, directory: int) -> "Tuple[int, str]":
+    """Open a directory without following links: its descriptor, or -1 with the target when the name is a symbolic link."""
     try:
-        return os.readlink(name, dir_fd=directory)
+        return os.open(name, _DIRECTORY, dir_fd=directory), ""
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOENT):
-            return None
-        raise
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        # Asked only now: of most names in a path it is the answer of one call that they are directories.
+        if not stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            raise
+        return -1, os.readlink(name, dir_fd=directory)
+
+
+def _look(name: str, directory: int) -> "Optional[os.stat_result]":
+    """Return what ``stat`` says of a name, links not followed; None when nothing has it."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _names(descriptor: int, path: str) -> "List[str]":
