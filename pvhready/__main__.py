@@ -1,8 +1,6 @@
 """``python3 -m pvhready``."""
 
-import sys
-
-from pvhready.cli import main
+from pvhready.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 _EXIT_INTERRUPTED = 130
 
 
+def program() -> None:
+    """Run a command and leave with its exit code.
+
+    The process ends here and now: to take its modules apart would cost the interpreter a quarter of what a check costs.
+    """
+    code = main()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed before it began
+        try:
+            stream.flush()
+        except OSError:
+            sys.exit(code)  # the interpreter tells of a full disk
+    os._exit(code)
+
+
 def main(arguments: "Optional[Sequence[str]]" = None) -> int:
     """Run a command. Returns the exit code; ``arguments`` are those after the program's name."""
     argv = list(sys.argv[1:] if arguments is None else arguments)

@@ -68,3 +68,13 @@ def test_a_check_imports_no_costly_module(tmp_path):
     modules = set(result.stderr.split())
     assert "pvhready.survey" in modules
     assert not modules & {"argparse", "typing", "psutil", "packaging", "distro", "magic", "subprocess", "shutil", "json", "lzma", "sqlite3"}
+
+
+@pytest.mark.parametrize("redirection, code", [("", 0), ("2>&-", 0), (">/dev/full", 74), (">&-", 70), (">&- 2>&-", 70)])
+def test_the_process_ends_with_the_exit_code_and_without_a_traceback(redirection, code, tmp_path):
+    top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    command = ["sh", "-c", '"$0" -m pvhready check --root "$1" --exit-zero ' + redirection, sys.executable, str(tmp_path)]
+    result = subprocess.run(command, cwd=top, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert result.returncode == code
+    assert result.stdout.startswith("pvhready") == (code == 0)
+    assert "Traceback" not in result.stderr

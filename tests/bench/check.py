@@ -27,7 +27,7 @@ _NEEDRESTART = (
     "perl", "libintl-perl", "libmodule-find-perl", "libmodule-scandeps-perl", "libproc-processtable-perl", "libsort-naturally-perl",
     "libterm-readkey-perl",
 )
-_LAUNCHER = "#!/usr/bin/python3\nimport sys\n\nfrom pvhready.cli import main\n\nsys.exit(main())\n"
+_LAUNCHER = "#!/usr/bin/python3\nimport sys\n\nfrom pvhready.cli import program\n\nsys.exit(program())\n"
 _LAUNCHER_PATH = "/usr/local/bin/pvhready"
 _IMPORTS = "import psutil, packaging.version, distro, magic"
 _COUNTS = (3, 10, 50)
