@@ -108,7 +108,8 @@ def _parse(argv: "List[str]") -> Options:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write("pvhready: {}\n".format(text.encode("ascii", "backslashreplace").decode("ascii")))
+    if sys.stderr is not None:  # it is closed when nobody wants to know
+        sys.stderr.write("pvhready: {}\n".format(text.encode("ascii", "backslashreplace").decode("ascii")))
 
 
 def _where(error: BaseException) -> str:
