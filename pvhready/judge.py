@@ -6,7 +6,7 @@ makes a verdict worse than ready-with-warnings.
 
 from pvhready.facts import MODES, PV, PVH, Candidate, Entry, Facts, Guest, Kernel, Menu
 from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UNKNOWN, WARN, Finding
-from pvhready.host import Host
+from pvhready.host import DEFAULT, Host
 from pvhready.records import NamedTuple
 from pvhready.rules.cmdline import judge_cmdline
 from pvhready.rules.config import judge_config
@@ -15,6 +15,7 @@ from pvhready.rules.hack import judge_hack
 from pvhready.rules.image import judge_image
 from pvhready.rules.initramfs import judge_initramfs
 from pvhready.rules.menu import judge_entry, judge_menu
+from pvhready.rules.remedies import RUN_AGAIN
 from pvhready.rules.rootdevice import judge_root_device
 from pvhready.rules.upkeep import judge_defaults, judge_fallback, judge_other_kernels, judge_way_back
 
@@ -72,7 +73,7 @@ def judge(facts: Facts, host: Host, target: str = PVH, by_hand: bool = False, sk
     chain = chains[target]
     kernels = tuple(answer._replace(default=answer.kernel.path in chain.kernels[:1]) for answer in kernels)
     findings = judge_guest(facts) + list(chain.findings) + _off_chain(facts, kernels, chains, target)
-    checks = tuple(_skip(finding, skipped) for finding in findings)
+    checks = tuple(_skip(_with_options(finding, facts, host, target), skipped) for finding in findings)
     modes = {mode: chains[mode].answer for mode in MODES}
     return Report(facts, host.name, target, _verdict(checks, facts.guest, by_hand), modes, chain, kernels, checks)
 
@@ -132,7 +133,7 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> "List
     findings += judge_cmdline(entry, kernel, mode, facts.guest)
     findings += judge_initramfs(entry, kernel, mode, facts)
     findings += judge_root_device(entry, kernel, mode, facts)
-    return findings + judge_defaults(facts.defaults, entry, mode, facts.guest)
+    return findings + judge_defaults(facts.defaults, entry, facts.menus[mode], mode, facts.guest)
 
 
 def _weigh(
@@ -183,6 +184,17 @@ def _off_chain(facts: Facts, kernels: "Tuple[KernelAnswer, ...]", chains: "Dict[
     objections = tuple(finding for finding in chains[other].findings if finding.status in (FAIL, UNKNOWN))
     way_back = judge_way_back(other, chains[other].answer, objections, chains[target].answer)
     return findings + ([way_back] if way_back else [])
+
+
+def _with_options(finding: Finding, facts: Facts, host: Host, target: str) -> Finding:
+    """Let a remedy that runs the check again ask about this guest, on this host, for this target."""
+    if not any(remedy.argv[:3] == RUN_AGAIN for remedy in finding.remedies):
+        return finding
+    options = () if facts.root == "/" else ("--root", facts.root)  # type: Tuple[str, ...]
+    options += () if host.name == DEFAULT else ("--host", host.name)
+    options += () if target == PVH else ("--target", target)
+    again = [remedy._replace(argv=RUN_AGAIN + options) if remedy.argv[:3] == RUN_AGAIN else remedy for remedy in finding.remedies]
+    return finding._replace(remedies=tuple(again))
 
 
 def _skip(finding: Finding, skipped: "Tuple[str, ...]") -> Finding:

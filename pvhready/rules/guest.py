@@ -3,6 +3,7 @@
 from pvhready.facts import Facts, Guest
 from pvhready.findings import BOTH, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy, command, hint
 from pvhready.rules.image import width_of
+from pvhready.rules.remedies import run_as_root
 from pvhready.rules.versions import series
 
 TYPE_CHECKING = False
@@ -63,9 +64,8 @@ def _type(guest: Guest) -> Finding:
 def _access(facts: Facts) -> "Iterator[Finding]":
     if facts.denied:
         summary = "{} could not be read for lack of rights".format(", ".join(facts.denied[:3]))
-        argv = ["sudo", "pvhready", "check"] + (["--root", facts.root] if facts.root != "/" else [])
         evidence = tuple(Evidence(path, "", "permission denied") for path in facts.denied[:20])
-        yield _finding("access", UNKNOWN, summary, evidence, (command("run the check as root", *argv),))
+        yield _finding("access", UNKNOWN, summary, evidence, run_as_root(facts.guest, "permission denied"))
     for problem in facts.problems:
         yield _finding("access", UNKNOWN, "{}: {}".format(problem.path, problem.reason), (Evidence(problem.path, "", problem.reason),))
 

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     Remedies = Tuple[Remedy, ...]
 
+RUN_AGAIN = ("sudo", "pvhready", "check")
+
+_DEVUAN_TO_DEBIAN = 7  # Devuan 3 is made of Debian 10
 _FAMILIES = (
     ("debian", ("debian", "ubuntu", "devuan", "linuxmint", "kali")),
     ("redhat", ("fedora", "rhel", "centos", "almalinux", "rocky", "ol", "oracle", "amzn", "amazon", "scientific", "cloudlinux")),
@@ -32,9 +35,15 @@ def family(guest: Guest) -> str:
 
 
 def release_number(guest: Guest) -> int:
-    """Return the distribution's major version, 0 when it has none (rolling, unknown)."""
+    """Return the distribution's major version, 0 when it has none (rolling, unknown). Devuan's is that of its Debian."""
     digits = (guest.distribution.version or "").split(".")[0]
-    return int(digits) if digits.isdigit() else 0
+    number = int(digits) if digits.isdigit() else 0
+    return number + _DEVUAN_TO_DEBIAN if number and guest.distribution.id == "devuan" else number
+
+
+def _yum_or_dnf(guest: Guest) -> str:
+    """Amazon Linux 2 and everything up to EL7 have yum only."""
+    return "yum" if 0 < release_number(guest) <= 7 and guest.distribution.id != "fedora" else "dnf"
 
 
 def newer_kernel(guest: Guest) -> "Remedies":
@@ -42,11 +51,13 @@ def newer_kernel(guest: Guest) -> "Remedies":
     identity, version, kind = guest.distribution.id, release_number(guest), family(guest)
     if identity == "ubuntu":
         return _ubuntu_kernel(version)
+    if "ubuntu" in guest.distribution.like:
+        return _ubuntu_kernel(0)
     if kind == "debian":
         return _debian_kernel(guest, version)
-    if identity in ("amzn", "amazon"):
+    if identity in ("amzn", "amazon") and version == 2:
         return (command("install a kernel of the 5.10 series", "amazon-linux-extras", "install", "kernel-5.10"),)
-    if identity == "fedora":
+    if identity in ("fedora", "amzn", "amazon"):
         return (command("install the newest kernel of this release", "dnf", "upgrade", "kernel"),)
     if kind == "redhat":
         return _elrepo_kernel(version)
@@ -80,6 +91,7 @@ def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
     """Get the package's own image again."""
     kind, release = family(guest), kernel.release or ""
     package = kernel.package or ("linux-image-" + release if kind == "debian" and release else None)
+    flavour = kernel.path.rpartition("/vmlinuz-")[2] or "linux"  # vmlinuz-linux-lts of Arch, vmlinuz-virt of Alpine
     if kind == "debian" and package:
         return (
             command(
@@ -91,14 +103,15 @@ def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
             ),
         )
     if kind == "redhat":
-        name = "kernel-core-" + release if release_number(guest) != 7 and release else "kernel"
-        return (command("install the packaged image again", "dnf" if release_number(guest) != 7 else "yum", "reinstall", name),)
+        tool = _yum_or_dnf(guest)
+        name = kernel.package or ("kernel-core-" if tool == "dnf" else "kernel-") + release
+        return (command("install the packaged image again", tool, "reinstall", name),)
     if kind == "suse":
         return (command("install the packaged image again", "zypper", "install", "--force", "kernel-default"),)
     if kind == "arch":
-        return (command("install the packaged image again", "pacman", "-S", "linux"),)
+        return (command("install the packaged image again", "pacman", "-S", kernel.package or flavour),)
     if kind == "alpine":
-        return (command("install the packaged image again", "apk", "fix", "linux-virt"),)
+        return (command("install the packaged image again", "apk", "fix", kernel.package or "linux-" + flavour),)
     if kind == "nixos":
         return (command("verify and repair the store", "nix-store", "--verify", "--check-contents", "--repair"),)
     return (hint("Put the image of the kernel's package back in its place."),)
@@ -107,7 +120,7 @@ def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
 def run_as_root(guest: Guest, reason: str) -> "Remedies":
     """Read again with the rights to do so."""
     if "permission" in reason:
-        return (command("run the check as root", "sudo", "pvhready", "check"),)
+        return (command("run the check as root", *RUN_AGAIN),)
     return ()
 
 

@@ -1,9 +1,10 @@
 """What the next upgrade, regeneration or failure would bring: nothing here is about the boot that comes next."""
 
 from pvhready.cmdline import parse, split
-from pvhready.facts import Defaults, Entry, Guest, Kernel
+from pvhready.facts import Defaults, Entry, Guest, Kernel, Menu
 from pvhready.findings import BOOTS, FAILS, INFO, WARN, Evidence, Finding
 from pvhready.rules import remedies
+from pvhready.rules.cmdline import has_xen_console
 from pvhready.rules.versions import sort_key
 
 TYPE_CHECKING = False
@@ -14,8 +15,8 @@ _DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "xen_no_vector_callback", "r
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 
-def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) -> "List[Finding]":
-    """Return whether /etc/default/grub asks for arguments that the entry in grub.cfg does not have: never generated into it."""
+def judge_defaults(defaults: Defaults, entry: Entry, menu: Menu, mode: str, guest: Guest) -> "List[Finding]":
+    """Return what /etc/default/grub says otherwise than the menu: a change that was never generated into grub.cfg."""
     findings = []
     if defaults.problem:
         summary = "not read whole: {}".format(defaults.problem.reason)
@@ -44,7 +45,23 @@ def judge_defaults(defaults: Defaults, entry: Entry, mode: str, guest: Guest) ->
                 remedies.regenerate(guest),
             )
         )
-    return findings
+    return findings + list(_lost_with_the_next(defaults, entry, menu, mode, guest))
+
+
+def _lost_with_the_next(defaults: Defaults, entry: Entry, menu: Menu, mode: str, guest: Guest) -> "Iterator[Finding]":
+    """What the menu has now, and would not have any more once it is generated from these defaults."""
+    asked = [argument.text for variable in _VARIABLES for argument in parse(defaults.values.get(variable, ""))]
+    known = _VARIABLES[0] in defaults.values and not any(variable in defaults.unknown for variable in _VARIABLES)
+    if known and has_xen_console(parse(entry.cmdline)) and not has_xen_console(parse(" ".join(asked))):
+        summary = "this entry has console=hvc0, and /etc/default/grub does not ask for it: the next menu may be without it"
+        path, _, line = defaults.sources.get(_VARIABLES[0], "/etc/default/grub:").rpartition(":")
+        fix = remedies.add_console(guest)
+        yield Finding("grub-config-stale", INFO, mode, entry.title, summary, (Evidence(path, "line " + line, "no console=hvc0"),), fix)
+    wanted = defaults.values.get("GRUB_DEFAULT")
+    if wanted and wanted != "saved" and menu.default and menu.default != wanted:
+        summary = "GRUB_DEFAULT is {}, and the menu's default is {}: it was not generated since".format(wanted, menu.default)
+        path, _, line = defaults.sources.get("GRUB_DEFAULT", "/etc/default/grub:").rpartition(":")
+        yield Finding("grub-config-stale", INFO, mode, entry.title, summary, (Evidence(path, "line " + line, wanted),))
 
 
 def judge_other_kernels(
