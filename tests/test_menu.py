@@ -291,9 +291,56 @@ def test_centos_7_with_its_own_boot(read):
 
 def test_centos_7_where_the_host_lacks_linux16(read):
     menu = read(dict(CENTOS7_FILES, **{CFG: CENTOS7}), "upstream-2.06", storage=SEPARATE)
-    assert [error.text for error in chosen(menu).errors] == ["can't find command `linux16'.", "can't find command `initrd16'.",
-        "loads no kernel."]
+    assert [error.text for error in chosen(menu).errors] == ["can't find command `linux16'.", "can't find command `initrd16'."]
+    assert [(error.command, error.fatal) for error in chosen(menu).errors] == [("linux16", True), ("initrd16", True)]
+    assert chosen(menu).kernel == "/boot/vmlinuz-3.10.0-1160.el7.x86_64"
+    assert chosen(menu).initrd == ("/boot/initramfs-3.10.0-1160.el7.x86_64.img",)
+    assert chosen(menu).cmdline == "root=/dev/mapper/centos-root ro crashkernel=auto LANG=en_US.UTF-8"
     assert "/boot/grub2/grub.cfg" in menu.elsewhere
+
+
+MISSING = "set timeout=0\nset fallback=1\nmenuentry a { %s /boot/vmlinuz-6.1.0-1 x=1; %s /boot/initrd.img-6.1.0-1; }\n" \
+    "menuentry b { linux /boot/vmlinuz-6.1.0-2; }\n"
+
+
+@pytest.mark.parametrize("linux, initrd", [("linux16", "initrd16"), ("linuxefi", "initrdefi")])
+def test_the_fallback_of_an_entry_whose_command_is_missing(read, linux, initrd):
+    menu = read(dict(KERNELS, **{CFG: MISSING % (linux, initrd)}))
+    assert menu.candidates == (Candidate(1, "fallback"),)
+    entry = menu.entries[0]
+    assert (entry.kernel, entry.initrd, entry.cmdline) == ("/boot/vmlinuz-6.1.0-1", ("/boot/initrd.img-6.1.0-1",), "x=1")
+    assert [(error.command, error.fatal) for error in entry.errors] == [(linux, True), (initrd, True)]
+
+
+def test_a_missing_command_after_a_kernel_is_loaded(read):
+    text = "set timeout=0\nmenuentry a {\nlinux /boot/vmlinuz-6.1.0-1 x=1\nlinuxefi /boot/vmlinuz-6.1.0-2 x=2\n}\n"
+    entry = chosen(read(dict(KERNELS, **{CFG: text})))
+    assert (entry.kernel, entry.cmdline) == ("/boot/vmlinuz-6.1.0-1", "x=1")
+
+
+def test_a_chainloader_is_no_kernel(read):
+    entry = chosen(read(dict(KERNELS, **{CFG: "set timeout=0\nmenuentry a { chainloader +1; }\n"})))
+    assert entry.kernel is None
+    assert [(error.command, error.fatal) for error in entry.errors] == [("chainloader", True)]
+
+
+@pytest.mark.parametrize("platform, texts", [
+    ("xen_pvh", ["no multiboot header found.", "you need to load the kernel first."]), ("xen-x86_64", []),
+])
+def test_multiboot(read, platform, texts):
+    text = MISSING % ("multiboot", "module")
+    menu = read(dict(KERNELS, **{CFG: text}), platform=platform)
+    entry = menu.entries[0]
+    assert (entry.kernel, entry.initrd, entry.cmdline) == ("/boot/vmlinuz-6.1.0-1", ("/boot/initrd.img-6.1.0-1",), "x=1")
+    assert [error.text for error in entry.errors] == texts
+    assert all(error.fatal for error in entry.errors)
+    assert menu.candidates == ((Candidate(1, "fallback") if texts else Candidate(0, "first-entry")),)
+
+
+def test_whether_another_file_is_a_multiboot_kernel_is_not_known(read):
+    text = "set timeout=0\nmenuentry a { multiboot /boot/xen.gz; module /boot/vmlinuz-6.1.0-1; }\n"
+    entry = chosen(read(dict(KERNELS, **{CFG: text, "/boot/xen.gz": "x"})))
+    assert [error.fatal for error in entry.errors] == [None]
 
 
 def test_centos_7_where_the_host_has_linux16(read):

@@ -371,6 +371,7 @@ def table(platform: str, has: "Callable[[str], bool]") -> "Dict[str, Handler]":
     """Return the commands of a GRUB for ``grub_platform`` xen or xen_pvh; ``has`` answers for the optional ones."""
     commands = _table()
     if platform == "xen_pvh":
-        commands.update({"multiboot2": loading.linux, "module2": loading.module})
+        commands.update(dict.fromkeys(("multiboot", "multiboot2"), loading.multiboot))
+        commands.update(dict.fromkeys(("module", "module2"), loading.multiboot_module))
     commands.update((name, handler) for name, handler in _OPTIONAL.items() if has(name))
     return commands

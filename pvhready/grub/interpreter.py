@@ -4,6 +4,7 @@ What commands do stands in ``commands``; which of them the host has is given. An
 depth and text, so that a script that never ends raises LimitReached.
 """
 
+from pvhready.grub import loading
 from pvhready.grub.devices import (
     BAD_ARGUMENT,
     BAD_FILE_TYPE,
@@ -237,7 +238,7 @@ class Interpreter:
             elif name in self.functions:
                 status = self._call(name, words[1:])
             else:
-                return self._assign(name, node)
+                return self._assign(words, node)
         except NotKnown as unknown:
             self.unknowns.append(unknown)
             self.complain(str(unknown), None, None)
@@ -268,16 +269,23 @@ class Interpreter:
         self.arguments, self.loops, self.file, self.line = saved
         return status
 
-    def _assign(self, text: str, node: Command) -> int:
-        name, equals, value = text.partition("=")
+    def _assign(self, words: "List[str]", node: Command) -> int:
+        name, equals, value = words[0].partition("=")
         if not equals:
-            self.used.add(name)
-            self.complain("can't find command `{}'.".format(_first_bytes(name)), name)
+            self._lack(name, words[1:])
         elif _is_special(name):
             self.complain("invalid variable name `{}'.".format(name))
         else:
             self.assign(name, value, node)
         return NONE
+
+    def _lack(self, name: str, arguments: "List[str]") -> None:
+        """Note a command that this GRUB does not have, and what it would have loaded."""
+        self.used.add(name)
+        note = loading.NOTES.get(name)
+        self.complain("can't find command `{}'.".format(_first_bytes(name)), name, note is not None)
+        if note:
+            note(self, arguments)
 
     def assign(self, name: str, value: str, node: Command) -> None:
         """Set a variable, and remember which variable of the environment block its value was made from."""

@@ -1,13 +1,13 @@
 """Commands that load: kernels, initramfs, modules of GRUB, the environment block, fonts."""
 
 from pvhready.grub import options
-from pvhready.grub.devices import BAD_ARGUMENT, FILE_NOT_FOUND, NONE, Failure, NotKnown, not_found, split
+from pvhready.grub.devices import BAD_ARGUMENT, BAD_OS, FILE_NOT_FOUND, NONE, Failure, NotKnown, not_found, split
 from pvhready.grub.options import VALUE, Option
 from pvhready.grub.parser import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Tuple
+    from typing import Callable, Dict, List, Tuple
 
     from pvhready.grub.interpreter import Handler, Interpreter
 
@@ -60,6 +60,59 @@ def module(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
         return initrd(run, arguments[:1], node)
     finally:
         run.loader.initrd = before + run.loader.initrd
+
+
+def multiboot(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    """Refuse a Linux kernel, as GRUB's multiboot loader does (loader/multiboot.c): such a kernel has no header of that kind.
+
+    Only on the platform xen is ``multiboot`` another name of ``linux`` (loader/i386/xen.c).
+    """
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
+    note_kernel(run, arguments)
+    try:
+        run.find_file(arguments[0])
+    except Failure as failure:
+        raise Failure(failure.code, failure.text, fatal=True) from failure
+    except NotKnown as unknown:
+        run.complain(str(unknown), None, None)
+    if "linu" in arguments[0].rpartition("/")[2].lower() or "bzimage" in arguments[0].lower():
+        raise Failure(BAD_OS, "no multiboot header found.", fatal=True)
+    run.complain("it is not known whether `{}' is a multiboot kernel.".format(arguments[0]), None, None)
+    run.loader.loaded = run.loader.multiboot = True
+    return NONE
+
+
+def multiboot_module(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    """Load a file beside a multiboot kernel; there is none to be had beside Linux."""
+    note_initrd(run, arguments)
+    if not run.loader.multiboot:
+        raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
+    return NONE
+
+
+def note_kernel(run: "Interpreter", arguments: "List[str]") -> None:
+    """Remember the kernel that a command names which cannot load it, unless another one is loaded."""
+    if arguments and not run.loader.loaded:
+        run.loader.cmdline = command_line(arguments[1:])
+        run.loader.kernel = _named(run, arguments[0])
+
+
+def note_initrd(run: "Interpreter", arguments: "List[str]") -> None:
+    """Remember the files that a command names which cannot load them, unless others are loaded."""
+    if arguments and not (run.loader.loaded and run.loader.initrd):
+        run.loader.initrd = [_named(run, name.split(":", 2)[-1] if name.startswith("newc:") else name) for name in arguments]
+
+
+def note_nothing(run: "Interpreter", arguments: "List[str]") -> None:
+    """Remember nothing: what the command would start is no Linux kernel."""
+
+
+# What the loaders that a build may lack would have loaded.
+NOTES: "Dict[str, Callable[[Interpreter, List[str]], None]]" = {
+    "linux16": note_kernel, "linuxefi": note_kernel, "multiboot2": note_kernel, "initrd16": note_initrd, "initrdefi": note_initrd,
+    "module2": note_initrd, "chainloader": note_nothing, "ntldr": note_nothing,
+}
 
 
 def _named(run: "Interpreter", name: str) -> "Tuple[str, str]":

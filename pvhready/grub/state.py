@@ -81,13 +81,17 @@ class MenuEntry:
 
 
 class Loader:
-    """What an entry has loaded. Files are (device, path). ``kernel`` is the one named last, loaded or not."""
+    """What an entry has loaded. Files are (device, path). ``kernel`` is the one named last, loaded or not.
+
+    ``multiboot``: it is not Linux's way of loading, so that ``module`` may add to it.
+    """
 
     def __init__(self) -> None:
         self.loaded = False
         self.kernel: Optional[Tuple[str, str]] = None
         self.initrd: List[Tuple[str, str]] = []
         self.cmdline = ""
+        self.multiboot = False
 
 
 class Scripts:
