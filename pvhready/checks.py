@@ -404,6 +404,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "A kernel that cannot unpack it does not boot.",
         "Build it with another compression.",
     ),
+    "initramfs-program": (
+        INITRAMFS,
+        "rdinit= of the entry.",
+        "The kernel runs that program instead of the initramfs's /init.",
+        "Remove rdinit= and write the menu anew.",
+    ),
     "root-device": (
         ROOT,
         "root= of the entry.",

@@ -192,18 +192,20 @@ class Menu(NamedTuple):
 class Initramfs(NamedTuple):
     """What an initramfs holds. ``modules`` are the names of kernel modules (``-`` as ``_``) that it has for each of ``releases``.
 
-    ``complete`` tells whether the whole archive was read. ``proved`` says in a few words why this very
-    file is known to bring the guest up, where the guest runs from it. ``needs`` names the package of a missing tool.
+    ``compressions`` are those of its parts, () when all are plain. ``complete`` tells whether the whole archive was read.
+    ``proved`` says in a few words why this very file is known to bring the guest up, where the guest runs from it. ``needs``
+    names the package of a missing tool. ``init``: it holds /init, which the kernel runs.
     """
 
     path: str
     modules: "Tuple[str, ...]" = ()
     releases: "Tuple[str, ...]" = ()
-    compression: "Optional[str]" = None
+    compressions: "Tuple[str, ...]" = ()
     complete: bool = False
     proved: "Optional[str]" = None
     needs: "Optional[str]" = None
     problem: "Optional[Problem]" = None
+    init: bool = False
 
 
 class Mount(NamedTuple):

@@ -10,21 +10,21 @@ from pvhready.memory import Memory
 from pvhready.probes.defaults import read_defaults
 from pvhready.probes.guest import read_guest
 from pvhready.probes.hack import find_hack
+from pvhready.probes.initramfs import read_initramfs
 from pvhready.probes.kernels import find_kernels, read_kernel
 from pvhready.probes.menu import read_menu
 from pvhready.probes.packages import Owners
 from pvhready.probes.proof import read_or_prove
 from pvhready.probes.storage import read_storage
 from pvhready.root import Root, Unreadable
+from pvhready.rules import initramfs, rootdevice
 from pvhready.rules.config import FRONT_END
-from pvhready.rules.initramfs import UNPACKERS
-from pvhready.rules.rootdevice import SYMBOLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-_EXTRA = SYMBOLS + tuple(sorted(UNPACKERS.values()))
+_EXTRA = rootdevice.SYMBOLS + initramfs.SYMBOLS
 
 
 def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False) -> Facts:
@@ -98,4 +98,9 @@ def _initramfs(root: Root, guest: Guest, menus: "Dict[str, Menu]", kernels: "Tup
             for path in entry.initrd:
                 users.setdefault(path, []).append((entry, kernel))
     rivals = [entry for menu in menus.values() for entry in menu.entries]
-    return {path: read_or_prove(root, path, guest, pairs, rivals, memory) for path, pairs in users.items()}
+    found = {path: read_or_prove(root, path, guest, pairs, rivals, memory) for path, pairs in users.items()}
+    for entry in (entry for pairs in users.values() for entry, _ in pairs):
+        if not all(found[path].proved for path in entry.initrd):
+            # One was written anew since the boot: what the whole held then says nothing of what it holds now.
+            found.update((path, read_initramfs(root, path, memory)) for path in entry.initrd if found[path].proved)
+    return found

@@ -3,8 +3,9 @@
 import pytest
 
 from pvhready.demo import menus, parts
+from pvhready.demo.compress import compress
 from pvhready.demo.image import elf_kernel
-from pvhready.demo.initramfs import initramfs
+from pvhready.demo.initramfs import cpio, initramfs
 from support.program import findings
 from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
 
@@ -147,3 +148,59 @@ def test_a_change_that_was_never_generated(guest, pvhready):
     report = pvhready.check(guest({"/etc/default/grub": parts.default_grub("", "console=hvc0 console=tty0")}))
     assert report["verdict"] in (READY, WARNINGS)
     assert "grub-config-stale" in findings(report, "info", "warn")
+
+
+TWO = menus.debian_menu([RELEASE], UUID, "console=hvc0").replace("initrd\t/boot/", "initrd\t/boot/first.img /boot/")
+MICROCODE = cpio({"kernel/x86/microcode/AuthenticAMD.bin": b"DMA\0" + b"\0" * 2800})
+NO_INIT = cpio({"usr/lib/modules/{}/kernel/{}.ko".format(RELEASE, name): b"x" for name in (FRONT, EXT4)})
+
+
+@pytest.mark.parametrize("first,expected", [
+    (MICROCODE, READY), (MICROCODE[:300], UNKNOWN), (b"nonsense" * 99, UNKNOWN), (WHOLE[:-1], UNKNOWN), (None, NOT_READY),
+])
+def test_every_one_of_several_initramfs_counts(first, expected, guest, pvhready):
+    changes = {GRUB_CFG: TWO} if first is None else {GRUB_CFG: TWO, "/boot/first.img": first}
+    verdict, said = judged(pvhready, guest(changes), "pvh")
+    assert verdict == expected, said
+
+
+def test_modules_are_looked_for_in_all_of_several_initramfs(guest, pvhready):
+    changes = {GRUB_CFG: TWO, "/boot/first.img": initramfs(RELEASE, (EXT4,)), INITRD: initramfs(RELEASE, (FRONT,))}
+    verdict, said = judged(pvhready, guest(changes), "pvh")
+    assert verdict == READY, said
+
+
+@pytest.mark.parametrize("release,compression,taken,symbols,expected", [
+    (RELEASE, "zstd", (), {"RD_ZSTD": "n"}, NOT_READY),
+    (RELEASE, "zstd", ("RD_ZSTD",), {}, NOT_READY),
+    (RELEASE, "zstd", ("RD_GZIP", "RD_XZ", "RD_LZ4", "RD_ZSTD"), {}, READY),
+    ("5.4.0-26-generic", "zstd", ("RD_GZIP", "RD_XZ", "RD_LZ4", "RD_ZSTD"), {}, NOT_READY),
+    ("5.4.0-26-generic", "zstd", (), {}, READY),  # somebody brought it to an older kernel
+    ("5.4.0-26-generic", "lz4", ("RD_GZIP", "RD_XZ", "RD_LZ4", "RD_ZSTD"), {}, READY),
+    (RELEASE, "zstd", (), {"BLK_DEV_INITRD": "n"}, NOT_READY),
+    (RELEASE, "zstd", (), {"BLK_DEV_INITRD": "n", "XEN_BLKDEV_FRONTEND": "y", "EXT4_FS": "y"}, NOT_READY),
+])
+def test_what_the_kernel_can_unpack(release, compression, taken, symbols, expected, guest, pvhready):
+    values = dict(debian_symbols(**symbols))
+    for symbol in taken:
+        del values[symbol]
+    verdict, said = judged(pvhready, guest(release=release, symbols=values, compression=compression), "pvh")
+    assert verdict == expected, said
+
+
+def test_every_part_of_an_initramfs_must_be_unpacked(guest, pvhready):
+    parts_of_it = compress("lz4", cpio({"a": b"b"})) + WHOLE
+    verdict, said = judged(pvhready, guest({INITRD: parts_of_it}, symbols=debian_symbols(RD_LZ4="n")), "pvh")
+    assert verdict == NOT_READY and "initramfs-compression" in said
+
+
+@pytest.mark.parametrize("content", [MICROCODE, compress("zstd", NO_INIT)])
+@pytest.mark.parametrize("symbols", [BUILT_IN, debian_symbols()])
+def test_an_initramfs_with_nothing_to_run_is_none(content, symbols, guest, pvhready):
+    verdict, said = judged(pvhready, guest({INITRD: content}, symbols=symbols), "pvh")
+    assert verdict == NOT_READY, said
+
+
+def test_another_program_than_init_is_not_looked_for(guest, pvhready):
+    verdict, said = judged(pvhready, guest(cmdline="console=hvc0 rdinit=/sbin/other"), "pvh")
+    assert verdict == UNKNOWN and "initramfs-program" in said

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pvhready.facts import Entry, Guest, Image, Initramfs, Kernel
+from pvhready import survey
+from pvhready.facts import Candidate, Config, Entry, Facts, Guest, Image, Initramfs, Kernel, Menu, Problem
 from pvhready.memory import Memory
 from pvhready.probes.initramfs import read_initramfs
 from pvhready.probes.proof import read_or_prove, running_proof
 from pvhready.root import Root, Stamp
+from pvhready.rules.initramfs import holds
 from pvhready.unpack import program
 from support import debian, realtree, wanted
 
@@ -90,7 +92,8 @@ def pack(form: str, data: bytes) -> bytes:
 
 
 def demand_whole(found: Initramfs, compression: str) -> None:
-    assert found == Initramfs(PATH, MODULES, (RELEASE,), compression, complete=True)
+    compressions = () if compression == "none" else (compression,)
+    assert found == Initramfs(PATH, MODULES, (RELEASE,), compressions, complete=True, init=True)
 
 
 @pytest.mark.parametrize("early", [False, True])
@@ -120,8 +123,17 @@ def test_several_archives_in_any_order_are_one(maker: Maker) -> None:
     data = maker.archive("kernel/x86/microcode/GenuineIntel.bin") + bytes(1024)
     data += maker.archive(modules.format(RELEASE, "drivers/block/xen-blkfront.ko.zst")) + bytes(4)
     data += pack("zstd", maker.archive(modules.format(RELEASE, "fs/ext4/ext4.ko.zst"))) + bytes(3)
-    data += pack("gzip", maker.archive(modules.format(RELEASE, "drivers/net/xen-netfront.ko.zst"))) + bytes(99)
-    demand_whole(maker.read(data), "gzip")
+    data += pack("gzip", maker.archive("init", modules.format(RELEASE, "drivers/net/xen-netfront.ko.zst"))) + bytes(99)
+    assert maker.read(data) == Initramfs(PATH, MODULES, (RELEASE,), ("zstd", "gzip"), complete=True, init=True)
+
+
+@pytest.mark.parametrize("name,expected", [
+    ("init", True), ("init -> usr/lib/systemd/systemd", True), ("usr/bin/init", False), ("sbin/init", False), ("init/", False),
+    (".init", False), ("init2", False),
+])
+def test_only_init_at_the_top_is_what_the_kernel_runs(name: str, expected: bool, maker: Maker) -> None:
+    found = maker.read(pack("gzip", maker.archive(name)))
+    assert found.complete and found.init == expected
 
 
 def test_archives_with_checksums_are_read(maker: Maker) -> None:
@@ -139,7 +151,7 @@ def test_what_is_no_module_is_not_taken_for_one(maker: Maker) -> None:
         folder + "/kernel/loop.ko/", "root/lib/modules/6.9.9/vfat.ko", "etc/usr/lib/modules/1/a.ko", "usr/lib/modules/keys/b.ko",
         "lib/modules/6.9.9", folder + "/ext4", "xen-blkfront.ko",
     ))
-    assert found == Initramfs(PATH, (), (RELEASE,), "none", complete=True)
+    assert found == Initramfs(PATH, (), (RELEASE,), complete=True)
 
 
 def test_an_empty_module_is_none(maker: Maker) -> None:
@@ -162,7 +174,7 @@ def test_hard_links_are_modules(maker: Maker) -> None:
 def test_the_same_modules_for_two_kernels_are_there_for_both(maker: Maker) -> None:
     other = ["usr/lib/modules/6.12.1/" + name for name in ("xen-blkfront.ko", "xen-netfront.ko.xz", "ext4.ko")]
     found = maker.read(maker.main(*other))
-    assert found == Initramfs(PATH, MODULES, (RELEASE, "6.12.1"), "none", complete=True)
+    assert found == Initramfs(PATH, MODULES, (RELEASE, "6.12.1"), complete=True, init=True)
 
 
 def test_different_modules_for_two_kernels_are_not_mixed_up(maker: Maker) -> None:
@@ -312,8 +324,9 @@ def test_altered_images_end_in_an_answer(maker: Maker) -> None:
 # The memory
 
 
-def test_what_was_read_whole_is_remembered(maker: Maker, monkeypatch: Any) -> None:
-    maker.write(pack("gzip", maker.main()))
+@pytest.mark.parametrize("data", [Maker.main, lambda maker: maker.archive("usr/bin/init"), lambda maker: maker.archive("a", "init -> a")])
+def test_what_was_read_whole_is_remembered(data: Any, maker: Maker, monkeypatch: Any) -> None:
+    maker.write(pack("gzip", data(maker)))
     folder = str(maker.top / "memory")
     first = maker.read(memory=Memory(folder, os.geteuid(), settled=0))
     # Without the tool it can be known from memory only.
@@ -335,8 +348,9 @@ def test_what_was_not_read_whole_is_not_remembered(maker: Maker) -> None:
 
 
 @pytest.mark.parametrize("fields", [
-    (), ("gzip",), ("gzip", RELEASE), ("rar", RELEASE, "ext4"), ("gzip", "keys", "ext4"), ("gzip", RELEASE, "ext4 ../x"), ("", "", ""),
-    ("gzip", RELEASE, "ext4", "more"), ("gzip", RELEASE, "xen-blkfront"), ("gzip", "6.1 x" * 30, "ext4"),
+    (), ("gzip",), ("gzip", RELEASE), ("gzip", RELEASE, "ext4"), ("rar", RELEASE, "ext4", "init"), ("gzip", "keys", "ext4", "init"),
+    ("gzip", RELEASE, "ext4 ../x", "init"), ("", "", "", ""), ("gzip", RELEASE, "ext4", "more"), ("gzip", RELEASE, "ext4", "init", "more"),
+    ("gzip", RELEASE, "xen-blkfront", "init"), ("gzip", "6.1 x" * 30, "ext4", "init"),
 ])
 def test_an_odd_memory_is_not_believed(fields: Any, maker: Maker) -> None:
     maker.write(pack("gzip", maker.main()))
@@ -384,7 +398,8 @@ def test_a_proof_is_remembered_for_this_file_kernel_and_command_line_only(maker:
         assert read_or_prove(root, PATH, running_guest(maker), users, [ENTRY], memory).proved
         later = GUEST._replace(boot_time=1.0)  # the proof of today cannot be given any more
         assert read_or_prove(root, PATH, later, users, [ENTRY], memory).proved
-        for changed in ([(ENTRY._replace(cmdline="root=UUID=2"), KERNEL)], [(ENTRY, KERNEL._replace(release="6.2"))]):
+        shorter = ENTRY._replace(initrd=(PATH, "/boot/more.img"))
+        for changed in ([(ENTRY._replace(cmdline="root=UUID=2"), KERNEL)], [(ENTRY, KERNEL._replace(release="6.2"))], [(shorter, KERNEL)]):
             assert read_or_prove(root, PATH, later, changed, [ENTRY], memory).proved is None
         assert read_or_prove(root, PATH, later._replace(type="PVH"), users, [ENTRY], memory).proved is None
 
@@ -443,6 +458,36 @@ def test_without_a_proof_for_every_user_it_is_read(maker: Maker) -> None:
     for users in ([], [(ENTRY, KERNEL), (ENTRY, other)], [(ENTRY._replace(cmdline="single"), KERNEL)]):
         with Root(str(maker.top / "root")) as root:
             demand_whole(read_or_prove(root, PATH, guest, users, [ENTRY]), "gzip")
+
+
+MICROCODE = "/boot/ucode.img"
+
+
+def test_where_one_of_two_was_written_anew_since_the_boot_both_are_read(maker: Maker) -> None:
+    maker.write(pack("gzip", maker.main()))
+    maker.write(maker.archive("kernel/x86/microcode/AuthenticAMD.bin"), MICROCODE)
+    guest = running_guest(maker)
+    entry = ENTRY._replace(initrd=(MICROCODE, PATH))
+    kernel = KERNEL._replace(names=(KERNEL.path,), config=Config("/boot/config", {"XEN_BLKDEV_FRONTEND": "m"}))
+    menus = {"pvh": Menu("xen_pvh", None, (entry,), (Candidate(0, "first"),))}
+    with Root(str(maker.top / "root")) as root:
+        found = survey._initramfs(root, guest, menus, (kernel,))
+        assert [bool(found[path].proved) for path in entry.initrd] == [True, True]
+        os.utime(str(maker.top / "root" / MICROCODE[1:]), (2e12, 2e12))
+        found = survey._initramfs(root, guest, menus, (kernel,))
+    assert [(found[path].proved, found[path].complete) for path in entry.initrd] == [(None, True), (None, True)]
+
+
+@pytest.mark.parametrize("other,expected", [
+    (Initramfs(MICROCODE, proved="it runs"), True), (Initramfs(MICROCODE, problem=Problem(MICROCODE, "ends in the middle")), None),
+    (Initramfs(MICROCODE, complete=True), None), (None, None),
+])
+def test_a_proof_of_one_archive_is_none_of_the_other(other: Any, expected: Any) -> None:
+    known = {PATH: Initramfs(PATH, proved="it runs")}
+    if other is not None:
+        known[MICROCODE] = other
+    facts = Facts("/", True, "2026-01-01", GUEST, initramfs=known)
+    assert holds(ENTRY._replace(initrd=(MICROCODE, PATH)), KERNEL, "xen_blkfront", facts) is expected
 
 
 @pytest.mark.parametrize("kind", ["nothing", "fifo", "directory"])

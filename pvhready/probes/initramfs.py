@@ -12,7 +12,7 @@ from pvhready.root import File, Root, Stamp, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Set, Tuple
+    from typing import Dict, List, Optional, Set, Tuple
 
     from pvhready.memory import Memory
     from pvhready.unpack import Budget, Source
@@ -23,6 +23,9 @@ MAX_ENTRIES = 200000
 MAX_SECONDS = 60.0
 
 _KIND = "initramfs"
+_COMPRESSIONS = ("gzip", "xz", "bzip2", "lzma", "lzo", "lz4", "zstd")
+_INIT = ("init", "./init", "/init")  # what the kernel runs (Linux: init/main.c, ramdisk_execute_command)
+_INIT_WORDS = ("no init", "init")  # what is remembered of it
 _FOLDER = "lib/modules/"
 _PREFIXES = ("", "usr/")
 _SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
@@ -61,13 +64,16 @@ class _Found:
 
     def __init__(self) -> None:
         self.modules: Dict[str, Set[str]] = {}
-        self.compression: Optional[str] = None
+        self.compressions: List[str] = []
+        self.init = False
         self.entries = 0
         self.image: Optional[str] = None
 
     def add(self, name: str, mode: int, has_content: bool) -> None:
         """Take note of one entry of an archive."""
         self.entries += 1
+        if name in _INIT and not stat.S_ISDIR(mode):
+            self.init = True
         name = name.lstrip("./")
         if name.endswith(_IMAGES):
             self.image = name
@@ -114,9 +120,9 @@ def _read(file: File, seconds: float) -> Initramfs:
         reason = error.reason
     releases = tuple(sorted(found.modules))
     if reason is None:
-        return Initramfs(file.path, found.common(), releases, found.compression, complete=True)
+        return Initramfs(file.path, found.common(), releases, tuple(found.compressions), complete=True, init=found.init)
     # Linux stops at what is damaged, so a module seen before it proves nothing: what else the boot needs may be missing.
-    return Initramfs(file.path, (), releases, found.compression, needs=needs, problem=Problem(file.path, reason))
+    return Initramfs(file.path, (), releases, tuple(found.compressions), needs=needs, problem=Problem(file.path, reason))
 
 
 def _walk(source: "Source", found: _Found, budget: "Budget") -> None:
@@ -131,8 +137,8 @@ def _walk(source: "Source", found: _Found, budget: "Budget") -> None:
         if form is None:
             raise unpack.Damaged("holds neither cpio nor compressed data at offset {}".format(source.position))
         _refuse_unknown_to_linux(form, head)
-        if form != "none" or found.compression is None:
-            found.compression = form
+        if form != "none" and form not in found.compressions:
+            found.compressions.append(form)
         _read_archives(source, form, found, budget)
         _skip_zeros(source, budget)
         head = source.peek(12)
@@ -206,15 +212,16 @@ def _is_module(name: str) -> bool:
 def _recall(memory: "Memory", stamp: Stamp) -> "Optional[Initramfs]":
     """Return the remembered result, or None when there is none or anything about it is odd."""
     fields = memory.recall(_KIND, stamp)
-    if fields is None or len(fields) != 3:
+    if fields is None or len(fields) != 4 or fields[3] not in _INIT_WORDS:
         return None
-    compression, releases, modules = fields[0], tuple(fields[1].split()), tuple(fields[2].split())
-    if compression not in ("gzip", "xz", "bzip2", "lzma", "lzo", "lz4", "zstd", "none"):
+    compressions, releases, modules = (tuple(field.split()) for field in fields[:3])
+    if not set(compressions).issubset(_COMPRESSIONS):
         return None
     if not all(map(_is_release, releases)) or not all(map(_is_module, modules)):
         return None
-    return Initramfs(stamp.path, modules, releases, compression, complete=True)
+    return Initramfs(stamp.path, modules, releases, compressions, complete=True, init=fields[3] == _INIT_WORDS[True])
 
 
 def _remember(memory: "Memory", stamp: Stamp, found: Initramfs) -> None:
-    memory.remember(_KIND, stamp, (found.compression or "", " ".join(found.releases), " ".join(found.modules)))
+    texts = tuple(" ".join(words) for words in (found.compressions, found.releases, found.modules))
+    memory.remember(_KIND, stamp, texts + (_INIT_WORDS[found.init],))

@@ -32,7 +32,7 @@ def read_or_prove(
     stamp = Stamp(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if not stat.S_ISREG(status.st_mode):
         return read_initramfs(root, path, memory)
-    claims = tuple(text for entry, kernel in users for text in (kernel.release or "", entry.cmdline))
+    claims = tuple(text for entry, kernel in users for text in (kernel.release or "", entry.cmdline, " ".join(entry.initrd)))
     if memory is not None and memory.recall(_KIND, stamp) == (guest.type or "",) + claims:
         return Initramfs(path, proved="the guest came up in {} from this very file before".format(guest.type))
     if guest.boot_time is None and all(_runs_from(guest, kernel.release, entry, stamp, rivals) for entry, kernel in users):

@@ -1,9 +1,15 @@
-"""The initramfs: does it hold the block front end, and what else the root file system needs?"""
+"""The initramfs: does it hold the block front end, and what else the root file system needs?
 
+An entry may name several archives. The kernel takes them for one, and stops at the first that is damaged (Linux: init/initramfs.c).
+"""
+
+from pvhready.cmdline import last, parse
 from pvhready.facts import Entry, Facts, Guest, Initramfs, Kernel
-from pvhready.findings import FAIL, PASS, UNKNOWN, Evidence, Finding, Remedy
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy
 from pvhready.rules import remedies
+from pvhready.rules.cmdline import effective_line
 from pvhready.rules.config import FRONT_END
+from pvhready.rules.versions import series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +26,9 @@ UNPACKERS = {
     "lz4": "RD_LZ4",
     "zstd": "RD_ZSTD",
 }
+_FIRST = {"lz4": (3, 11), "zstd": (5, 9)}  # the first Linux that can unpack it; the others are older than all that matters
+SUPPORT = "BLK_DEV_INITRD"
+SYMBOLS = (SUPPORT,) + tuple(sorted(UNPACKERS.values()))
 
 
 def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
@@ -27,23 +36,44 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
     value = kernel.config.values.get(FRONT_END)
     if value not in ("y", "m"):
         return []  # judge_config has said why
+    absence = why_none(entry, kernel, mode, facts)
     if value == "y":
-        return _built_in(entry, kernel, mode, facts)
-    if not entry.initrd:
-        summary = "none, and the block front end is a module: the kernel finds no disks"
+        return _built_in(entry, kernel, mode, facts, absence)
+    if absence is not None:
+        summary = "{}, and the block front end is a module: the kernel finds no disks".format(absence)
         fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
         return [_finding("initramfs-missing", FAIL, mode, entry, summary, "", fix)]
     found = holds(entry, kernel, BLKFRONT, facts)
-    return [_answer(found, entry, kernel, mode, facts)] + list(_unpackable(entry, kernel, mode, facts))
+    return [_answer(found, entry, kernel, mode, facts)] + _side_conditions(entry, kernel, mode, facts)
 
 
-def _built_in(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
+def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional[str]":
+    """Say in a few words why the kernel has no initramfs to run from; None where it has one, or may have one."""
+    if not entry.initrd:
+        return "none"
+    if kernel.config.values.get(SUPPORT) == "n":
+        return "of no use (this kernel is built without {})".format(SUPPORT)
+    archives = _archives(entry, facts)
+    if _program(entry, kernel, mode) or not _all_read(entry, archives) or any(archive.init for archive in archives):
+        return None
+    return "of no use (it holds no /init, which the kernel would run)"
+
+
+def _program(entry: Entry, kernel: Kernel, mode: str) -> str:
+    """What the kernel runs instead of /init, "" when nothing else is named."""
+    named = last(parse(effective_line(entry, kernel, mode)[0]), "rdinit")
+    value = named.value if named else None
+    return "" if value in (None, "", "/init") else value or ""
+
+
+def _built_in(entry: Entry, kernel: Kernel, mode: str, facts: Facts, absence: "Optional[str]") -> "List[Finding]":
     """It is not needed for the disks. A damaged one still keeps the root from being found: the kernel alone knows no UUID."""
     summary = "not needed for the disks: the block front end is built in"
+    if absence is not None:
+        return [_finding("initramfs", PASS, mode, entry, "{}; {}".format(absence, summary), "")]
     archives = _archives(entry, facts)
-    if any(archive.proved for archive in archives) or _all_read(entry, archives):
-        where = entry.initrd[0] if entry.initrd else ""
-        return [_finding("initramfs", PASS, mode, entry, summary, where)] + list(_unpackable(entry, kernel, mode, facts))
+    if is_proved(entry, facts) or _all_read(entry, archives):
+        return [_finding("initramfs", PASS, mode, entry, summary, entry.initrd[0])] + _side_conditions(entry, kernel, mode, facts)
     return [_unreadable(archives, entry, mode, facts.guest, kernel.release)]
 
 
@@ -53,12 +83,17 @@ def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> "Optional[
     ``module`` is the name with underscores. A guest that runs from this very initramfs has proved what it needs.
     """
     archives = _archives(entry, facts)
-    if any(archive.proved for archive in archives):
+    if is_proved(entry, facts):
         return True
-    for archive in archives:
-        if module in archive.modules and kernel.release in archive.releases:
-            return True
-    return False if archives and _all_read(entry, archives) else None
+    if not archives or not _all_read(entry, archives):
+        return None
+    return any(module in archive.modules and kernel.release in archive.releases for archive in archives)
+
+
+def is_proved(entry: Entry, facts: Facts) -> bool:
+    """Whether the guest runs from every archive of the entry, as they are now."""
+    archives = _archives(entry, facts)
+    return bool(archives) and len(archives) == len(entry.initrd) and all(archive.proved for archive in archives)
 
 
 def _all_read(entry: Entry, archives: "List[Initramfs]") -> bool:
@@ -100,21 +135,39 @@ def _unreadable(archives: "List[Initramfs]", entry: Entry, mode: str, guest: Gue
     return _finding("initramfs-unreadable", UNKNOWN, mode, entry, "was not read to its end", entry.initrd[-1])
 
 
+def _side_conditions(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
+    program = _program(entry, kernel, mode)
+    findings = []
+    if program and not is_proved(entry, facts):
+        summary = "rdinit= lets the kernel run {} instead of /init: whether the initramfs holds it is not looked at".format(program)
+        findings.append(_finding("initramfs-program", UNKNOWN, mode, entry, summary, ""))
+    return findings + list(_unpackable(entry, kernel, mode, facts))
+
+
 def _unpackable(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Iterator[Finding]":
-    for archive in _archives(entry, facts):
-        symbol = UNPACKERS.get(archive.compression or "", "")
-        if kernel.config.values.get(symbol) == "n":
-            summary = "packed with {}, which this kernel cannot unpack".format(archive.compression)
-            fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
-            yield Finding(
-                "initramfs-compression",
-                FAIL,
-                mode,
-                entry.title,
-                summary,
-                (Evidence(kernel.config.source or "", "CONFIG_" + symbol, "n"),),
-                fix,
-            )
+    packed = {name for archive in _archives(entry, facts) for name in archive.compressions}
+    for name in sorted(packed):
+        able = _can_unpack(name, kernel)
+        if able:
+            continue
+        summary = "packed with {}, which this kernel cannot unpack".format(name)
+        fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
+        if able is None:
+            summary = "packed with {}: whether this kernel can unpack that is not judged, its configuration does not tell".format(name)
+            fix = ()
+        symbol = UNPACKERS[name]
+        evidence = Evidence(kernel.config.source or "", "CONFIG_" + symbol, kernel.config.values.get(symbol, "not mentioned"))
+        yield Finding("initramfs-compression", INFO if able is None else FAIL, mode, entry.title, summary, (evidence,), fix)
+
+
+def _can_unpack(compression: str, kernel: Kernel) -> "Optional[bool]":
+    """None where the configuration is no whole one: it mentions no compression of an initramfs at all."""
+    value = kernel.config.values.get(UNPACKERS[compression])
+    if value is not None:
+        return value == "y"
+    is_whole = any(symbol in kernel.config.values for symbol in UNPACKERS.values())
+    number = series(kernel.release)
+    return False if is_whole or number is None or number < _FIRST.get(compression, (0, 0)) else None
 
 
 def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, path: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:

@@ -7,7 +7,7 @@ from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding
 from pvhready.records import NamedTuple
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
-from pvhready.rules.initramfs import holds
+from pvhready.rules.initramfs import holds, is_proved, why_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class _Root(NamedTuple):
 
 def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     """Return the findings on the root device of an entry and on the drivers that it needs."""
+    if why_none(entry, kernel, mode, facts) is not None:
+        entry = entry._replace(initrd=())
     arguments = parse(effective_line(entry, kernel, mode)[0])
     named = last(arguments, "root")
     if named is None or named.value in (None, "", "fstab"):  # root=fstab: systemd's initramfs has the name inside (NixOS)
@@ -55,7 +57,7 @@ def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> 
 
 
 def _no_root(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> Finding:
-    if _is_proved(entry, facts):
+    if is_proved(entry, facts):
         return _finding("root-device", PASS, mode, entry, "the guest runs from this command line and initramfs now", "")
     init = last(arguments, "init")
     if init and (init.value or "").startswith("/nix/store/"):
@@ -94,7 +96,7 @@ def _without_initramfs(root: _Root, entry: Entry, mode: str, facts: Facts) -> Fi
 
 def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
     if facts.root == "/":
-        if _is_proved(entry, facts):
+        if is_proved(entry, facts):
             return _finding("root-device", PASS, mode, entry, "the guest runs from it now", "root=" + root.text)
         reason = facts.storage.problem.reason if facts.storage.problem else "the system does not say what there is"
         return _finding(
@@ -175,10 +177,6 @@ def _layers(root: _Root, storage: Storage) -> "Tuple[str, ...]":
     if device.startswith("/dev/md") and "md" not in layers:
         layers.append("md")
     return tuple(layers)
-
-
-def _is_proved(entry: Entry, facts: Facts) -> bool:
-    return any(path in facts.initramfs and facts.initramfs[path].proved for path in entry.initrd)
 
 
 def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, value: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:
