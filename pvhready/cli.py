@@ -1,5 +1,6 @@
 """The command line: what the user typed becomes a call, its result becomes output and an exit code."""
 
+import gc
 import os
 import sys
 
@@ -20,6 +21,7 @@ def program() -> None:
 
     The process ends here and now: to take its modules apart would cost the interpreter a quarter of what a check costs.
     """
+    gc.set_threshold(50000)  # objects; Python looks for cycles at every 700 (2000 since 3.13), and here are hardly any
     code = main()
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed before it began
         try:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     ReadAt = Callable[[int, int], bytes]
 
-ELF_MAGIC = b"\x7fELF"
 _MACHINES = {3: 32, 62: 64}  # EM_386, EM_X86_64
 _LOAD, _NOTE = 1, 4
 _MAX_SEGMENTS = 64  # vmlinux has about five
@@ -32,7 +31,7 @@ def read_elf(read_at: "ReadAt") -> "Optional[Elf]":
     (Linux: arch/x86/kernel/vmlinux.lds.S; numbers: include/xen/interface/elfnote.h).
     """
     header = read_at(0, 64)
-    if len(header) < 52 or header[:4] != ELF_MAGIC or header[4] not in (1, 2) or header[5] != 1:
+    if len(header) < 52 or header[:4] != b"\x7fELF" or header[4] not in (1, 2) or header[5] != 1:
         return None
     wide = header[4] == 2
     if wide and len(header) < 64:

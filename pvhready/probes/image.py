@@ -7,8 +7,6 @@ arch/x86/boot/header.S). An image costs a few KiB of reading.
 import struct
 
 from pvhready.facts import Image, Problem
-from pvhready.probes.elf import ELF_MAGIC, read_elf
-from pvhready.probes.identify import describe, form_of
 from pvhready.root import File, Root, Unreadable
 
 TYPE_CHECKING = False
@@ -26,7 +24,7 @@ PAYLOAD_MAGIC = (
     (b"BZh", "bzip2"),
     (b"\x5d\0\0", "lzma"),
     (b"\x89LZO", "lzo"),
-    (ELF_MAGIC, "elf"),
+    (b"\x7fELF", "elf"),
 )
 _MAX_UNZIPPED = 256 * 1024 * 1024  # a bzImage is some 5 to 20 MB
 _MAX_UNZIPPED_HEAD = 256 * 1024  # the payload begins within the first 64 KiB
@@ -45,8 +43,12 @@ def read_image(root: Root, path: str, deep: bool = False) -> Image:
         with root.open(path) as handle:
             image = _examine(handle)
             if image.container == "not-a-kernel" and handle.size and not image.description:
+                from pvhready.probes.identify import describe
+
                 return image._replace(description=describe(handle.read_at(0, _MAX_UNKNOWN)))
             if deep and image.container == "bzimage" and image.payload_offset is not None:
+                from pvhready.probes.identify import describe, form_of
+
                 return image._replace(opinion=form_of(describe(handle.read_at(image.payload_offset, _MAX_UNKNOWN))))
             return image
     except Unreadable as error:
@@ -68,7 +70,7 @@ def _examine(handle: File) -> Image:
         return Image("not-a-kernel", size=handle.size, problem=Problem(handle.path, reason))
     if head.startswith(b"\x1f\x8b"):
         return _examine_gzip(handle)
-    if head.startswith(ELF_MAGIC):
+    if payload_of(head) == "elf":
         return _examine_elf(handle)
     if head[0x202:0x206] == b"HdrS":
         return _examine_bzimage(head, handle.read_at, handle.size, handle.path)
@@ -79,6 +81,8 @@ def _examine(handle: File) -> Image:
 
 
 def _examine_elf(handle: File) -> Image:
+    from pvhready.probes.elf import read_elf
+
     elf = read_elf(handle.read_at)
     if elf is None:
         return Image("elf", size=handle.size, problem=Problem(handle.path, "its ELF header makes no sense"))
