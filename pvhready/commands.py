@@ -31,13 +31,15 @@ def check(directory: str, host: Host, options: Options) -> Report:
     from pvhready.survey import survey
 
     with _open_root(directory) as root:
-        facts = survey(root, host, options.assume_guest, getattr(options, "deep", False))
+        facts = survey(root, host, options.assume_guest, getattr(options, "deep", False), getattr(options, "device", ()))
     target = getattr(options, "target", None)
     return judge(facts, host, target or PVH, by_hand=target is not None, skipped=tuple(getattr(options, "skip", ())))
 
 
 def _check(options: Options) -> int:
     _demand_known_ids(options.skip)
+    if options.device and not options.root:
+        raise UsageError("--device goes with --root: the running system knows its devices")
     host = profile(options.host)
     reports = [check(directory, host, options) for directory in options.root or ["/"]]
     if options.format == "json":

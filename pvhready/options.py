@@ -58,6 +58,7 @@ COMMANDS: "Dict[str, Command]" = {
             Option(("--target",), "the mode to judge (pvh)", choices=("pvh", "pv")),
             _FORMAT._replace(help="text for people, json for programs"),
             Option(("--deep",), "ask libmagic for a second opinion on every image", default=False),
+            Option(("--device",), "with --root: a device or image that holds one of its file systems", "FILE", default=(), repeated=True),
             Option(("--skip",), "leave a check out; this is a warning by itself", "ID", default=(), repeated=True),
             Option(("--exit-zero",), "exit with 0 whatever the verdict", default=False),
         ),

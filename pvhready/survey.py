@@ -22,15 +22,23 @@ from pvhready.rules.config import FRONT_END
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Sequence, Tuple
 
 _EXTRA = rootdevice.SYMBOLS + initramfs.SYMBOLS
 
 
-def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False) -> Facts:
-    """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content."""
+def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False, devices: "Sequence[str]" = ()) -> Facts:
+    """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content.
+
+    ``devices`` are devices or image files of this machine that hold the file systems of a guest mounted elsewhere. Raises
+    CommandError when one of them cannot be read.
+    """
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
+    if devices:
+        from pvhready.probes.superblock import known_devices
+
+        storage = known_devices(storage, devices)
     scripts = Scripts()
     menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts) for mode in MODES}
     owners = Owners(root)
