@@ -4,9 +4,9 @@ import os
 import subprocess
 
 import pytest
-from support import wanted
 
 from pvhready.probes.superblock import parse_superblock, read_device
+from support import wanted
 
 MAKERS = {
     "ext2": (["mkfs.ext2", "-q", "-F", "-L", "roots"], "e2fsprogs", "ext4"),
@@ -46,7 +46,8 @@ def test_root_is_judged_when_the_device_is_given(guest, tmp_path, pvhready):
     with open(path, "wb") as handle:
         handle.write(image)
     report = pvhready.check(directory, "--device", path)
-    assert (report["verdict"], [check["status"] for check in report["checks"] if check["id"].startswith("root-device")]) == ("ready", ["pass"])
+    said = [check["status"] for check in report["checks"] if check["id"].startswith("root-device")]
+    assert (report["verdict"], said) == ("ready", ["pass"])
     image[1128] ^= 1
     with open(path, "wb") as handle:
         handle.write(image)
