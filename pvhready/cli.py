@@ -71,7 +71,8 @@ def build_parser(only: "Optional[str]" = None) -> "argparse.ArgumentParser":
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name in (only,) if only else COMMANDS:
         command = COMMANDS[name]
-        below = commands.add_parser(name, help=command.help, description=command.help[0].upper() + command.help[1:] + ".", allow_abbrev=False)
+        description = command.help[0].upper() + command.help[1:] + "."
+        below = commands.add_parser(name, help=command.help, description=description, allow_abbrev=False)
         # Global options stand before or after the command: the second place must not undo what the first one set.
         _add_options(below.add_argument_group("global options"), [option._replace(default=argparse.SUPPRESS) for option in GLOBAL])
         _add_options(below, command.options)

@@ -99,7 +99,8 @@ def test_a_target_given_by_hand_judges_what_is_no_guest(tmp_path, pvhready):
 
 
 def test_distribution(tmp_path):
-    guest = _guest(tmp_path, dict(BARE, **{"/etc/os-release": "ID=almalinux\nVERSION_ID=\"9.4\"\nID_LIKE=\"rhel centos\"\nNAME='Alma\\'s'\n"}))
+    text = "ID=almalinux\nVERSION_ID=\"9.4\"\nID_LIKE=\"rhel centos\"\nNAME='Alma\\'s'\n"
+    guest = _guest(tmp_path, dict(BARE, **{"/etc/os-release": text}))
     assert (guest.distribution.id, guest.distribution.version, guest.distribution.like) == ("almalinux", "9.4", ("rhel", "centos"))
 
 
