@@ -4,7 +4,7 @@
 base here behaves the same, for what this program does with records: a tuple with names, defaults, ``_replace`` and ``_asdict``.
 """
 
-from operator import itemgetter
+from _operator import itemgetter  # as operator has it, which costs more to import than most of this program's modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ else:
             annotate = namespace.get("__annotate_func__")  # Python 3.14 makes annotations when they are asked for; 1 is the form VALUE
             fields = tuple(annotate(1) if annotate else namespace.get("__annotations__", ()))
             defaults = {field: namespace[field] for field in fields if field in namespace}
+            if tuple(defaults) != fields[len(fields) - len(defaults):]:
+                raise TypeError("{}: a field without a default follows one that has it".format(name))
             namespace.update([(field, property(itemgetter(index))) for index, field in enumerate(fields)])
-            namespace.update(_fields=fields, _field_defaults=defaults, __slots__=())
+            namespace.update(_fields=fields, _field_defaults=defaults, _last=tuple(defaults.values()), __slots__=())
             return type.__new__(mcs, name, bases, namespace)
 
     class NamedTuple(tuple, metaclass=_Definition):
@@ -27,8 +29,11 @@ else:
 
         def __new__(cls, *values, **named):
             """Take the values by place or by name. Raises TypeError when one is missing, unknown or given twice."""
-            if named or len(values) != len(cls._fields):
+            lacking = len(cls._fields) - len(values)
+            if named or not 0 <= lacking <= len(cls._last):
                 values = cls._complete(values, named)
+            elif lacking:
+                values += cls._last[-lacking:]
             return tuple.__new__(cls, values)
 
         @classmethod
@@ -48,7 +53,10 @@ else:
             return tuple(self)
 
         def _replace(self, **changes):
-            return type(self)(**dict(zip(self._fields, self), **changes))
+            values = [changes.pop(*pair) for pair in zip(self._fields, self)]
+            if changes:
+                raise TypeError("{} has no {}".format(type(self).__name__, ", ".join(changes)))
+            return tuple.__new__(type(self), values)
 
         def _asdict(self):
             return dict(zip(self._fields, self))

@@ -79,6 +79,12 @@ def test_what_cannot_be_done(kind):
     assert record == ("a", 0, ())
 
 
+@pytest.mark.parametrize("base", [records.NamedTuple, typing.NamedTuple])
+def test_a_field_without_a_default_cannot_follow_one_that_has_it(base):
+    with pytest.raises(TypeError):
+        exec("class Odd(base):\n    a: int = 0\n    b: int\n", {"base": base})
+
+
 def test_annotations_that_are_made_when_they_are_asked_for():
     """Python 3.14 hands a class no annotations, but a function that makes them."""
     made = type(Ours)("Late", (records.NamedTuple,), {"__annotate_func__": lambda form: {"name": str, "size": int}, "size": 4})
