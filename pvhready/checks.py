@@ -404,6 +404,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "A kernel that cannot unpack it does not boot.",
         "Build it with another compression.",
     ),
+    "initramfs-support": (
+        INITRAMFS,
+        "CONFIG_BLK_DEV_INITRD in all sources of the configuration.",
+        "A kernel without it passes over every initramfs.",
+        "Remove the source of the configuration that is wrong.",
+    ),
     "initramfs-program": (
         INITRAMFS,
         "rdinit= of the entry.",

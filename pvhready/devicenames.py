@@ -7,7 +7,7 @@ from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional
+    from typing import Dict, Optional, Sequence
 
 # What root= and fstab(5) write before an id, and udev's folder of links for it (rules.d/60-persistent-storage.rules).
 TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
@@ -63,6 +63,47 @@ def device_of(spec: str, storage: Storage) -> "Optional[str]":
     if value in storage.devices:
         return value
     return "" if value.startswith(_KERNEL_NAMES) else None
+
+
+def is_plausible(text: str) -> bool:
+    """Whether ``root=`` may name a device of a Xen guest: an id, a disk of the block front end, or a layer over one; no sd*."""
+    kind, value = parse_spec(text)
+    if kind == "other":
+        # Linux: block/early-lookup.c takes MAJOR:MINOR and a hexadecimal number, too.
+        return value.startswith("PARTUUID=") or len(value) > 2 and set(value).issubset("0123456789abcdefABCDEF:")
+    if kind != "device":
+        return True
+    if value.startswith("/dev/xvd"):
+        return value[8:9].isalpha()
+    return bool(layer_of(value, ())) or value.startswith("/dev/disk/") and value.count("/") == 4
+
+
+def layer_of(device: str, encrypted: "Sequence[str]") -> str:
+    """Return the layer that a device's name tells of: lvm (or another use of device mapper), crypt, md, "" for none.
+
+    ``encrypted`` are the names that crypttab gives.
+    """
+    for folder in ("/dev/disk/by-id/dm-name-", "/dev/mapper/"):
+        name = device[len(folder):]
+        if device.startswith(folder) and name:
+            return "crypt" if name in encrypted or name.startswith("luks-") or "crypt" in name else "lvm"
+    if device.startswith("/dev/disk/"):
+        kind = device[len("/dev/disk/by-id/"):]
+        return "crypt" if kind.startswith("dm-uuid-CRYPT-") else "lvm" if kind.startswith("dm-") else "md" if kind.startswith("md-") else ""
+    if device.startswith("/dev/md/") or device.startswith("/dev/md") and device[7:8].isdigit():
+        return "md"
+    parts = device.split("/")
+    return "lvm" if device.startswith("/dev/dm-") or device.startswith("/dev/") and len(parts) == 4 and all(parts[1:]) else ""
+
+
+def contradict(spec: str, other: str) -> bool:
+    """Whether two names cannot be one device: both of a kind that has one name for each. A link may be any device."""
+    (kind, value), (other_kind, other_value) = parse_spec(spec), parse_spec(other)
+    if kind != other_kind or value == other_value:
+        return False
+    if kind == "device":
+        return any(value.startswith(prefix) and other_value.startswith(prefix) for prefix in ("/dev/xvd", "/dev/mapper/"))
+    return kind in TAGS.values()
 
 
 def _mapper_name(device: str) -> str:

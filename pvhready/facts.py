@@ -224,7 +224,8 @@ class Storage(NamedTuple):
     ``uuids``, ``labels``, ``partuuids`` and ``partlabels`` map an id to a device, from /dev/disk; None when the
     system does not say (under ``--root`` always). ``devices`` are the block devices that there are, ``mapped`` the
     device of each name in /dev/mapper; all devices are paths. ``root_device`` is the device that holds the live root.
-    ``root_stack`` are the layers below the live root file system, as lvm, md, crypt.
+    ``root_stack`` are the layers below the live root file system, as lvm, md, crypt; ``root_below`` are the devices below its
+    own, ``root_levels`` the levels of the RAIDs among them, as raid1. ``encrypted`` are the names that /etc/crypttab gives.
     """
 
     fstab: "Tuple[Mount, ...]" = ()
@@ -238,6 +239,9 @@ class Storage(NamedTuple):
     root_stack: "Tuple[str, ...]" = ()
     problem: "Optional[Problem]" = None
     mapped: "Dict[str, str]" = {}
+    root_below: "Tuple[str, ...]" = ()
+    root_levels: "Tuple[str, ...]" = ()
+    encrypted: "Tuple[str, ...]" = ()
 
 
 class Defaults(NamedTuple):

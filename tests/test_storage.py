@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvhready.devicenames import device_of, parse_spec
+from pvhready.devicenames import contradict, device_of, is_plausible, layer_of, parse_spec
 from pvhready.facts import Mount, Problem, Storage
 from pvhready.probes import storage
 from pvhready.probes.storage import live_mounts, parse_fstab, read_storage
@@ -87,6 +87,14 @@ def test_a_mounted_root_tells_nothing_but_fstab(tmp_path: Path) -> None:
     assert read(tmp_path, live=False) == Storage((Mount("/", "/dev/xvda1", "ext4", "", "/etc/fstab:1"),))
 
 
+def test_crypttab(tmp_path: Path) -> None:
+    write(tmp_path, "/etc/crypttab", "# name device key\n\n  luks-a UUID=1 none luks\nroot\t/dev/xvda2\tnone\n")
+    assert read(tmp_path, live=False).encrypted == ("luks-a", "root")
+    os.unlink(str(tmp_path / "etc/crypttab"))
+    os.mkfifo(str(tmp_path / "etc/crypttab"))
+    assert read(tmp_path, live=False) == Storage(problem=Problem("/etc/crypttab", "is a FIFO, not a file"))
+
+
 def test_fstab_that_is_not_there_or_not_a_file(tmp_path: Path) -> None:
     assert read(tmp_path, live=False) == Storage()
     (tmp_path / "etc").mkdir()
@@ -158,8 +166,8 @@ def test_layers_below_the_root(tmp_path: Path) -> None:
     (top / "sys/class/block/dm-1/slaves/dm-0").mkdir(parents=True)
     write(top, block + "dm-0/dm/uuid", "CRYPT-LUKS2-abc-name\n")
     (top / "sys/class/block/dm-0/slaves/md0p1").mkdir(parents=True)
-    (top / "sys/devices/virtual/block/md0/md").mkdir(parents=True)
     write(top, "/sys/devices/virtual/block/md0/md0p1/partition", "1\n")
+    write(top, "/sys/devices/virtual/block/md0/md/level", "raid1\n")
     for disk in ("xvda", "xvdb"):
         (top / "sys/devices/virtual/block/md0/slaves" / disk).mkdir(parents=True)
         (top / "sys/class/block" / disk).mkdir(parents=True)
@@ -167,6 +175,8 @@ def test_layers_below_the_root(tmp_path: Path) -> None:
     found = read(top)
     assert found.problem is None
     assert found.root_stack == ("lvm", "crypt", "md")
+    assert found.root_below == ("/dev/dm-0", "/dev/md0p1", "/dev/xvda", "/dev/xvdb")
+    assert found.root_levels == ("raid1",)
     assert found.root_device == "/dev/dm-1"
     assert found.mapped == {"/dev/mapper/my--vg-root": "/dev/dm-1"}
     assert [device_of(name, found) for name in ("/dev/mapper/my--vg-root", "/dev/my-vg/root", "/dev/mapper/other")] == [
@@ -290,6 +300,33 @@ KNOWN = Storage(
 ])
 def test_device_of(text: str, expected: Optional[str]) -> None:
     assert device_of(text, KNOWN) == expected
+
+
+@pytest.mark.parametrize("spec, other, expected", [
+    ("UUID=a", "UUID=b", True), ("UUID=a", "/dev/disk/by-uuid/a", False), ("UUID=a", "LABEL=b", False), ("UUID=a", "/dev/xvda1", False),
+    ("LABEL=a", "LABEL=b", True), ("/dev/xvda1", "/dev/xvda2", True), ("/dev/md0", "/dev/md/root", False),
+    ("/dev/vg/a", "/dev/mapper/vg-b", False), ("/dev/mapper/a", "/dev/mapper/b", True), ("banana", "apple", False),
+])
+def test_names_that_contradict_each_other(spec: str, other: str, expected: bool) -> None:
+    assert contradict(spec, other) == contradict(other, spec) == expected
+
+
+@pytest.mark.parametrize("text, layer", [
+    ("/dev/mapper/vg-lv", "lvm"), ("/dev/vg/lv", "lvm"), ("/dev/dm-0", "lvm"), ("/dev/mapper/luks-a", "crypt"), ("/dev/mapper/a", "crypt"),
+    ("/dev/mapper/cryptroot", "crypt"), ("/dev/md0", "md"), ("/dev/md/root", "md"), ("/dev/xvda1", ""), ("/dev/disk/by-id/dm-name-a", "crypt"),
+    ("/dev/disk/by-uuid/1", ""), ("/dev/banana", ""), ("/dev/mapper/", ""), ("/dev//a", ""), ("UUID=1", ""), ("", ""),
+])
+def test_the_layer_that_a_name_tells_of(text: str, layer: str) -> None:
+    assert layer_of(text, ("a",)) == layer
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("banana", False), ("/dev/banana", False), ("/dev/xvd", False), ("/dev/xvd1", False), ("/dev/sda1", False), ("/dev/disk/by-id", False),
+    ("", False), ("xvda1", False), ("ca01", True), ("202:1", True), ("PARTUUID=0a/PARTNROFF=1", True), ("UUID=1", True), ("/dev/xvda", True),
+    ("/dev/disk/by-id/x", True), ("/dev/mapper/x", True), ("/dev/vg/lv", True), ("/dev/md0", True), ("zfs:AUTO", True),
+])
+def test_what_may_be_a_root_device(text: str, expected: bool) -> None:
+    assert is_plausible(text) == expected
 
 
 def test_nothing_is_known_of_a_mounted_root() -> None:

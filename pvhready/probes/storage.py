@@ -4,6 +4,7 @@ import os
 
 from pvhready.devicenames import TAGS, without_udev_escapes
 from pvhready.facts import Mount, Problem, Storage
+from pvhready.records import NamedTuple
 from pvhready.root import Missing, Root, Unreadable
 
 TYPE_CHECKING = False
@@ -11,11 +12,20 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
 _FSTAB = "/etc/fstab"
+_CRYPTTAB = "/etc/crypttab"
 _BLOCKS = "/sys/class/block"
 _DEPTH = 16  # layers of block devices below a file system
 _SHORT = 4096  # bytes; no attribute of sysfs is longer
 
 _LAYERS = {"LVM": "lvm", "CRYPT": "crypt", "mpath": "multipath"}  # by what a dm/uuid begins with
+
+
+class _Stack(NamedTuple):
+    """What lies below a file system: the kinds of layers, the devices below its own, and the levels of RAIDs."""
+
+    layers: "Tuple[str, ...]" = ()
+    devices: "Tuple[str, ...]" = ()
+    levels: "Tuple[str, ...]" = ()
 
 
 def read_storage(root: Root, live: bool) -> Storage:
@@ -24,13 +34,14 @@ def read_storage(root: Root, live: bool) -> Storage:
     ``problem`` says what could not be read or understood.
     """
     fstab, problems = _fstab(root)
+    encrypted = _encrypted(root, problems)
     if not live:
-        return Storage(fstab, problem=problems[0] if problems else None)
+        return Storage(fstab, problem=problems[0] if problems else None, encrypted=encrypted)
     mapped: Dict[str, str] = {}
     tables: Dict[str, Optional[Dict[str, str]]] = {}
     devices: Optional[Tuple[str, ...]] = None
     device: Optional[str] = None
-    stack: Tuple[str, ...] = ()
+    stack = _Stack()
     mounts: Tuple[Mount, ...] = ()
     try:
         mapped = _mapped(root)
@@ -41,12 +52,12 @@ def read_storage(root: Root, live: bool) -> Storage:
         problems.insert(0, Problem(error.path, error.reason))
     try:
         device, mounts = _root_device(root)
-        stack = _stack(root, device) if device else ()
+        stack = _stack(root, device) if device else stack
     except Unreadable as error:
         problems.append(Problem(error.path, error.reason))
     return Storage(
         fstab, mounts, tables.get("uuid"), tables.get("label"), tables.get("partuuid"), tables.get("partlabel"),
-        devices, device, stack, problems[0] if problems else None, mapped,
+        devices, device, stack.layers, problems[0] if problems else None, mapped, stack.devices, stack.levels, encrypted,
     )
 
 
@@ -104,6 +115,18 @@ def _fstab(root: Root) -> "Tuple[Tuple[Mount, ...], List[Problem]]":
     return mounts, list(problems)
 
 
+def _encrypted(root: Root, problems: "List[Problem]") -> "Tuple[str, ...]":
+    """Return the first fields of crypttab(5): the names that encrypted devices get in /dev/mapper."""
+    try:
+        lines = root.read_text(_CRYPTTAB).split("\n")
+    except Missing:
+        return ()
+    except Unreadable as error:
+        problems.append(Problem(error.path, error.reason))
+        return ()
+    return tuple(line.split()[0] for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
 def _links(root: Root, folder: str) -> "Optional[Dict[str, str]]":
     """Return the ids in a folder of /dev/disk and their devices; None when there is no udev to tell."""
     try:
@@ -149,9 +172,10 @@ def _root_device(root: Root) -> "Tuple[Optional[str], Tuple[Mount, ...]]":
         raise Unreadable(device, "the root device: " + error.reason) from error
 
 
-def _stack(root: Root, device: str) -> "Tuple[str, ...]":
+def _stack(root: Root, device: str) -> _Stack:
     """Return the layers from a device down to the disks: lvm, crypt, multipath, md; each once, the upper ones first."""
     layers: List[str] = []
+    levels: List[str] = []
     pending = [device[len("/dev/"):].replace("/", "!")]
     seen: List[str] = []
     while pending and len(seen) < _DEPTH:
@@ -163,13 +187,14 @@ def _stack(root: Root, device: str) -> "Tuple[str, ...]":
         layer = _LAYERS.get(_attribute(root, place + "/dm/uuid").partition("-")[0], "")
         if not layer and root.is_directory(place + "/md"):
             layer = "md"
+            levels.append(_attribute(root, place + "/md/level"))
         if layer and layer not in layers:
             layers.append(layer)
         try:
             pending.extend(below for below in root.names(place + "/slaves") if below not in seen)
         except Missing:
             continue  # a disk
-    return tuple(layers)
+    return _Stack(tuple(layers), tuple("/dev/" + name.replace("!", "/") for name in seen[1:]), tuple(level for level in levels if level))
 
 
 def _attribute(root: Root, path: str) -> str:

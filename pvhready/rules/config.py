@@ -84,6 +84,14 @@ def _no_config(kernel: Kernel, mode: str, guest: Guest) -> Finding:
     return _finding("kernel-config-missing", UNKNOWN, mode, kernel, summary, shown, fix or remedies.install_config(kernel))
 
 
+def conflict_on(kernel: Kernel, *symbols: str) -> "Optional[Evidence]":
+    """Return what another source of the configuration says of one of these symbols, where it contradicts the best one; else None."""
+    for conflict in kernel.config.conflicts:
+        if conflict.symbol in symbols:
+            return Evidence(conflict.other_source, "CONFIG_" + conflict.symbol, conflict.other_value)
+    return None
+
+
 def _contradiction(kernel: Kernel, mode: str) -> "Optional[Finding]":
     config, values = kernel.config, kernel.config.values
     for conflict in config.conflicts:

@@ -8,7 +8,7 @@ from pvhready.facts import Entry, Facts, Guest, Initramfs, Kernel
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
-from pvhready.rules.config import FRONT_END
+from pvhready.rules.config import FRONT_END, conflict_on
 from pvhready.rules.versions import series
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional
     """Say in a few words why the kernel has no initramfs to run from; None where it has one, or may have one."""
     if not entry.initrd:
         return "none"
-    if kernel.config.values.get(SUPPORT) == "n":
+    if kernel.config.values.get(SUPPORT) == "n" and not conflict_on(kernel, SUPPORT):
         return "of no use (this kernel is built without {})".format(SUPPORT)
     archives = _archives(entry, facts)
     if _program(entry, kernel, mode) or not _all_read(entry, archives) or any(archive.init for archive in archives):
@@ -138,6 +138,10 @@ def _unreadable(archives: "List[Initramfs]", entry: Entry, mode: str, guest: Gue
 def _side_conditions(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     program = _program(entry, kernel, mode)
     findings = []
+    contrary = conflict_on(kernel, SUPPORT)
+    if contrary:
+        summary = "whether this kernel takes an initramfs cannot be told: its configurations contradict each other"
+        findings.append(Finding("initramfs-support", UNKNOWN, mode, entry.title, summary, (contrary,)))
     if program and not is_proved(entry, facts):
         summary = "rdinit= lets the kernel run {} instead of /init: whether the initramfs holds it is not looked at".format(program)
         findings.append(_finding("initramfs-program", UNKNOWN, mode, entry, summary, ""))
@@ -148,7 +152,11 @@ def _unpackable(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Itera
     packed = {name for archive in _archives(entry, facts) for name in archive.compressions}
     for name in sorted(packed):
         able = _can_unpack(name, kernel)
-        if able:
+        contrary = conflict_on(kernel, UNPACKERS[name])
+        if contrary:
+            summary = "packed with {}: the kernel's configurations contradict each other on whether it can unpack that".format(name)
+            yield Finding("initramfs-compression", UNKNOWN, mode, entry.title, summary, (contrary,))
+        if able or contrary:
             continue
         summary = "packed with {}, which this kernel cannot unpack".format(name)
         fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)

@@ -1,17 +1,19 @@
 """The root device: does ``root=`` name something that will be there, and has the kernel what its file system needs?"""
 
 from pvhready.cmdline import Argument, last, parse
-from pvhready.devicenames import device_of, parse_spec
-from pvhready.facts import Entry, Facts, Kernel, Storage
+from pvhready.devicenames import contradict, device_of, is_plausible, layer_of, parse_spec
+from pvhready.facts import Entry, Facts, Kernel, Mount, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.records import NamedTuple
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
+from pvhready.rules.config import conflict_on
+from pvhready.rules.initramfs import SYMBOLS as INITRAMFS_SYMBOLS
 from pvhready.rules.initramfs import holds, is_proved, why_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Tuple
+    from typing import Iterator, List, Optional, Tuple
 
 # Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
 _FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
@@ -29,9 +31,27 @@ _FILE_SYSTEMS = {
     "reiserfs": (("REISERFS_FS", "reiserfs"),),
     "zfs": (("ZFS", "zfs"),),
 }
-_LAYERS = {"lvm": ("BLK_DEV_DM", "dm_mod"), "crypt": ("DM_CRYPT", "dm_crypt"), "md": ("BLK_DEV_MD", "md_mod")}
+# What a layer below the file system takes. Each driver of a layer is needed, while one of a file system's will do.
+_MAPPER = ("BLK_DEV_DM", "dm_mod")
+_LAYERS = {"lvm": (_MAPPER,), "crypt": (_MAPPER, ("DM_CRYPT", "dm_crypt")), "multipath": (_MAPPER,), "md": (("BLK_DEV_MD", "md_mod"),)}
+# A RAID's level, as /sys says it, to its driver (Linux: drivers/md/Kconfig).
+_LEVELS = {
+    "linear": ("MD_LINEAR", "linear"),
+    "raid0": ("MD_RAID0", "raid0"),
+    "raid1": ("MD_RAID1", "raid1"),
+    "raid10": ("MD_RAID10", "raid10"),
+    "raid4": ("MD_RAID456", "raid456"),
+    "raid5": ("MD_RAID456", "raid456"),
+    "raid6": ("MD_RAID456", "raid456"),
+}
+_FILE_SYSTEM_SYMBOLS = frozenset(symbol for drivers in _FILE_SYSTEMS.values() for symbol, _ in drivers)
+_WHOLE = _FILE_SYSTEM_SYMBOLS.union(INITRAMFS_SYMBOLS)  # a configuration that mentions none of these is a short one
 SYMBOLS = tuple(
-    sorted({symbol for drivers in _FILE_SYSTEMS.values() for symbol, _ in drivers} | {symbol for symbol, _ in _LAYERS.values()})
+    sorted(
+        _FILE_SYSTEM_SYMBOLS
+        | {symbol for drivers in _LAYERS.values() for symbol, _ in drivers}
+        | {symbol for symbol, _ in _LEVELS.values()}
+    )
 )
 
 
@@ -52,7 +72,7 @@ def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> 
     text = named.value or ""
     kind, value = parse_spec(text)
     root = _Root(kind, value, text)
-    findings = [_device(root, entry, mode, facts)]
+    findings = [_ambiguous(arguments, entry, mode, facts) or _device(root, entry, mode, facts)]
     return findings + list(_drivers(root, arguments, entry, kernel, mode, facts))
 
 
@@ -65,6 +85,15 @@ def _no_root(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: 
     return _finding("root-device", UNKNOWN, mode, entry, "no root= on the command line: what will be mounted cannot be told", "")
 
 
+def _ambiguous(arguments: "Tuple[Argument, ...]", entry: Entry, mode: str, facts: Facts) -> "Optional[Finding]":
+    """The last root= counts. Where nobody can look it up, two that differ are a contradiction."""
+    named = sorted({argument.value or "" for argument in arguments if argument.name == "root"})
+    if len(named) < 2 or facts.root == "/":
+        return None
+    summary = "root= is there more than once, and not with the same device: {}".format(", ".join(named))
+    return _finding("root-device-unknown", UNKNOWN, mode, entry, summary, "root=" + named[0])
+
+
 def _device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
     if not entry.initrd and not root.text.startswith(_FOUND_BY_KERNEL):
         return _without_initramfs(root, entry, mode, facts)
@@ -75,15 +104,20 @@ def _device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
         )
         return _finding("root-device-name", FAIL, mode, entry, summary, "root=" + root.text, fix)
     known = device_of(root.text, facts.storage)
+    contradiction = _against_fstab(root, entry, mode, facts.storage) if facts.root != "/" else None
+    if contradiction:
+        return contradiction
     if known is None:
         return _unknown_device(root, entry, mode, facts)
     if not known:
         summary = "{} is not there: nothing on this system has it".format(root.text)
         return _finding("root-device-missing", FAIL, mode, entry, summary, "root=" + root.text, remedies.regenerate(facts.guest))
     mounted = facts.storage.root_device
-    if mounted and known.startswith("/dev/") and known != mounted:
+    if mounted and known.startswith("/dev/") and known not in (mounted,) + facts.storage.root_below:
         summary = "{} is {}, and the system now runs from {}".format(root.text, known, mounted)
-        return _finding("root-device-other", WARN, mode, entry, summary, "root=" + root.text)
+        # One btrfs may lie on several devices, and its id leads to any of them.
+        cannot_compare = root.kind in ("uuid", "label") and _mounted_type(facts.storage.mounts) == "btrfs"
+        return _finding("root-device-other", WARN if cannot_compare else UNKNOWN, mode, entry, summary, "root=" + root.text)
     return _finding("root-device", PASS, mode, entry, "{} is there".format(root.text), "root=" + root.text)
 
 
@@ -102,14 +136,33 @@ def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Findi
         return _finding(
             "root-device-unknown", UNKNOWN, mode, entry, "{} cannot be looked up: {}".format(root.text, reason), "root=" + root.text
         )
-    listed = [mount for mount in facts.storage.fstab if mount.point == "/"]
-    for mount in listed:
-        kind, value = parse_spec(mount.device)
-        if kind == root.kind and value != root.value:
-            summary = "root={}, and {} says {}: they contradict each other".format(root.text, mount.source, mount.device)
-            return Finding("root-device-fstab", UNKNOWN, mode, entry.title, summary, (_at(mount.source, mount.device),))
+    if not is_plausible(root.text):
+        summary = "{} is no name that a root device of a Xen guest is known to have".format(root.text)
+        return _finding("root-device-unknown", UNKNOWN, mode, entry, summary, "root=" + root.text)
+    problem = facts.storage.problem
+    if problem and not any(mount.point == "/" for mount in facts.storage.fstab):
+        summary = "{} cannot be held against fstab: {}: {}".format(root.text, problem.path, problem.reason)
+        return _finding("root-device-unknown", UNKNOWN, mode, entry, summary, "root=" + root.text)
     summary = "{} is not judged: a mounted file system does not tell which devices the guest will have".format(root.text)
     return _finding("root-device-not-judged", INFO, mode, entry, summary, "root=" + root.text)
+
+
+def _against_fstab(root: _Root, entry: Entry, mode: str, storage: Storage) -> "Optional[Finding]":
+    """What fstab says against root= of a guest that does not run: another root, or that it is something else."""
+    listed = [mount for mount in storage.fstab if mount.point == "/"]
+    for mount in listed:
+        if mount.device.startswith(_FOREIGN):
+            summary = "{} mounts {} as the root: the disks of a Xen guest are called xvd*".format(mount.source, mount.device)
+        elif contradict(root.text, mount.device):
+            summary = "root={}, and {} says {}: they contradict each other".format(root.text, mount.source, mount.device)
+        else:
+            continue
+        return Finding("root-device-fstab", UNKNOWN, mode, entry.title, summary, (_at(mount.source, mount.device),))
+    same = [mount for mount in storage.fstab if parse_spec(mount.device) == (root.kind, root.value) and mount.filesystem != "btrfs"]
+    if same and not any(mount.point == "/" for mount in same):
+        summary = "root={}, and {} has that as {}".format(root.text, same[0].source, same[0].filesystem + " on " + same[0].point)
+        return Finding("root-device-fstab", UNKNOWN, mode, entry.title, summary, (_at(same[0].source, same[0].device),))
+    return None
 
 
 def _drivers(
@@ -123,8 +176,11 @@ def _drivers(
     filesystem = _file_system(arguments, facts.storage)
     if filesystem in _FILE_SYSTEMS:
         yield from _driver(filesystem, _FILE_SYSTEMS[filesystem], entry, kernel, mode, facts)
-    for layer in _layers(root, facts.storage):
-        yield from _driver(layer, (_LAYERS[layer],), entry, kernel, mode, facts)
+    elif filesystem not in ("", "auto"):
+        summary = "whether this kernel has {}, which the root needs, is not judged".format(filesystem)
+        yield Finding("root-driver", INFO, mode, entry.title, summary)
+    for symbol, module in _layer_drivers(root, facts.storage):
+        yield from _driver(module, ((symbol, module),), entry, kernel, mode, facts)
 
 
 def _driver(
@@ -135,9 +191,10 @@ def _driver(
     mode: str,
     facts: Facts,
 ) -> "Iterator[Finding]":
-    """Nothing is said where it is there, or where the configuration does not mention it and the initramfs does not settle it."""
+    """Nothing is said where it is there. What a whole configuration does not mention is not known, with a short one not judged."""
     values = [kernel.config.values.get(symbol) for symbol, _ in drivers]
-    if "y" in values:
+    contrary = conflict_on(kernel, *[symbol for symbol, _ in drivers])
+    if "y" in values and not contrary:
         return
     found = [holds(entry, kernel, module, facts) for _, module in drivers] if entry.initrd else [False]
     if True in found:
@@ -145,16 +202,22 @@ def _driver(
     symbol, module = drivers[0]
     evidence = (Evidence(kernel.config.source or "", "CONFIG_" + symbol, values[0] or "not mentioned"),)
     fix = remedies.rebuild_initramfs(facts.guest, kernel.release, module)
-    if all(value == "n" for value in values):
+    if contrary:
+        summary = "the root needs {}, and the configurations of this kernel contradict each other on it".format(name)
+        yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence + (contrary,), fix)
+    elif all(value == "n" for value in values):
         summary = "the root needs {}, and this kernel is built without it".format(name)
         yield Finding("root-driver", FAIL, mode, entry.title, summary, evidence, remedies.newer_kernel(facts.guest))
     elif "m" in values:
         status = UNKNOWN if None in found else FAIL
         summary = "the root needs {}, a module that the initramfs {}".format(name, "may not hold" if status == UNKNOWN else "does not hold")
         yield Finding("root-driver", status, mode, entry.title, summary, evidence, fix)
-    else:
+    elif _WHOLE.isdisjoint(kernel.config.values):
         summary = "whether this kernel has {}, which the root needs, is not judged: its configuration does not mention it".format(name)
         yield Finding("root-driver", INFO, mode, entry.title, summary, evidence)
+    else:
+        summary = "the root needs {}: neither the configuration nor the initramfs is known to have it".format(name)
+        yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence, fix)
 
 
 def _file_system(arguments: "Tuple[Argument, ...]", storage: Storage) -> str:
@@ -167,16 +230,22 @@ def _file_system(arguments: "Tuple[Argument, ...]", storage: Storage) -> str:
     return ""
 
 
-def _layers(root: _Root, storage: Storage) -> "Tuple[str, ...]":
+def _mounted_type(mounts: "Tuple[Mount, ...]") -> str:
+    return next((mount.filesystem for mount in reversed(mounts) if mount.point == "/"), "")
+
+
+def _layer_drivers(root: _Root, storage: Storage) -> "Tuple[Tuple[str, str], ...]":
+    """The drivers of what lies below the root file system: from the live system, else from the device's name."""
     layers = [layer for layer in storage.root_stack if layer in _LAYERS]
     device = root.value if root.kind == "device" else ""
     if not device:
         device = next((mount.device for mount in storage.fstab if mount.point == "/"), "")
-    if device.startswith("/dev/mapper/") and not layers:
-        layers.append("lvm")
-    if device.startswith("/dev/md") and "md" not in layers:
-        layers.append("md")
-    return tuple(layers)
+    named = layer_of(device, storage.encrypted)
+    if named and (named == "md" or not layers):
+        layers.append(named)
+    drivers = [driver for layer in layers for driver in _LAYERS[layer]]
+    drivers += [_LEVELS[level] for level in storage.root_levels if level in _LEVELS]
+    return tuple(dict.fromkeys(drivers))
 
 
 def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, value: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:

@@ -1,0 +1,98 @@
+"""The root device against what is known of the storage, and the drivers below it."""
+
+import pytest
+
+from pvhready.facts import Config, Conflict, Entry, Facts, Guest, Image, Initramfs, Kernel, Mount, Problem, Storage
+from pvhready.rules.rootdevice import judge_root_device
+
+UUID = "0f9ef5d5-3c3b-4a5c-9d6a-6a8d3c1b2e70"
+RELEASE = "6.1.0-50-amd64"
+INITRD = "/boot/initrd.img"
+ROOT = Mount("/", "UUID=" + UUID, "ext4", "", "/etc/fstab:1")
+SWAP = Mount("none", "UUID=swap", "swap", "", "/etc/fstab:2")
+
+
+def judged(root, storage, values=None, modules=("ext4",), top="/mnt", conflicts=(), arguments=""):
+    """The findings on root= of an entry: id to status."""
+    config = Config("/boot/config", {"EXT4_FS": "y", "RD_GZIP": "y"} if values is None else values, conflicts)
+    kernel = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047), RELEASE, config=config)
+    entry = Entry(0, "0", "Debian", kernel="/boot/vmlinuz", initrd=(INITRD,), cmdline="root={} {}".format(root, arguments))
+    archive = Initramfs(INITRD, modules, (RELEASE,), ("gzip",), complete=True, init=True)
+    facts = Facts(top, True, "2026-01-01", Guest("PV"), initramfs={INITRD: archive}, storage=storage)
+    return {finding.id: finding.status for finding in judge_root_device(entry, kernel, "pvh", facts)}
+
+
+NOT_JUDGED = {"root-device-not-judged": "info"}
+CONTRADICTS = {"root-device-fstab": "unknown"}
+NOT_KNOWN = {"root-device-unknown": "unknown"}
+
+
+@pytest.mark.parametrize("root,fstab,expected", [
+    ("UUID=" + UUID, (ROOT, SWAP), NOT_JUDGED),
+    ("UUID=other", (ROOT, SWAP), CONTRADICTS),
+    ("UUID=swap", (ROOT._replace(device="/dev/xvda2"), SWAP), CONTRADICTS),
+    ("/dev/xvda1", (ROOT, SWAP), NOT_JUDGED),
+    ("/dev/xvda1", (ROOT._replace(device="/dev/xvda2"),), CONTRADICTS),
+    ("/dev/md0", (ROOT._replace(device="/dev/md/root"),), NOT_JUDGED),
+    ("UUID=" + UUID, (ROOT._replace(device="/dev/sda1"),), CONTRADICTS),
+    ("UUID=b", (ROOT._replace(device="UUID=b", filesystem="btrfs"), ROOT._replace(point="/home", device="UUID=b", filesystem="btrfs")), None),
+    ("banana", (ROOT,), NOT_KNOWN), ("/dev/banana", (ROOT,), NOT_KNOWN), ("UUID=" + UUID, (), NOT_JUDGED),
+])
+def test_against_fstab(root, fstab, expected):
+    said = judged(root, Storage(fstab), {"EXT4_FS": "y", "BTRFS_FS": "y", "BLK_DEV_MD": "y"})
+    assert said == (NOT_JUDGED if expected is None else expected)
+
+
+def test_an_fstab_that_cannot_be_read():
+    unreadable = Problem("/etc/fstab", "is a directory")
+    assert judged("UUID=" + UUID, Storage(problem=unreadable)) == NOT_KNOWN
+    assert judged("UUID=" + UUID, Storage((ROOT,), problem=Problem("/etc/fstab:2", "not a line of fstab"))) == NOT_JUDGED
+    live = Storage(uuids={UUID: "/dev/xvda1"}, root_device="/dev/xvda1", problem=unreadable)
+    assert judged("UUID=" + UUID, live, top="/") == {"root-device": "pass"}
+
+
+def test_two_root_arguments_that_differ():
+    assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="root=/dev/xvda1") == NOT_KNOWN
+    assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="root=UUID=" + UUID) == NOT_JUDGED
+
+
+@pytest.mark.parametrize("mounted,below,filesystem,expected", [
+    ("/dev/xvda1", (), "ext4", {"root-device": "pass"}), ("/dev/xvda2", (), "ext4", {"root-device-other": "unknown"}),
+    ("/dev/dm-0", ("/dev/xvda1",), "ext4", {"root-device": "pass"}), ("/dev/dm-0", ("/dev/xvdb",), "ext4", {"root-device-other": "unknown"}),
+    ("/dev/xvdb", (), "btrfs", {"root-device-other": "warn"}),
+])
+def test_another_device_than_the_one_that_is_mounted(mounted, below, filesystem, expected):
+    mounts = (Mount("/", mounted, filesystem),)
+    storage = Storage(mounts=mounts, uuids={UUID: "/dev/xvda1"}, root_device=mounted, root_below=below)
+    assert judged("UUID=" + UUID, storage, {"EXT4_FS": "y", "BTRFS_FS": "y"}, top="/") == expected
+
+
+@pytest.mark.parametrize("filesystem,values,modules,expected", [
+    ("ext4", {"EXT4_FS": "m"}, ("ext4",), None), ("ext4", {"EXT4_FS": "m"}, (), "fail"), ("ext4", {"EXT4_FS": "n"}, (), "fail"),
+    ("ext4", {"XFS_FS": "m"}, (), "unknown"), ("ext4", {"RD_GZIP": "y"}, (), "unknown"), ("ext4", {"XEN": "y"}, (), "info"),
+    ("ext4", {"XFS_FS": "m"}, ("ext4",), None), ("bcachefs", {"EXT4_FS": "y"}, (), "info"), ("nilfs2", {"EXT4_FS": "y"}, (), "info"),
+])
+def test_the_driver_of_the_file_system(filesystem, values, modules, expected):
+    said = judged("UUID=" + UUID, Storage((ROOT._replace(filesystem=filesystem),)), values, modules)
+    assert said.get("root-driver") == expected
+
+
+def test_configurations_that_disagree_on_the_driver():
+    conflict = (Conflict("EXT4_FS", "/boot/config", "y", "/lib/modules/config", "n"),)
+    assert judged("UUID=" + UUID, Storage((ROOT,)), modules=(), conflicts=conflict)["root-driver"] == "unknown"
+    assert "root-driver" not in judged("UUID=" + UUID, Storage((ROOT,)), conflicts=conflict)
+    other = (Conflict("XFS_FS", "/boot/config", "y", "/lib/modules/config", "n"),)
+    assert "root-driver" not in judged("UUID=" + UUID, Storage((ROOT,)), modules=(), conflicts=other)
+
+
+@pytest.mark.parametrize("root,storage,needed", [
+    ("/dev/vg0/root", Storage(), {"dm_mod"}), ("/dev/mapper/vg0-root", Storage(), {"dm_mod"}),
+    ("/dev/mapper/luks-a", Storage(), {"dm_mod", "dm_crypt"}), ("/dev/mapper/a", Storage(encrypted=("a",)), {"dm_mod", "dm_crypt"}),
+    ("/dev/md0", Storage(), {"md_mod"}), ("UUID=a", Storage(root_stack=("crypt",)), {"dm_mod", "dm_crypt"}),
+    ("UUID=a", Storage(root_stack=("md",), root_levels=("raid1",)), {"md_mod", "raid1"}), ("/dev/xvda1", Storage(), set()),
+])
+def test_the_drivers_of_what_is_below(root, storage, needed):
+    symbols = {"BLK_DEV_DM": "m", "DM_CRYPT": "m", "BLK_DEV_MD": "m", "MD_RAID1": "m", "EXT4_FS": "y"}
+    assert "root-driver" not in judged(root, storage, symbols, tuple(needed))
+    for missing in needed:
+        assert judged(root, storage, symbols, tuple(needed - {missing}))["root-driver"] == "fail"
