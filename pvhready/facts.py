@@ -98,7 +98,8 @@ class Conflict(NamedTuple):
 class Config(NamedTuple):
     """A kernel's configuration: symbol without CONFIG_ to y, m or n (also "is not set"). ``source`` is its file.
 
-    ``root_pointer`` tells whether System.map has x86_default_get_root_pointer; None when there is no real map.
+    ``root_pointer`` tells whether System.map has x86_default_get_root_pointer; None when there is no real map. ``version`` is
+    the kernel's version that the file's header tells.
     """
 
     source: "Optional[str]" = None
@@ -107,10 +108,14 @@ class Config(NamedTuple):
     root_pointer: "Optional[bool]" = None
     map_source: "Optional[str]" = None
     problem: "Optional[Problem]" = None
+    version: "Optional[str]" = None
 
 
 class Kernel(NamedTuple):
-    """An installed kernel image. ``named_release`` is the one in the file's name, ``names`` are all paths that lead to the file."""
+    """An installed kernel image. ``named_release`` is the one in the file's name, ``names`` are all paths that lead to the file.
+
+    ``has_dpkg``: there is a dpkg database, so that a file without a package is no distribution's.
+    """
 
     path: str
     image: Image
@@ -120,6 +125,7 @@ class Kernel(NamedTuple):
     package: "Optional[str]" = None
     config: Config = Config()
     names: "Tuple[str, ...]" = ()
+    has_dpkg: bool = False
 
 
 class EntryError(NamedTuple):

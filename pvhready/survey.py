@@ -91,7 +91,7 @@ def _kernels(
     kernels = []
     for names in found.values():
         extra = _EXTRA if chosen.intersection(names) else ()
-        kernels.append(read_kernel(root, names, guest, owners.owner, extra, deep))
+        kernels.append(read_kernel(root, names, guest, owners.owner, extra, deep)._replace(has_dpkg=owners.has_dpkg))
     return tuple(kernels), ()
 
 

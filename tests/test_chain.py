@@ -204,3 +204,10 @@ def test_an_initramfs_with_nothing_to_run_is_none(content, symbols, guest, pvhre
 def test_another_program_than_init_is_not_looked_for(guest, pvhready):
     verdict, said = judged(pvhready, guest(cmdline="console=hvc0 rdinit=/sbin/other"), "pvh")
     assert verdict == UNKNOWN and "initramfs-program" in said
+
+
+@pytest.mark.parametrize("symbol", ["RD_ZSTD", "BLK_DEV_INITRD"])
+def test_configurations_that_disagree_on_the_initramfs(symbol, guest, pvhready):
+    other = parts.configuration(RELEASE, debian_symbols(**{symbol: "n"}))
+    verdict, said = judged(pvhready, guest({"/usr/lib/modules/{}/config".format(RELEASE): other}), "pvh")
+    assert verdict == UNKNOWN, said

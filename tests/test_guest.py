@@ -62,6 +62,17 @@ FEATURES = HYPERVISOR + "properties/features"
     (VIRTUAL, None),
     ({}, None),
     (dict(VIRTUAL, **XEN_VENDOR), None),
+    (dict(BARE, **XEN_VENDOR), None),
+    # Signs that contradict each other.
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/sys/class/dmi/id/sys_vendor": "QEMU\n"}), None),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/sys/class/dmi/id/sys_vendor": "Xen\n"}), None),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", FEATURES: "00002705\n"}), None),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", FEATURES: "000000e0\n"}), "PV"),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PVH\n", FEATURES: "00002705\n"}), "PVH"),
+    # What is there and cannot be read: a folder stands for it.
+    (dict(XEN, **{HYPERVISOR + "guest_type": None}), None),
+    (dict(XEN, **{"/proc/xen/capabilities": None}), None),
+    (dict(BARE, **{HYPERVISOR + "type": None}), None),
     # A container on a Xen guest is none that boots.
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/run/systemd/container": "lxc\n"}), "none"),
     (dict(BARE, **{"/.dockerenv": ""}), "none"),

@@ -19,6 +19,7 @@ _DOM0_FEATURE = 1 << 11
 _MACHINES = {3: "i386", 62: "x86_64", 183: "aarch64", 40: "arm"}
 _SHELLS = ("/bin/sh", "/usr/bin/env", "/sbin/init")
 _SHORT = 4096
+_DECISIVE = ("/sys/hypervisor/type", "/sys/hypervisor/guest_type", "/proc/xen/capabilities")
 
 
 def read_guest(root: Root, assume: "Optional[str]" = None) -> Guest:
@@ -59,16 +60,19 @@ def _type(root: Root, xen: "Optional[bool]", features: "Optional[int]", containe
     if container:
         return "none"
     said = _note(root, "/sys/hypervisor/guest_type", seen)
-    if said is not None:
-        return said if said in _TYPES and xen is not False else None
+    if any(_is_hidden(root, path, seen) for path in _DECISIVE):
+        return None
     vendor = _note(root, "/sys/class/dmi/id/sys_vendor", seen)
+    translated = vendor is not None or features is not None and bool(features & _HVM_FEATURES)
+    if said is not None:
+        return said if said in _TYPES and xen is not False and not (said == "PV" and translated) else None
     if xen:
-        if vendor is not None or features is not None and features & _HVM_FEATURES:
+        if translated:
             return "HVM" if vendor == "Xen" else None
         return "PV" if _can_list(root, "/sys/class/dmi/id") is False else None
     if xen is False or vendor and vendor != "Xen":
         return "none"
-    return "none" if _has_hypervisor_flag(root, seen) is False else None
+    return "none" if _has_hypervisor_flag(root, seen) is False and not vendor else None
 
 
 def _is_xen(root: Root, seen: "Seen") -> "Optional[bool]":
@@ -157,6 +161,14 @@ def _text(root: Root, path: str) -> "Optional[str]":
         return root.read_text(path, _SHORT).strip()
     except Unreadable:
         return None
+
+
+def _is_hidden(root: Root, path: str, seen: "Seen") -> bool:
+    """Whether it is there and cannot be read, which says less than that it is not there."""
+    if any(path == known for known, _ in seen) or _text(root, path) is not None or not _exists(root, path):
+        return False
+    seen.append((path, "cannot be read"))
+    return True
 
 
 def _can_list(root: Root, path: str) -> "Optional[bool]":

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 # Symbols whose name does not begin with XEN; those that do are all taken, in one pass over the file.
 OTHER_SYMBOLS = ("X86_64", "ACPI", "HVC_XEN")
+_HEADER = 1024  # bytes at the start of a configuration
 ROOT_POINTER = b"x86_default_get_root_pointer"
 _MAX_MAP = 32 * 1024 * 1024  # System.map of a distribution's kernel is 4 to 9 MB
+_LATE_SYMBOLS = (b" _end\n", b" __brk_limit\n")  # where a kernel ends (Linux: arch/x86/kernel/vmlinux.lds.S)
 _STUB_MAP = 4096  # Debian 11 and newer ship one line that says where the real map is
 
 
 class _Source(NamedTuple):
     path: str
     values: "Dict[str, str]"
+    version: "Optional[str]" = None
 
 
 def read_config(root: Root, release: str, running: bool, extra: "Iterable[str]" = ()) -> Config:
@@ -34,7 +37,7 @@ def read_config(root: Root, release: str, running: bool, extra: "Iterable[str]" 
         return Config(problem=problem)
     best = sources[0]
     pointer, map_source = _root_pointer(root, release)
-    return Config(best.path, best.values, tuple(_conflicts(sources)), pointer, map_source, problem)
+    return Config(best.path, best.values, tuple(_conflicts(sources)), pointer, map_source, problem, best.version)
 
 
 def read_config_file(root: Root, path: str, map_path: "Optional[str]" = None) -> Config:
@@ -65,6 +68,15 @@ def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
             values[name] = found
     values.pop("", None)
     return values
+
+
+def _version(data: bytes) -> "Optional[str]":
+    """The version in the header: ``# Linux/x86 6.1.170 Kernel Configuration`` (Linux: scripts/kconfig/confdata.c); None without one."""
+    for line in data[:_HEADER].split(b"\n")[:-1]:
+        words = line.split()
+        if words[:1] == [b"#"] and words[-2:] == [b"Kernel", b"Configuration"] and len(words) >= 4:
+            return words[-3].decode("ascii", "replace")
+    return None
 
 
 def _find_symbol(data: bytes, name: str) -> "Optional[str]":
@@ -113,7 +125,7 @@ def _read_sources(root: Root, release: str, running: bool, wanted: "Tuple[str, .
             continue
         values = parse_config(data, wanted)
         if values:
-            sources.append(_Source(path, values))
+            sources.append(_Source(path, values, _version(data)))
         else:
             problem = problem or Problem(path, "holds no kernel configuration")
     return sources, problem
@@ -155,7 +167,10 @@ def _root_pointer(root: Root, release: str) -> "Tuple[Optional[bool], Optional[s
 
 
 def _has_pointer(root: Root, path: str) -> "Optional[bool]":
-    """Whether System.map has the symbol; None for a stub. Only whole words count: ``... T x86_default_get_root_pointer``."""
+    """Whether System.map has the symbol; None for a stub, and where it is missing from a map that was cut short.
+
+    Only whole words count: ``... T x86_default_get_root_pointer``.
+    """
     with root.open(path) as handle:
         if handle.size <= _STUB_MAP:
             return None
@@ -166,4 +181,5 @@ def _has_pointer(root: Root, path: str) -> "Optional[bool]":
         if data[at - 1:at] == b" " and data[end:end + 1] in (b"\n", b"", b"\t", b" "):
             return True
         at = data.find(ROOT_POINTER, end)
-    return False
+    is_whole = data.endswith(b"\n") and any(symbol in data[-_STUB_MAP:] for symbol in _LATE_SYMBOLS)
+    return False if is_whole else None

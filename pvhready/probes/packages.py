@@ -24,11 +24,17 @@ class Owners:
         self._database: "Union[DpkgDatabase, RpmDatabase, None]" = None
         self._merged: Dict[str, bool] = {}
         self._problems: List[Problem] = []
+        self._has_dpkg = False
 
     @property
     def problems(self) -> "Tuple[Problem, ...]":
         """Why owners are not known, one problem for each question that could not be answered."""
         return tuple(self._problems)
+
+    @property
+    def has_dpkg(self) -> bool:
+        """Whether there is a dpkg database that is not empty, readable or not; known after the first question."""
+        return self._has_dpkg
 
     def owner(self, path: str) -> "Optional[str]":
         """Return the package that owns a path: its name as dpkg prints it, or name-version-release.arch as rpm does.
@@ -49,11 +55,14 @@ class Owners:
     def _open(self) -> "Union[DpkgDatabase, RpmDatabase]":
         # Either tool may be installed on the other's distributions: there it has an empty database.
         try:
+            self._has_dpkg = True
             if self._root.status(_DPKG_STATUS).st_size:
                 from pvhready.probes.dpkg import DpkgDatabase
+
                 return DpkgDatabase(self._root)
         except Missing:
             pass  # not a dpkg system
+        self._has_dpkg = False
         from pvhready.probes.rpm import RpmDatabase
         return RpmDatabase(self._root)
 

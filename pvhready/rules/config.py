@@ -70,7 +70,7 @@ def _is_debians_419(kernel: Kernel, guest: Guest) -> bool:
         return False
     version, _, rest = (kernel.release or "").partition("-")
     abi, _, flavour = rest.replace("0.bpo.", "", 1).partition("-")
-    named = kernel.package is None or kernel.package.startswith("linux-image-")
+    named = not kernel.has_dpkg if kernel.package is None else kernel.package.startswith("linux-image-")
     return version == "4.19.0" and abi.isdigit() and bool(flavour) and named
 
 
@@ -100,6 +100,10 @@ def _contradiction(kernel: Kernel, mode: str) -> "Optional[Finding]":
                 conflict.symbol, conflict.value, conflict.source, conflict.other_value, conflict.other_source
             )
             return _contradicts(kernel, mode, summary, Evidence(conflict.other_source, "CONFIG_" + conflict.symbol, conflict.other_value))
+    told = series(config.version)
+    if told is not None and told != series(kernel.release):
+        summary = "its header says that it is Linux {}'s, not {}'s".format(config.version, kernel.release)
+        return _contradicts(kernel, mode, summary, Evidence(config.source or "", "header", config.version or ""))
     for symbol in _DECISIVE:
         if values.get(symbol, "n") not in ("y", "m", "n"):
             return _contradicts(kernel, mode, "{} has the values {}".format(symbol, values[symbol]), _symbol(kernel, symbol))

@@ -90,8 +90,8 @@ def test_every_combination_gets_the_answer_of_its_row(version):
 
 
 def test_419_is_debians_only_on_debian_and_under_its_name():
-    def answer(release, distribution, package=None):
-        kernel = _kernel(release, "y", "y", "y", "m", None)._replace(package=package)
+    def answer(release, distribution, package=None, has_dpkg=False):
+        kernel = _kernel(release, "y", "y", "y", "m", None)._replace(package=package, has_dpkg=has_dpkg)
         return judge_kernel(kernel, profile("bitfolk"), Guest("PV", distribution=Distribution(distribution))).modes["pvh"]
 
     assert answer("4.19.0-27-amd64", "debian") == "boots"
@@ -100,6 +100,8 @@ def test_419_is_debians_only_on_debian_and_under_its_name():
     assert answer("4.19.0-27-amd64", "ubuntu") == "unknown"
     assert answer("4.19.0", "debian") == "unknown"
     assert answer("4.19.0-27-amd64", "debian", "my-own-kernel") == "unknown"
+    assert answer("4.19.0-5-custom", "debian", has_dpkg=True) == "unknown"
+    assert answer("4.19.0-27-amd64", "debian", "linux-image-4.19.0-27-amd64", has_dpkg=True) == "boots"
 
 
 def test_sources_that_contradict_each_other_are_unknown_and_both_are_named():
@@ -113,6 +115,17 @@ def test_sources_that_contradict_each_other_are_unknown_and_both_are_named():
     (finding,) = judge_config(kernel, "pvh", Guest("PV"))
     assert (finding.id, finding.status) == ("kernel-config-conflict", "unknown")
     assert "/boot/config-6.1.0-50-amd64" in finding.summary and "/lib/modules/6.1.0-50-amd64/config" in finding.summary
+
+
+@pytest.mark.parametrize("version,expected", [
+    ("6.1.170", "boots"), ("6.1.0-50-amd64", "boots"), (None, "boots"), ("4.15.0", "unknown"), ("6.12.1", "unknown"), ("x", "boots"),
+])
+def test_a_configuration_of_another_release_series_is_unknown(version, expected):
+    kernel = _kernel("6.1.0-50-amd64", "y", "y", "y", "m", None)
+    kernel = kernel._replace(config=kernel.config._replace(version=version))
+    answer = judge_kernel(kernel, profile("bitfolk"), Guest("PV"))
+    assert answer.modes["pvh"] == expected
+    assert answer.reasons["pvh"] == (() if expected == "boots" else ("kernel-config-conflict",))
 
 
 @pytest.mark.parametrize("values", [{"XEN_PVH": "y/n"}, {"XEN_PVHVM": "n"}, {"ACPI": "n"}, {"X86_64": "n"}])
