@@ -24,8 +24,9 @@ class Host(NamedTuple):
     """A host's GRUB.
 
     ``grub`` is its version, "" when unknown. ``configs`` maps each path where it may look for the guest's
-    configuration, in its order, to yes or unknown; every other path is a no. ``guest_prefix`` tells whether ``$prefix`` is a
+    configuration to yes or unknown; every other path is a no. ``guest_prefix`` tells whether ``$prefix`` is a
     folder of the guest, so that grubenv is read. ``commands`` answers for commands that not every build has.
+    ``exact_configs``: no other paths, in this very order; otherwise it is not known which of two comes first.
     ``payloads`` answers, for PV, whether a compression can be read; xz also depends on a module (``xzio``: is it built in).
     """
 
@@ -36,6 +37,7 @@ class Host(NamedTuple):
     commands: "Dict[str, str]"
     payloads: "Dict[str, str]"
     xzio: str
+    exact_configs: bool = False
 
     def command(self, name: str) -> str:
         """Return yes, no or unknown for a GRUB command of the optional kind; yes for all others."""
@@ -56,7 +58,7 @@ def _commands(**known: str) -> "Dict[str, str]":
 
 
 def _debian(name: str, grub: str) -> Host:
-    return Host(name, grub, _DEBIAN_CONFIGS, NO, _commands(), _PV_PAYLOADS, YES)
+    return Host(name, grub, _DEBIAN_CONFIGS, NO, _commands(), _PV_PAYLOADS, YES, exact_configs=True)
 
 
 def _upstream(grub: str) -> Host:

@@ -99,16 +99,26 @@ def kernels(*releases):
 def read(tmp_path):
     """Write files and read the menu from them."""
 
-    def made(files, host="debian-12", platform="xen_pvh", storage=ONE):
+    def made(files, host="debian-12", platform="xen_pvh", storage=ONE, booted=False):
         for path, text in files.items():
             name = str(tmp_path) + path
             os.makedirs(os.path.dirname(name), exist_ok=True)
+            if isinstance(text, Link):
+                os.symlink(text.target, name)
+                continue
             with open(name, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
         with Root(str(tmp_path)) as root:
-            return read_menu(root, profile(host), platform, storage)
+            return read_menu(root, profile(host), platform, storage, booted=booted)
 
     return made
+
+
+class Link:
+    """A symbolic link among the files."""
+
+    def __init__(self, target):
+        self.target = target
 
 
 def chosen(menu):
@@ -410,12 +420,42 @@ def test_opensuse_on_btrfs(read):
     assert menu.assumptions
 
 
+BTRFS = Storage(fstab=(Mount("/", "UUID=" + UUID, "btrfs", "defaults,subvol=@"), Mount("/home", "UUID=" + UUID, "btrfs", "subvol=@home")))
+UBUNTU_BTRFS = dict(KERNELS, **{CFG: debian(prefix="/@/boot/")})
+
+
 def test_ubuntu_on_btrfs(read):
-    mounts = (Mount("/", "UUID=" + UUID, "btrfs", "defaults,subvol=@"), Mount("/home", "UUID=" + UUID, "btrfs", "subvol=@home"))
-    storage = Storage(fstab=mounts)
-    menu = read(dict(KERNELS, **{CFG: debian(prefix="/@/boot/")}), storage=storage)
+    menu = read(UBUNTU_BTRFS, storage=BTRFS, booted=True)
     assert chosen(menu).kernel == "/boot/vmlinuz-6.1.0-2"
-    assert (chosen(menu).errors, menu.assumptions) == ((), ())
+    assert (chosen(menu).errors, menu.may_show_nothing) == ((), False)
+    assert menu.assumptions == ("/boot/grub/grub.cfg is taken to be found in its btrfs subvolume: the host has started this guest",)
+
+
+DEFAULT_SUBVOLUME = Storage(fstab=(Mount("/", "UUID=" + UUID, "btrfs"), Mount("/home", "UUID=" + UUID, "btrfs", "subvol=/@/home")))
+
+
+@pytest.mark.parametrize("storage", [BTRFS, DEFAULT_SUBVOLUME])
+def test_btrfs_where_the_host_does_not_look_into_subvolumes(read, storage):
+    menu = read(UBUNTU_BTRFS, storage=storage)
+    assert (menu.reason, menu.candidates, menu.elsewhere) == ("no-config", (), (CFG,))
+    assert menu.problem.path == CFG
+    assert "btrfs subvolume" in menu.problem.reason
+
+
+@pytest.mark.parametrize("host", ["bitfolk", "upstream-2.12"])
+def test_btrfs_where_it_is_not_known_whether_the_host_looks_into_subvolumes(read, host):
+    menu = read(UBUNTU_BTRFS, host, storage=BTRFS)
+    assert [candidate.condition for candidate in menu.candidates] == ["if the host's GRUB looks into btrfs subvolume @"]
+    assert menu.may_show_nothing
+    assert menu.assumptions == ("it is not known whether the host's GRUB looks into btrfs subvolumes",)
+
+
+def test_btrfs_without_subvolumes_and_one_that_is_called_boot(read):
+    storage = Storage(fstab=(Mount("/", "UUID=" + UUID, "btrfs"),))
+    assert chosen(read(dict(KERNELS, **{CFG: debian()}), storage=storage)).errors == ()
+    storage = Storage(fstab=(Mount("/", "UUID=" + UUID, "btrfs", "subvol=@"), Mount("/boot", "UUID=" + UUID, "btrfs", "subvol=boot")))
+    menu = read({}, storage=storage)
+    assert (chosen(menu).kernel, chosen(menu).errors, menu.assumptions) == ("/boot/vmlinuz-6.1.0-2", (), ())
 
 
 NIXOS = """
@@ -468,6 +508,85 @@ def test_gentoo_with_microcode(read):
 def test_a_boot_of_its_own(read):
     entry = chosen(read(dict(KERNELS, **{CFG: debian(uuid=OTHER, prefix="/")}), storage=SEPARATE))
     assert (entry.kernel, entry.errors) == ("/boot/vmlinuz-6.1.0-2", ())
+
+
+SEPARATE_MENU = debian(uuid=OTHER, prefix="/")
+TAKEN = "/boot is taken for the file system of its own that /etc/fstab speaks of, although none is mounted here"
+
+
+@pytest.mark.parametrize("target, errors", [
+    ("vmlinuz", 0), ("./grub/../vmlinuz", 0), ("../usr/vmlinuz", 1), ("/usr/vmlinuz", 1), ("../boot/vmlinuz", 1), ("/boot/vmlinuz", 1),
+    ("nosuch", 1), ("top/vmlinuz", 1),
+])
+def test_links_that_leave_the_file_system(read, target, errors):
+    files = {CFG: SEPARATE_MENU, "/boot/vmlinuz-6.1.0-2": Link(target), "/boot/vmlinuz": "k", "/usr/vmlinuz": "k", "/boot/top": Link("/usr"),
+             "/boot/initrd.img-6.1.0-2": "i"}
+    found = chosen(read(files, storage=SEPARATE)).errors
+    assert [error.text for error in found][:errors] == ["file `/vmlinuz-6.1.0-2' not found."] * errors
+    assert bool(found) == bool(errors)
+    assert all(error.fatal for error in found)
+
+
+def test_a_link_that_leads_elsewhere_in_grub_is_not_known(read):
+    files = {CFG: SEPARATE_MENU, "/boot/vmlinuz-6.1.0-2": Link("/vmlinuz"), "/boot/vmlinuz": "k", "/vmlinuz": "k", "/boot/initrd.img-6.1.0-2": "i"}
+    error = chosen(read(files, storage=SEPARATE)).errors[0]
+    assert error.fatal is None
+    assert "symbolic links lead elsewhere" in error.text
+
+
+def test_links_on_one_file_system(read):
+    files = {CFG: debian(), "/boot/vmlinuz-6.1.0-2": Link("../usr/vmlinuz"), "/usr/vmlinuz": "k", "/boot/initrd.img-6.1.0-2": Link("/usr/vmlinuz")}
+    assert chosen(read(files)).errors == ()
+
+
+def test_links_in_a_subvolume(read):
+    files = {CFG: debian(prefix="/@/boot/"), "/boot/vmlinuz-6.1.0-2": Link("/usr/vmlinuz"), "/usr/vmlinuz": "k",
+             "/boot/initrd.img-6.1.0-2": Link("../usr/vmlinuz"), "/boot/vmlinuz-6.1.0-1": Link("/@/usr/vmlinuz")}
+    menu = read(files, storage=BTRFS, booted=True)
+    assert [error.text for error in chosen(menu).errors] == ["file `/@/boot/vmlinuz-6.1.0-2' not found.", "you need to load the kernel first."]
+
+
+def test_a_configuration_that_is_a_link_out_of_its_file_system(read):
+    menu = read(dict(KERNELS, **{CFG: Link("/etc/grub.cfg"), "/etc/grub.cfg": SEPARATE_MENU}), storage=SEPARATE)
+    assert (menu.reason, menu.candidates) == ("no-config", ())
+    assert menu.problem == Problem(CFG, "its symbolic links leave its file system, which GRUB cannot follow")
+
+
+@pytest.mark.parametrize("host, taken", [("debian-12", False), ("bitfolk", True), ("upstream-2.06", True)])
+def test_a_host_whose_paths_are_meant_with_boot_mounted(read, host, taken):
+    menu = read(dict(KERNELS, **{CFG: SEPARATE_MENU}), host, storage=SEPARATE)
+    assert chosen(menu).errors == ()
+    assert any("/boot of its own" in text for text in menu.assumptions) == taken
+
+
+@pytest.mark.parametrize("host", ["debian-12", "bitfolk"])
+def test_boot_within_boot(read, host):
+    assert read(dict(KERNELS, **{"/boot/boot/grub/grub.cfg": debian()}), host).reason == "no-config"
+    assert read({}, host, storage=SEPARATE).config == "/boot/boot/grub/grub.cfg"
+
+
+def test_boot_that_is_there_once_more_in_boot(read):
+    menu = read(dict(KERNELS, **{CFG: SEPARATE_MENU, "/boot/boot": Link(".")}), storage=SEPARATE)
+    assert (menu.config, chosen(menu).errors) == (CFG, ())
+
+
+def test_what_lies_below_a_boot_that_is_not_mounted(read):
+    menu = read(dict(KERNELS, **{CFG: SEPARATE_MENU}), storage=SEPARATE)
+    assert TAKEN in menu.assumptions  # a tree that was unpacked
+    live = SEPARATE._replace(mounts=(Mount("/", "UUID=" + UUID, "xfs"),))
+    menu = read({}, storage=live)
+    assert (menu.reason, menu.problem) == ("unreadable", Problem("/boot", "a file system of its own that is not mounted here"))
+    menu = read({}, storage=live._replace(mounts=live.mounts + (Mount("/boot", "UUID=" + OTHER, "ext4"),)))
+    assert (chosen(menu).errors, menu.assumptions) == ((), ())
+
+
+def test_kernels_below_a_boot_that_is_not_mounted(read):
+    assert read(KERNELS, storage=SEPARATE).problem == Problem("/boot", "a file system of its own that is not mounted here")
+
+
+def test_a_live_root_that_fstab_does_not_name(read):
+    storage = Storage(uuids={UUID: "/dev/xvda1"}, labels={}, devices=("/dev/xvda", "/dev/xvda1"), root_device="/dev/xvda1")
+    assert chosen(read(dict(KERNELS, **{CFG: debian()}), storage=storage)).errors == ()
 
 
 def test_what_a_mount_hides_is_not_known(read):
@@ -523,6 +642,44 @@ def test_no_configuration(read):
 def test_a_path_that_the_host_may_look_for(read):
     menu = read(dict(KERNELS, **{"/boot/grub2/grub.cfg": debian()}), "upstream-2.06")
     assert menu.candidates == (Candidate(0, "default-index", "if the host's GRUB looks for /boot/grub2/grub.cfg"),)
+
+
+TWO = dict(KERNELS, **{CFG: debian(), "/boot/grub2/grub.cfg": debian("1>1")})
+
+
+def test_two_configurations_that_lead_to_different_entries(read):
+    menu = read(TWO, "bitfolk")
+    assert [(menu.entries[candidate.index].kernel, candidate.reason, candidate.condition) for candidate in menu.candidates] == [
+        ("/boot/vmlinuz-6.1.0-2", "default-index", "if the host's GRUB takes /boot/grub/grub.cfg"),
+        ("/boot/vmlinuz-6.1.0-1", "default-index", "if the host's GRUB takes /boot/grub2/grub.cfg"),
+    ]
+    assert [entry.index for entry in menu.entries] == list(range(6))
+    assert (menu.config, menu.elsewhere, menu.may_show_nothing) == (CFG, (), False)
+
+
+def test_two_configurations_where_one_is_empty_or_unreadable(read):
+    menu = read(dict(TWO, **{CFG: "set timeout=5\n"}), "bitfolk")
+    assert [candidate.condition for candidate in menu.candidates] == ["if the host's GRUB takes /boot/grub2/grub.cfg"]
+    assert menu.may_show_nothing
+    menu = read({"/boot/grub2/grub.cfg": "while true; do true; done\n"}, "bitfolk")
+    assert (menu.reason, menu.candidates) == ("unreadable", ())
+    assert menu.problem.path == "/boot/grub2/grub.cfg:1"
+
+
+def test_two_configurations_that_agree(read):
+    menu = read(dict(TWO, **{"/boot/grub2/grub.cfg": debian()}), "bitfolk")
+    assert (menu.candidates, len(menu.entries)) == ((Candidate(0, "default-index"),), 3)
+
+
+def test_two_configurations_and_a_known_order(read):
+    menu = read(TWO)
+    assert (menu.candidates, menu.config, menu.elsewhere) == ((Candidate(0, "default-index"),), CFG, ("/boot/grub2/grub.cfg",))
+
+
+def test_one_configuration_under_two_names(read):
+    files = dict(SAVED, **{"/boot/grub2": Link("grub")})
+    assert len(read(files, "upstream-2.06").candidates) == 1
+    assert read({}, "bitfolk").candidates[0].condition == "if the host's GRUB reads the guest's grubenv"
 
 
 def test_a_boot_that_is_not_mounted(read, tmp_path):

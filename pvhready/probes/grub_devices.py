@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HOME = "xen/xvda"  # $root when GRUB reads the configuration (measured: a disk without partitions)
 MEMDISK = "memdisk"
+_MAX_LINKS = 8  # GRUB gives up at the eighth (fs/fshelp.c)
 _NO_DISK = ("swap", "tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "overlay", "nfs", "nfs4", "cifs", "squashfs", "autofs")
 
 
@@ -47,10 +48,16 @@ class GuestDevices(Devices):
 
     def home_path(self, guest: str) -> str:
         """Return the path that GRUB has for a file of the guest on its first device."""
-        for point, subvolume in self.systems[0].points:
-            if guest == point or guest.startswith(point.rstrip("/") + "/"):
-                return (("/" + subvolume) if subvolume else "") + "/" + guest[len(point):].lstrip("/")
-        return guest
+        point, subvolume = _point(self.systems[0], guest)
+        return (("/" + subvolume) if subvolume else "") + "/" + guest[len(point):].lstrip("/")
+
+    def subvolume(self, guest: str) -> str:
+        """Return the btrfs subvolume that holds a file of the guest on GRUB's first device, "?" for one that fstab need not name.
+
+        Where others are below ``@/``, the guest's / is a default subvolume (openSUSE), which GRUB does not know of.
+        """
+        named = _point(self.systems[0], guest)[1]
+        return named or ("?" if any(name.startswith("@/") for _, name in self.systems[0].points) else "")
 
     # What GRUB asks
 
@@ -90,6 +97,8 @@ class GuestDevices(Devices):
 
     def names(self, device: str, path: str) -> "Tuple[str, ...]":
         for place in self._places(device, path)[0]:
+            if self._status(place) is None:
+                continue
             try:
                 return self._root.names(place)
             except Missing:
@@ -240,6 +249,8 @@ class GuestDevices(Devices):
         import stat
 
         try:
+            if self._is_divided() and not self._is_reached(place):
+                return None
             status = self._root.status(place)
         except Denied as error:
             raise NotKnown(error.path, error.reason) from error
@@ -249,15 +260,70 @@ class GuestDevices(Devices):
         kind = FILE if stat.S_ISREG(status.st_mode) else DIRECTORY if stat.S_ISDIR(status.st_mode) else OTHER
         return Information(kind, status.st_size, int(status.st_mtime))
 
+    def _is_divided(self) -> bool:
+        return len(self.systems) > 1 or any(subvolume for _, subvolume in self.systems[0].points)
+
+    def _is_reached(self, place: str) -> bool:
+        """Whether GRUB gets to a place through its symbolic links, as Linux does. Raises Unreadable, NotKnown when it gets elsewhere."""
+        real = self._root.resolve(place)
+        if real == place:
+            return True
+        reached = self._followed(place)
+        if reached is None:
+            return False
+        if reached != real:
+            raise NotKnown(place, "its symbolic links lead elsewhere in GRUB, which follows them within one file system")
+        return True
+
+    def _followed(self, place: str) -> "Optional[str]":
+        """Return the guest's path where GRUB gets to: links begin at the top of the file system, and nothing is mounted over it."""
+        system = self._covering(place)
+        point, subvolume = _point(system, place)
+        pending = place[len(point):].split("/")[::-1]
+        here: List[str] = []
+        links = 0
+        while pending:
+            name = pending.pop()
+            if name in ("", "."):
+                continue
+            if name == "..":
+                if subvolume and not here:
+                    return None
+                del here[-1:]
+                continue
+            step = "/".join([point.rstrip("/")] + here + [name])
+            if self._mounted_over(step, system):
+                return None
+            target = self._root.link(step)
+            if not target:
+                here.append(name)
+                continue
+            links += 1
+            if links >= _MAX_LINKS:
+                return None
+            if target.startswith("/"):
+                del here[:]
+                if subvolume and not (target + "/").startswith("/{}/".format(subvolume)):
+                    return None
+                target = target[len(subvolume) + 1:]
+            pending.extend(target.split("/")[::-1])
+        return "/".join([point.rstrip("/")] + here) or "/"
+
     def _is_directory(self, place: str) -> bool:
         information = self._status(place)
         return information is not None and information.kind == DIRECTORY
 
 
+def _point(system: FileSystem, path: str) -> "Tuple[str, str]":
+    """Return the mount point below which a path lies, the longest, and its subvolume."""
+    below = [pair for pair in system.points if path == pair[0] or path.startswith(pair[0].rstrip("/") + "/")]
+    return below[-1] if below else ("/", "")
+
+
 def file_systems(storage: Storage) -> "List[FileSystem]":
     """Return the file systems on disks that the live mounts and /etc/fstab name, joined where they are the same."""
     groups: List[Tuple[List[Tuple[str, str]], Set[str]]] = []
-    for mount in storage.mounts + storage.fstab:
+    for mount in _live_root(storage) + storage.mounts + storage.fstab:
         if mount.filesystem in _NO_DISK or not mount.point.startswith("/"):
             continue
         ids = _ids(mount.device, storage)
@@ -276,6 +342,14 @@ def file_systems(storage: Storage) -> "List[FileSystem]":
         FileSystem("disk{}".format(number), tuple(sorted(points, key=lambda pair: len(pair[0]))), frozenset(ids))
         for number, (points, ids) in enumerate(groups)
     ]
+
+
+def _live_root(storage: Storage) -> "Tuple[Mount, ...]":
+    """Return the mount at / by the device that holds it, which fstab need not know."""
+    if not storage.root_device:
+        return ()
+    lines = [mount for mount in storage.mounts[::-1] + storage.fstab if mount.point == "/"] or [Mount("/", "", "")]
+    return (lines[0]._replace(device=storage.root_device),)
 
 
 def linux_names(device: str) -> "Tuple[str, ...]":

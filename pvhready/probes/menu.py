@@ -11,9 +11,10 @@ from pvhready.grub.environment import initial
 from pvhready.grub.interpreter import Interpreter
 from pvhready.grub.state import Booted, Complaint, LimitReached, Scripts, Stopped, TookOver
 from pvhready.host import NO, UNKNOWN, YES, Host
-from pvhready.probes.grub_devices import HOME, MEMDISK, GuestDevices
+from pvhready.probes.grub_configs import UNMOUNTED, Found, find_configs, is_there
+from pvhready.probes.grub_devices import HOME, MEMDISK
 from pvhready.records import NamedTuple
-from pvhready.root import Missing, Root, Unreadable
+from pvhready.root import Root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,82 +58,42 @@ class _Outcome(NamedTuple):
     doubtful: bool
 
 
-def read_menu(root: Root, host: Host, platform: str, storage: Storage, scripts: "Optional[Scripts]" = None) -> Menu:
+def read_menu(
+    root: Root, host: Host, platform: str, storage: Storage, scripts: "Optional[Scripts]" = None, booted: bool = False,
+) -> Menu:
     """Return what the host's GRUB shows on ``platform``: xen_pvh, xen-x86_64 or xen-i386. Raises nothing.
 
-    ``scripts`` keeps what was parsed of this root for another platform.
+    ``scripts`` keeps what was parsed of this root for another platform. ``booted``: the host has started this guest, as
+    PV or PVH, from these very file systems, so that it finds what is there.
     """
-    elsewhere = tuple(path for path in _ELSEWHERE if _is_there(root, path))
-    condition = ""
-    for path, answer in _config_paths(host, storage):
-        if not _is_there(root, path):
-            continue
-        if answer == UNKNOWN:
-            condition = "the host's GRUB looks for " + path
-        found = _Reader(root, host, platform, storage, path, condition, scripts or Scripts()).menu()
-        return found._replace(elsewhere=tuple(other for other in elsewhere if other != path))
-    return _no_config(root, host, platform, storage, elsewhere)
-
-
-def _is_there(root: Root, path: str) -> bool:
-    try:
-        root.status(path)
-    except Missing:
-        return False
-    except Unreadable:
-        return True
-    return True
-
-
-def _config_paths(host: Host, storage: Storage) -> "List[Tuple[str, str]]":
-    """Return the guest's paths of the configurations that the host looks for, in its order.
-
-    The host's paths are those on one file system: with a /boot of its own, /grub/grub.cfg there is /boot/grub/grub.cfg.
-    """
-    paths: List[Tuple[str, str]] = []
-    for path, answer in host.configs.items():
-        for guest in (path, "/boot" + path):
-            if guest.startswith("/boot/") and guest not in [known for known, _ in paths]:
-                paths.append((guest, answer))
-    return paths
-
-
-def _no_config(root: Root, host: Host, platform: str, storage: Storage, elsewhere: "Tuple[str, ...]") -> Menu:
-    wanted = next(iter(host.configs), "/boot/grub/grub.cfg")
-    separate = any(mount.point.rstrip("/") == "/boot" for mount in storage.fstab)
-    mounted = any(mount.point.rstrip("/") == "/boot" for mount in storage.mounts)
-    if separate and not mounted and not _names(root, "/boot"):
-        problem = Problem("/boot", "a file system of its own that is not mounted here")
-        return Menu(platform, reason="unreadable", problem=problem, elsewhere=elsewhere)
-    return Menu(platform, reason="no-config", problem=Problem(wanted, "no such file or directory"), elsewhere=elsewhere)
-
-
-def _names(root: Root, path: str) -> "Tuple[str, ...]":
-    try:
-        return root.names(path)
-    except Missing:
-        return ()
-    except Unreadable:
-        return ("?",)
+    search = find_configs(root, host, storage, booted)
+    known = [place.path for place in search.found]
+    elsewhere = tuple(path for path in _ELSEWHERE if path not in known and is_there(root, path))
+    if not search.found:
+        reason = "unreadable" if search.problem == UNMOUNTED else "no-config"
+        return Menu(platform, reason=reason, problem=search.problem, elsewhere=elsewhere)
+    parsed = scripts or Scripts()
+    menus = [_Reader(root, host, platform, place, search.assumptions, parsed).menu() for place in search.found]
+    return joined(menus)._replace(elsewhere=elsewhere)
 
 
 class _Reader:
     """Reads one configuration under all suppositions that are open."""
 
     def __init__(
-        self, root: Root, host: Host, platform: str, storage: Storage, config: str, condition: str, scripts: Scripts,
+        self, root: Root, host: Host, platform: str, place: Found, assumptions: "Tuple[str, ...]", scripts: Scripts,
     ) -> None:
         self._root = root
         self._host = host
         self._platform = platform
-        self._config = config
-        self._condition = condition
-        self._devices = GuestDevices(root, storage, config, memdisk=True)
+        self._config = place.path
+        self._condition = place.condition
+        self._devices = place.devices
         self._scripts = scripts
-        self._assumptions: List[str] = []
+        self._assumptions = list(assumptions) + ([place.assumption] if place.assumption else [])
         self._prefix = host.guest_prefix
         for path in _OWN_GRUB.get(platform, ()):
-            if host.name.startswith("debian") and _is_there(root, path):
+            if host.name.startswith("debian") and is_there(root, path):
                 self._prefix = YES
                 self._assumptions.append("the guest's own GRUB, {}, is taken to be as the host's, with the guest's grubenv".format(path))
 
@@ -200,11 +161,7 @@ class _Reader:
         )
 
     def _all_assumptions(self, more: "Sequence[str]") -> "Tuple[str, ...]":
-        found: List[str] = []
-        for text in self._assumptions + self._devices.assumptions + list(more):
-            if text not in found:
-                found.append(text)
-        return tuple(found)
+        return _once(self._assumptions + self._devices.assumptions + list(more))
 
     def _merged(self, outcomes: "Dict[Facts, _Outcome]") -> Menu:
         """Return one menu for all suppositions: entries that only one of them has come after the others."""
@@ -301,6 +258,44 @@ def entries_in(known: "List[Entry]", entries: "Sequence[Entry]") -> "List[int]":
             known[place] = known[place]._replace(errors=known[place].errors + missing)
         places.append(place)
     return places
+
+
+def joined(menus: "List[Menu]") -> Menu:
+    """Return one menu for configurations of which the host takes one, it is not known which: the first where they agree."""
+    first = menus[0]
+    if all(_boots(menu) == _boots(first) for menu in menus[1:]):
+        return first
+    entries: List[Entry] = []
+    candidates: List[Candidate] = []
+    fallbacks: List[int] = []
+    for menu in menus:
+        places = entries_in(entries, menu.entries)
+        takes = "if the host's GRUB takes {}".format(menu.config)
+        for candidate in menu.candidates:
+            condition = takes + " and " + candidate.condition[3:] if candidate.condition else takes
+            candidates.append(candidate._replace(index=places[candidate.index], condition=condition))
+        fallbacks.extend(places[index] for index in menu.fallbacks)
+    problems = [menu for menu in menus if menu.reason == "unreadable"]
+    return first._replace(
+        entries=tuple(entries), candidates=() if problems else tuple(candidates), fallbacks=tuple(fallbacks),
+        reason=problems[0].reason if problems else candidates[0].reason if candidates else first.reason,
+        problem=problems[0].problem if problems else first.problem, errors=tuple(error for menu in menus for error in menu.errors),
+        uses_blscfg=any(menu.uses_blscfg for menu in menus), assumptions=_once([text for menu in menus for text in menu.assumptions]),
+        waits=any(menu.waits for menu in menus), may_show_nothing=any(menu.may_show_nothing or not menu.candidates for menu in menus),
+    )
+
+
+def _boots(menu: Menu) -> "Tuple[object, ...]":
+    """Return what a menu comes down to: what its candidates load, and on what conditions."""
+    chosen = [(menu.entries[candidate.index], candidate.condition) for candidate in menu.candidates]
+    return menu.reason == "unreadable", menu.waits, menu.may_show_nothing, tuple(
+        (entry.kernel, entry.initrd, entry.cmdline, tuple((error.text, error.fatal) for error in entry.errors), condition)
+        for entry, condition in chosen
+    )
+
+
+def _once(texts: "Sequence[str]") -> "Tuple[str, ...]":
+    return tuple(text for index, text in enumerate(texts) if text not in texts[:index])
 
 
 def _entry(index: int, result: menu.Result, devices: Devices) -> Entry:

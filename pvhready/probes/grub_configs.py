@@ -1,0 +1,146 @@
+"""Which of the guest's configurations the host's GRUB finds.
+
+GRUB's paths begin at the top of one file system: with a /boot of its own, /boot/grub/grub.cfg is /grub/grub.cfg there,
+and in a btrfs subvolume @rootfs it is /@rootfs/boot/grub/grub.cfg (measured with grub-fstest on btrfs).
+"""
+
+from pvhready.facts import Problem, Storage
+from pvhready.grub.devices import NotKnown
+from pvhready.host import NO, UNKNOWN, YES, Host
+from pvhready.probes.grub_devices import HOME, GuestDevices, file_systems
+from pvhready.records import NamedTuple
+from pvhready.root import Missing, Root, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
+
+UNMOUNTED = Problem("/boot", "a file system of its own that is not mounted here")
+_ANY = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
+
+
+class Found(NamedTuple):
+    """A configuration by the guest's path. ``condition``: what it depends on that the host finds it, "" when that is certain."""
+
+    path: str
+    devices: GuestDevices
+    condition: str = ""
+    assumption: str = ""
+
+
+class Search(NamedTuple):
+    """What the host finds: several where it is not known which one it takes. ``problem``: why it finds nothing, or what is unreadable."""
+
+    found: "Tuple[Found, ...]" = ()
+    problem: "Optional[Problem]" = None
+    assumptions: "Tuple[str, ...]" = ()
+
+
+def find_configs(root: Root, host: Host, storage: Storage, booted: bool) -> Search:
+    """Return the configurations that the host finds. ``booted``: the host has started this guest from these very file systems."""
+    separate = _boot_is_separate(storage)
+    assumptions: List[str] = []
+    paths = _paths(root, host)
+    if separate and _boot_is_unmounted(root, storage):
+        if root.live or storage.mounts or not (paths or any(is_there(root, path) for path in _ANY)):
+            return Search(problem=UNMOUNTED)
+        assumptions.append("/boot is taken for the file system of its own that /etc/fstab speaks of, although none is mounted here")
+    found: List[Found] = []
+    problem = Problem(next(iter(host.configs), _ANY[0]), "no such file or directory")
+    for path in paths:
+        place, reason = _look(root, host, storage, path, booted)
+        if place:
+            found.append(place)
+        elif reason:
+            problem = Problem(path, reason)
+    return Search(_taken(host, found), None if found else problem, tuple(assumptions))
+
+
+def is_there(root: Root, path: str) -> bool:
+    """Whether anything has this path; also when only root may tell."""
+    try:
+        root.status(path)
+    except Missing:
+        return False
+    except Unreadable:
+        return True
+    return True
+
+
+def _paths(root: Root, host: Host) -> "List[str]":
+    """Return the guest's paths that the host's may mean, each file once."""
+    files: List[str] = []
+    paths: List[str] = []
+    for path in [guest for path in host.configs for guest in (path, "/boot" + path)]:
+        if path in paths or not is_there(root, path):
+            continue
+        try:
+            file = root.resolve(path)
+        except Unreadable:
+            file = path
+        if file not in files:
+            files.append(file)
+            paths.append(path)
+    return paths
+
+
+def _look(root: Root, host: Host, storage: Storage, path: str, booted: bool) -> "Tuple[Optional[Found], str]":
+    """Return what the host finds under a path of the guest, and otherwise why it does not, "" when there is no more to say."""
+    devices = GuestDevices(root, storage, path, memdisk=True)
+    own = devices.home_path(path)
+    try:
+        if devices.information(HOME, own) is None:
+            return None, "its symbolic links leave its file system, which GRUB cannot follow"
+    except NotKnown:
+        pass  # reading it says why
+    condition = "the host's GRUB looks for " + own
+    subvolume = devices.subvolume(path)
+    answer = NO if subvolume == "?" else host.configs.get(own, NO)
+    if answer != NO:
+        return Found(path, devices, condition if answer == UNKNOWN else ""), ""
+    if path not in host.configs:
+        return None, ""
+    if subvolume and booted:
+        return Found(path, devices, "", path + " is taken to be found in its btrfs subvolume: the host has started this guest"), ""
+    if subvolume and host.exact_configs:
+        return None, "in btrfs subvolume {}: GRUB has another path for it, where the host does not look".format(subvolume)
+    if subvolume:
+        condition = "the host's GRUB looks into btrfs subvolume " + subvolume
+        return Found(path, devices, condition, "it is not known whether the host's GRUB looks into btrfs subvolumes"), ""
+    if host.exact_configs:
+        return None, ""
+    more = "the host is taken to look for {} on a /boot of its own, too, where that is {}".format(path, own)
+    return Found(path, devices, condition if host.configs[path] == UNKNOWN else "", more), ""
+
+
+def _taken(host: Host, found: "List[Found]") -> "Tuple[Found, ...]":
+    """Return the ones that the host may take: the first in its order, all that it surely looks for where that is not known."""
+    if host.exact_configs:
+        order = list(host.configs)
+        return tuple(sorted(found, key=lambda place: order.index(_own(place)) if _own(place) in order else len(order))[:1])
+    sure = tuple(place for place in found if YES in (host.configs.get(place.path), host.configs.get(_own(place))))
+    return sure or tuple(found[:1])
+
+
+def _own(place: Found) -> str:
+    return place.devices.home_path(place.path)
+
+
+def _boot_is_separate(storage: Storage) -> bool:
+    """Whether /etc/fstab has a file system for /boot that is not the one for /."""
+    if not any(mount.point.rstrip("/") == "/boot" for mount in storage.fstab):
+        return False
+    mounted = [[point for point, _ in system.points] for system in file_systems(storage)]
+    return any("/boot" in points and "/" not in points for points in mounted)
+
+
+def _boot_is_unmounted(root: Root, storage: Storage) -> bool:
+    """Whether what is at /boot lies on the file system of /; False when that cannot be told."""
+    if any(mount.point.rstrip("/") == "/boot" for mount in storage.mounts):
+        return False
+    try:
+        return root.status("/boot").st_dev == root.status("/").st_dev
+    except Missing:
+        return True
+    except Unreadable:
+        return False
