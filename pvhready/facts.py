@@ -177,6 +177,7 @@ class Menu(NamedTuple):
     ``default`` is the value of GRUB's variable, None when it is not set. ``waits``: no timeout is set, so that GRUB
     waits at its menu for a key. ``elsewhere`` are configurations that the host does not look for, of any boot loader.
     ``may_show_nothing``: where the host's profile does not know, one of the answers leads to no entry at all.
+    ``broken`` are the entries that GRUB tries before the candidates, and that it cannot boot: ``fallback`` is what helps.
     """
 
     platform: str
@@ -193,6 +194,7 @@ class Menu(NamedTuple):
     waits: bool = False
     elsewhere: "Tuple[str, ...]" = ()
     may_show_nothing: bool = False
+    broken: "Tuple[int, ...]" = ()
 
 
 class Initramfs(NamedTuple):
@@ -232,6 +234,7 @@ class Storage(NamedTuple):
     device of each name in /dev/mapper; all devices are paths. ``root_device`` is the device that holds the live root.
     ``root_stack`` are the layers below the live root file system, as lvm, md, crypt; ``root_below`` are the devices below its
     own, ``root_levels`` the levels of the RAIDs among them, as raid1. ``encrypted`` are the names that /etc/crypttab gives.
+    ``boot_free`` are the free bytes on the live /boot; looked at only where a file there is damaged.
     """
 
     fstab: "Tuple[Mount, ...]" = ()
@@ -248,6 +251,7 @@ class Storage(NamedTuple):
     root_below: "Tuple[str, ...]" = ()
     root_levels: "Tuple[str, ...]" = ()
     encrypted: "Tuple[str, ...]" = ()
+    boot_free: "Optional[int]" = None
 
 
 class Defaults(NamedTuple):

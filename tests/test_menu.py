@@ -201,7 +201,11 @@ def test_fallback(read):
     assert (menu.candidates, menu.fallbacks) == ((Candidate(0, "default-index"),), (1,))
     files[CFG] = files[CFG] + entry("Other", "other", "6.1.0-1")
     menu = read(files)
-    assert (menu.candidates, menu.fallbacks) == ((Candidate(3, "fallback"),), (1, 3))
+    assert (menu.candidates, menu.fallbacks, menu.broken) == ((Candidate(3, "fallback"),), (1, 3), (0, 1))
+    files[CFG] = "set default=1\n" + entry("a", "a", "6.1.0-1") + "submenu s {\nset fallback=1\n" + entry("b", "b", "6.1.0-2") + entry(
+        "c", "c", "6.1.0-1") + "}\n"
+    menu = read(files)
+    assert (menu.candidates, menu.broken) == ((Candidate(2, "default-index"),), (1,))
 
 
 UBUNTU = """
@@ -394,6 +398,13 @@ def test_boot_loader_specification(read):
     assert (entry.id, entry.cmdline) == ("0123-5.14.0-70.el9.x86_64", "root=UUID={} ro console=hvc0 quiet".format(UUID))
     assert entry.initrd == ("/boot/initramfs-5.14.0-70.el9.x86_64.img",)
     assert entry.source == "/boot/loader/entries/0123-5.14.0-70.el9.x86_64.conf:1"
+
+
+@pytest.mark.parametrize("host", ["fedora-41", "bitfolk"])
+def test_no_boot_loader_specification_entries(read, host):
+    menu = read({"/boot/grub2/grub.cfg": BLS["/boot/grub2/grub.cfg"]}, host)
+    assert (menu.reason, menu.candidates) == ("no-entries", ())
+    assert menu.problem == Problem("/boot/loader/entries", "no boot loader specification entries in /boot/loader/entries")
 
 
 def test_no_entries_where_the_host_lacks_blscfg(read):

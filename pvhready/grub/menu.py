@@ -52,12 +52,16 @@ class Shown:
 
 
 class Choice:
-    """The entry that boots, why, and what follows when it fails, as numbers of results. ``index`` is None for no entry."""
+    """The entry that boots, why, and what follows when it fails, as numbers of results. ``index`` is None for no entry.
 
-    def __init__(self, index: "Optional[int]", reason: str, fallbacks: "Tuple[int, ...]") -> None:
+    ``broken`` are those that GRUB tries before it.
+    """
+
+    def __init__(self, index: "Optional[int]", reason: str, fallbacks: "Tuple[int, ...]", broken: "Tuple[int, ...]" = ()) -> None:
         self.index = index
         self.reason = reason
         self.fallbacks = fallbacks
+        self.broken = broken
 
 
 class Collector:
@@ -159,14 +163,19 @@ def choose(shown: Shown, results: "List[Result]", names_first: bool = False) -> 
     origin = shown.environment.origins.get("default")
     if origin in _ORIGINS and reason != _FIRST:
         reason = _ORIGINS[origin]
-    first = _leaf(shown, results, number, tail, names_first)
-    fallbacks = [_leaf(shown, results, other, None, names_first) for other in _fallbacks(shown)]
+    broken: List[int] = []
+    first = _leaf(shown, results, number, tail, names_first, broken)
+    ways: List[List[int]] = [[] for _ in _fallbacks(shown)]
+    fallbacks = [_leaf(shown, results, other, None, names_first, way) for other, way in zip(_fallbacks(shown), ways)]
     others = tuple(index for index in fallbacks if index is not None)
     if first is not None and results[first].boots is not False:
-        return Choice(first, reason, others)
-    for index in others:
-        if results[index].boots is not False:
-            return Choice(index, "fallback", others)
+        return Choice(first, reason, others, tuple(broken))
+    broken += [] if first is None or first in broken else [first]
+    for index, way in zip(fallbacks, ways):
+        broken += [other for other in way if other not in broken]
+        if index is not None and results[index].boots is not False:
+            return Choice(index, "fallback", others, tuple(broken))
+        broken += [] if index is None or index in broken else [index]
     return Choice(first, reason, others)
 
 
@@ -225,8 +234,13 @@ def _tail(default: str) -> "Optional[str]":
     return None
 
 
-def _leaf(shown: Shown, results: "List[Result]", number: int, tail: "Optional[str]", names_first: bool) -> "Optional[int]":
-    """Return the entry that an item comes down to: itself, or the default of the menu that it opens."""
+def _leaf(
+    shown: Shown, results: "List[Result]", number: int, tail: "Optional[str]", names_first: bool, broken: "List[int]",
+) -> "Optional[int]":
+    """Return the entry that an item comes down to: itself, or the default of the menu that it opens.
+
+    Put into ``broken`` what fails before in that menu.
+    """
     if not 0 <= number < len(shown.items):
         return None
     item = shown.items[number]
@@ -236,13 +250,15 @@ def _leaf(shown: Shown, results: "List[Result]", number: int, tail: "Optional[st
         return None
     default = tail if tail is not None else item.menu.environment.get("default")
     below, _, rest = _select(item.menu, default, names_first)
-    first = _leaf(item.menu, results, below, rest, names_first)
+    first = _leaf(item.menu, results, below, rest, names_first, broken)
     if first is not None and results[first].boots is not False:
         return first
+    broken += [] if first is None or first in broken else [first]
     for other in _fallbacks(item.menu):
-        index = _leaf(item.menu, results, other, None, names_first)
+        index = _leaf(item.menu, results, other, None, names_first, broken)
         if index is not None and results[index].boots is not False:
             return index
+        broken += [] if index is None or index in broken else [index]
     return first
 
 

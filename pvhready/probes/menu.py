@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "prefix"
 _BLSCFG = "blscfg"
+_SNIPPETS = "/boot/loader/entries"
 _CONDITIONS = {
     (_PREFIX, True): "the host's GRUB reads the guest's grubenv",
     (_PREFIX, False): "the host's GRUB does not read the guest's grubenv",
@@ -176,14 +177,24 @@ class _Reader:
         for outcome in outcomes.values():
             errors.extend(error for error in outcome.errors if error not in errors)
         reason = "unreadable" if unknown else candidates[0].reason if candidates else "no-entries"
+        broken = [places[facts][index] for facts, outcome in outcomes.items() for index in outcome.choice.broken]
+        problem = unknown[0] if unknown else self._no_snippets(entries, errors, outcomes)
         return Menu(
             self._platform, self._config, tuple(entries), () if unknown else candidates, reason,
             tuple(places[next(iter(outcomes))][index] for index in first.choice.fallbacks), tuple(errors),
             any(outcome.uses_blscfg for outcome in outcomes.values()),
             self._all_assumptions([text for outcome in outcomes.values() for text in outcome.assumptions]),
-            unknown[0] if unknown else None, first.default, any(outcome.waits for outcome in outcomes.values()),
+            problem, first.default, any(outcome.waits for outcome in outcomes.values()),
             may_show_nothing=bool(self._condition) or any(outcome.choice.index is None for outcome in outcomes.values()),
+            broken=tuple(sorted(set(broken))),
         )
+
+    def _no_snippets(self, entries: "List[Entry]", errors: "List[EntryError]", outcomes: "Dict[Facts, _Outcome]") -> "Optional[Problem]":
+        """Return why a menu that blscfg makes is empty although the host has, or may have, that command."""
+        empty = not entries and self._host.command(_BLSCFG) != NO and any(outcome.uses_blscfg for outcome in outcomes.values())
+        if not empty or any(error.command is None for error in errors):
+            return None
+        return Problem(_SNIPPETS, "no boot loader specification entries in " + _SNIPPETS)
 
     def _candidates(self, outcomes: "Dict[Facts, _Outcome]", places: "Dict[Facts, List[int]]") -> "Tuple[Candidate, ...]":
         chosen = {
@@ -268,6 +279,7 @@ def joined(menus: "List[Menu]") -> Menu:
     entries: List[Entry] = []
     candidates: List[Candidate] = []
     fallbacks: List[int] = []
+    broken: List[int] = []
     for menu in menus:
         places = entries_in(entries, menu.entries)
         takes = "if the host's GRUB takes {}".format(menu.config)
@@ -275,6 +287,7 @@ def joined(menus: "List[Menu]") -> Menu:
             condition = takes + " and " + candidate.condition[3:] if candidate.condition else takes
             candidates.append(candidate._replace(index=places[candidate.index], condition=condition))
         fallbacks.extend(places[index] for index in menu.fallbacks)
+        broken.extend(places[index] for index in menu.broken)
     problems = [menu for menu in menus if menu.reason == "unreadable"]
     return first._replace(
         entries=tuple(entries), candidates=() if problems else tuple(candidates), fallbacks=tuple(fallbacks),
@@ -282,6 +295,7 @@ def joined(menus: "List[Menu]") -> Menu:
         problem=problems[0].problem if problems else first.problem, errors=tuple(error for menu in menus for error in menu.errors),
         uses_blscfg=any(menu.uses_blscfg for menu in menus), assumptions=_once([text for menu in menus for text in menu.assumptions]),
         waits=any(menu.waits for menu in menus), may_show_nothing=any(menu.may_show_nothing or not menu.candidates for menu in menus),
+        broken=tuple(broken),
     )
 
 
