@@ -512,6 +512,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "The next regeneration of the menu may make one the default.",
         "Remove it, or install one that boots.",
     ),
+    "boot-space": (
+        UPKEEP,
+        "The space on /boot, where a file there is damaged.",
+        "A full disk leaves kernels and initramfs cut short.",
+        "Remove old kernels, then install or build the damaged file again.",
+    ),
     "older-kernel": (
         UPKEEP,
         "Kernels older than the default.",

@@ -17,7 +17,7 @@ from pvhready.rules.initramfs import judge_initramfs
 from pvhready.rules.menu import judge_entry, judge_menu
 from pvhready.rules.remedies import RUN_AGAIN
 from pvhready.rules.rootdevice import judge_root_device
-from pvhready.rules.upkeep import judge_defaults, judge_fallback, judge_other_kernels, judge_way_back
+from pvhready.rules.upkeep import judge_defaults, judge_fallback, judge_other_kernels, judge_space, judge_way_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ def _off_chain(facts: Facts, kernels: "Tuple[KernelAnswer, ...]", chains: "Dict[
     answers = {answer.kernel.path: answer.modes[target] for answer in kernels}
     findings = list(judge_other_kernels(facts.kernels, chains[target].kernels, answers, target))
     findings += judge_hack(facts, target)
+    findings += judge_space(facts.storage)
     objections = tuple(finding for finding in chains[other].findings if finding.status in (FAIL, UNKNOWN))
     way_back = judge_way_back(other, chains[other].answer, objections, chains[target].answer)
     return findings + ([way_back] if way_back else [])

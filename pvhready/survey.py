@@ -15,7 +15,7 @@ from pvhready.probes.kernels import find_kernels, read_kernel
 from pvhready.probes.menu import read_menu
 from pvhready.probes.packages import Owners
 from pvhready.probes.proof import read_or_prove
-from pvhready.probes.storage import read_storage
+from pvhready.probes.storage import free_space, read_storage
 from pvhready.root import Root, Unreadable
 from pvhready.rules import initramfs, rootdevice
 from pvhready.rules.config import FRONT_END
@@ -43,6 +43,9 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
     menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts) for mode in MODES}
     owners = Owners(root)
     kernels, problems = _kernels(root, guest, owners, menus, deep)
+    archives = _initramfs(root, guest, menus, kernels)
+    if root.live and _is_damaged(kernels, archives):
+        storage = storage._replace(boot_free=free_space("/boot"))
     return Facts(
         root.directory,
         os.geteuid() == 0,
@@ -50,13 +53,19 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
         guest,
         kernels,
         menus,
-        _initramfs(root, guest, menus, kernels),
+        archives,
         storage,
         read_defaults(root),
         find_hack(root, owners),
         tuple(sorted(root.denied)),
         problems,
     )
+
+
+def _is_damaged(kernels: "Tuple[Kernel, ...]", archives: "Dict[str, Initramfs]") -> bool:
+    """Whether a kernel or an archive cannot be read to its end, as a full /boot leaves them."""
+    cut = any(kernel.image.problem or max(kernel.image.payload_end or 0, kernel.image.code_end or 0) > kernel.image.size for kernel in kernels)
+    return cut or any(archive.problem and not archive.needs for archive in archives.values())
 
 
 def platform(mode: str, guest: Guest) -> str:

@@ -122,3 +122,17 @@ def test_entries_lists_the_menu(platform, tmp_path, pvhready):
     assert menu["entries"][0]["kernel"] == "/boot/vmlinuz-5.4.0-216-generic"
     make("alpine-extlinux", str(tmp_path / "alpine"))
     assert pvhready("entries", "--root", str(tmp_path / "alpine")).code == 1
+
+
+def test_a_damaged_file_makes_one_look_at_the_space_on_boot():
+    from pvhready.facts import Facts, Guest, Storage
+    from pvhready.host import profile
+    from pvhready.judge import judge
+
+    def said(free):
+        report = judge(Facts("/", True, "2026-01-01", Guest("PV"), storage=Storage(boot_free=free)), profile("bitfolk"))
+        return [check.summary for check in report.checks if check.id == "boot-space"]
+
+    assert said(None) == []
+    assert "make room" in said(3 << 20)[0] and "3 MiB" in said(3 << 20)[0]
+    assert "make room" not in said(900 << 20)[0]

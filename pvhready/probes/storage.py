@@ -75,6 +75,16 @@ def live_mounts() -> "Tuple[Mount, ...]":
     return tuple(Mount(item.mountpoint, item.device, item.fstype, item.opts, "/proc/self/mounts") for item in partitions)
 
 
+def free_space(path: str) -> "Optional[int]":
+    """Return the free bytes on the running system's file system at ``path``, by psutil; None when they cannot be had."""
+    try:
+        import psutil
+
+        return int(psutil.disk_usage(path).free)
+    except (ImportError, OSError):
+        return None
+
+
 def parse_fstab(text: str, path: str = _FSTAB) -> "Tuple[Tuple[Mount, ...], Tuple[Problem, ...]]":
     """Return the mounts of an fstab(5), each with its line as the source, and the lines that are none."""
     mounts: List[Mount] = []

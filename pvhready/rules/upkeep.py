@@ -1,8 +1,8 @@
 """What the next upgrade, regeneration or failure would bring: nothing here is about the boot that comes next."""
 
 from pvhready.cmdline import parse, split
-from pvhready.facts import Defaults, Entry, Guest, Kernel, Menu
-from pvhready.findings import BOOTS, FAILS, INFO, WARN, Evidence, Finding
+from pvhready.facts import Defaults, Entry, Guest, Kernel, Menu, Storage
+from pvhready.findings import BOOTS, BOTH, FAILS, INFO, WARN, Evidence, Finding
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import has_xen_console
 from pvhready.rules.versions import sort_key
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Optional, Tuple
 
 _DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "xen_no_vector_callback", "root", "nolapic")
+_ROOM_FOR_A_KERNEL = 150  # MiB: an image, and an initramfs twice while it is written
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 
@@ -62,6 +63,16 @@ def _lost_with_the_next(defaults: Defaults, entry: Entry, menu: Menu, mode: str,
         summary = "GRUB_DEFAULT is {}, and the menu's default is {}: it was not generated since".format(wanted, menu.default)
         path, _, line = defaults.sources.get("GRUB_DEFAULT", "/etc/default/grub:").rpartition(":")
         yield Finding("grub-config-stale", INFO, mode, entry.title, summary, (Evidence(path, "line " + line, wanted),))
+
+
+def judge_space(storage: Storage) -> "Iterator[Finding]":
+    """Return how full /boot is, where something there is damaged: a full disk is the usual cause, and the next one."""
+    if storage.boot_free is not None:
+        megabytes = storage.boot_free // (1024 * 1024)
+        summary = "a file in /boot is damaged, and {} MiB are free there".format(megabytes)
+        if megabytes < _ROOM_FOR_A_KERNEL:
+            summary += ": make room before anything is written there again"
+        yield Finding("boot-space", INFO, BOTH, "/boot", summary, (Evidence("/boot", "free bytes", str(storage.boot_free)),))
 
 
 def judge_other_kernels(
