@@ -64,7 +64,8 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
 
 def _is_damaged(kernels: "Tuple[Kernel, ...]", archives: "Dict[str, Initramfs]") -> bool:
     """Whether a kernel or an archive cannot be read to its end, as a full /boot leaves them."""
-    cut = any(kernel.image.problem or max(kernel.image.payload_end or 0, kernel.image.code_end or 0) > kernel.image.size for kernel in kernels)
+    images = [kernel.image for kernel in kernels]
+    cut = any(image.problem or max(image.payload_end or 0, image.code_end or 0) > image.size for image in images)
     return cut or any(archive.problem and not archive.needs for archive in archives.values())
 
 
