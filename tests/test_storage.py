@@ -313,7 +313,8 @@ def test_names_that_contradict_each_other(spec: str, other: str, expected: bool)
 
 @pytest.mark.parametrize("text, layer", [
     ("/dev/mapper/vg-lv", "lvm"), ("/dev/vg/lv", "lvm"), ("/dev/dm-0", "lvm"), ("/dev/mapper/luks-a", "crypt"), ("/dev/mapper/a", "crypt"),
-    ("/dev/mapper/cryptroot", "crypt"), ("/dev/md0", "md"), ("/dev/md/root", "md"), ("/dev/xvda1", ""), ("/dev/disk/by-id/dm-name-a", "crypt"),
+    ("/dev/mapper/cryptroot", "crypt"), ("/dev/md0", "md"), ("/dev/md/root", "md"), ("/dev/xvda1", ""),
+    ("/dev/disk/by-id/dm-name-a", "crypt"),
     ("/dev/disk/by-uuid/1", ""), ("/dev/banana", ""), ("/dev/mapper/", ""), ("/dev//a", ""), ("UUID=1", ""), ("", ""),
 ])
 def test_the_layer_that_a_name_tells_of(text: str, layer: str) -> None:
@@ -322,7 +323,8 @@ def test_the_layer_that_a_name_tells_of(text: str, layer: str) -> None:
 
 @pytest.mark.parametrize("text, expected", [
     ("banana", False), ("/dev/banana", False), ("/dev/xvd", False), ("/dev/xvd1", False), ("/dev/sda1", False), ("/dev/disk/by-id", False),
-    ("", False), ("xvda1", False), ("ca01", True), ("202:1", True), ("PARTUUID=0a/PARTNROFF=1", True), ("UUID=1", True), ("/dev/xvda", True),
+    ("", False), ("xvda1", False), ("ca01", True), ("202:1", True), ("PARTUUID=0a/PARTNROFF=1", True), ("UUID=1", True),
+    ("/dev/xvda", True),
     ("/dev/disk/by-id/x", True), ("/dev/mapper/x", True), ("/dev/vg/lv", True), ("/dev/md0", True), ("zfs:AUTO", True),
 ])
 def test_what_may_be_a_root_device(text: str, expected: bool) -> None:

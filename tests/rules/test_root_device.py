@@ -9,6 +9,7 @@ UUID = "0f9ef5d5-3c3b-4a5c-9d6a-6a8d3c1b2e70"
 RELEASE = "6.1.0-50-amd64"
 INITRD = "/boot/initrd.img"
 ROOT = Mount("/", "UUID=" + UUID, "ext4", "", "/etc/fstab:1")
+SUBVOLUME = Mount("/", "UUID=b", "btrfs", "subvol=@", "/etc/fstab:1")
 SWAP = Mount("none", "UUID=swap", "swap", "", "/etc/fstab:2")
 
 
@@ -35,7 +36,7 @@ NOT_KNOWN = {"root-device-unknown": "unknown"}
     ("/dev/xvda1", (ROOT._replace(device="/dev/xvda2"),), CONTRADICTS),
     ("/dev/md0", (ROOT._replace(device="/dev/md/root"),), NOT_JUDGED),
     ("UUID=" + UUID, (ROOT._replace(device="/dev/sda1"),), CONTRADICTS),
-    ("UUID=b", (ROOT._replace(device="UUID=b", filesystem="btrfs"), ROOT._replace(point="/home", device="UUID=b", filesystem="btrfs")), None),
+    ("UUID=b", (SUBVOLUME, SUBVOLUME._replace(point="/home")), None),
     ("banana", (ROOT,), NOT_KNOWN), ("/dev/banana", (ROOT,), NOT_KNOWN), ("UUID=" + UUID, (), NOT_JUDGED),
 ])
 def test_against_fstab(root, fstab, expected):
@@ -58,7 +59,8 @@ def test_two_root_arguments_that_differ():
 
 @pytest.mark.parametrize("mounted,below,filesystem,expected", [
     ("/dev/xvda1", (), "ext4", {"root-device": "pass"}), ("/dev/xvda2", (), "ext4", {"root-device-other": "unknown"}),
-    ("/dev/dm-0", ("/dev/xvda1",), "ext4", {"root-device": "pass"}), ("/dev/dm-0", ("/dev/xvdb",), "ext4", {"root-device-other": "unknown"}),
+    ("/dev/dm-0", ("/dev/xvda1",), "ext4", {"root-device": "pass"}),
+    ("/dev/dm-0", ("/dev/xvdb",), "ext4", {"root-device-other": "unknown"}),
     ("/dev/xvdb", (), "btrfs", {"root-device-other": "warn"}),
 ])
 def test_another_device_than_the_one_that_is_mounted(mounted, below, filesystem, expected):
