@@ -17,7 +17,8 @@ _HEADER = 1024  # bytes at the start of a configuration
 ROOT_POINTER = b"x86_default_get_root_pointer"
 _MAX_MAP = 32 * 1024 * 1024  # System.map of a distribution's kernel is 4 to 9 MB
 _LATE_SYMBOLS = (b" _end\n", b" __brk_limit\n")  # where a kernel ends (Linux: arch/x86/kernel/vmlinux.lds.S)
-_STUB_MAP = 4096  # Debian 11 and newer ship one line that says where the real map is
+_STUB = b"The real System.map is in"  # the one line that Debian 11 and newer ship
+_TAIL = 4096  # bytes at the end of a map that hold its late symbols; a map of so few bytes was made by hand, and was not cut
 
 
 class _Source(NamedTuple):
@@ -172,7 +173,7 @@ def _has_pointer(root: Root, path: str) -> "Optional[bool]":
     Only whole words count: ``... T x86_default_get_root_pointer``.
     """
     with root.open(path) as handle:
-        if handle.size <= _STUB_MAP:
+        if _STUB in handle.read_at(0, _TAIL):
             return None
     data = root.read(path, _MAX_MAP)
     at = data.find(ROOT_POINTER)
@@ -181,5 +182,5 @@ def _has_pointer(root: Root, path: str) -> "Optional[bool]":
         if data[at - 1:at] == b" " and data[end:end + 1] in (b"\n", b"", b"\t", b" "):
             return True
         at = data.find(ROOT_POINTER, end)
-    is_whole = data.endswith(b"\n") and any(symbol in data[-_STUB_MAP:] for symbol in _LATE_SYMBOLS)
-    return False if is_whole else None
+    is_whole = len(data) <= _TAIL or any(symbol in data[-_TAIL:] for symbol in _LATE_SYMBOLS)
+    return False if data.endswith(b"\n") and is_whole else None
