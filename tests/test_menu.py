@@ -530,8 +530,8 @@ TAKEN = "/boot is taken for the file system of its own that /etc/fstab speaks of
     ("nosuch", 1), ("top/vmlinuz", 1),
 ])
 def test_links_that_leave_the_file_system(read, target, errors):
-    files = {CFG: SEPARATE_MENU, "/boot/vmlinuz-6.1.0-2": Link(target), "/boot/vmlinuz": "k", "/usr/vmlinuz": "k", "/boot/top": Link("/usr"),
-             "/boot/initrd.img-6.1.0-2": "i"}
+    files = {CFG: SEPARATE_MENU, "/boot/vmlinuz-6.1.0-2": Link(target), "/boot/vmlinuz": "k", "/usr/vmlinuz": "k",
+             "/boot/top": Link("/usr"), "/boot/initrd.img-6.1.0-2": "i"}
     found = chosen(read(files, storage=SEPARATE)).errors
     assert [error.text for error in found][:errors] == ["file `/vmlinuz-6.1.0-2' not found."] * errors
     assert bool(found) == bool(errors)
@@ -539,14 +539,16 @@ def test_links_that_leave_the_file_system(read, target, errors):
 
 
 def test_a_link_that_leads_elsewhere_in_grub_is_not_known(read):
-    files = {CFG: SEPARATE_MENU, "/boot/vmlinuz-6.1.0-2": Link("/vmlinuz"), "/boot/vmlinuz": "k", "/vmlinuz": "k", "/boot/initrd.img-6.1.0-2": "i"}
+    files = {CFG: SEPARATE_MENU, "/boot/vmlinuz-6.1.0-2": Link("/vmlinuz"), "/boot/vmlinuz": "k", "/vmlinuz": "k",
+             "/boot/initrd.img-6.1.0-2": "i"}
     error = chosen(read(files, storage=SEPARATE)).errors[0]
     assert error.fatal is None
     assert "symbolic links lead elsewhere" in error.text
 
 
 def test_links_on_one_file_system(read):
-    files = {CFG: debian(), "/boot/vmlinuz-6.1.0-2": Link("../usr/vmlinuz"), "/usr/vmlinuz": "k", "/boot/initrd.img-6.1.0-2": Link("/usr/vmlinuz")}
+    files = {CFG: debian(), "/boot/vmlinuz-6.1.0-2": Link("../usr/vmlinuz"), "/usr/vmlinuz": "k",
+             "/boot/initrd.img-6.1.0-2": Link("/usr/vmlinuz")}
     assert chosen(read(files)).errors == ()
 
 
@@ -554,7 +556,8 @@ def test_links_in_a_subvolume(read):
     files = {CFG: debian(prefix="/@/boot/"), "/boot/vmlinuz-6.1.0-2": Link("/usr/vmlinuz"), "/usr/vmlinuz": "k",
              "/boot/initrd.img-6.1.0-2": Link("../usr/vmlinuz"), "/boot/vmlinuz-6.1.0-1": Link("/@/usr/vmlinuz")}
     menu = read(files, storage=BTRFS, booted=True)
-    assert [error.text for error in chosen(menu).errors] == ["file `/@/boot/vmlinuz-6.1.0-2' not found.", "you need to load the kernel first."]
+    assert [error.text for error in chosen(menu).errors] == [
+        "file `/@/boot/vmlinuz-6.1.0-2' not found.", "you need to load the kernel first."]
 
 
 def test_a_configuration_that_is_a_link_out_of_its_file_system(read):

@@ -7,7 +7,8 @@ and in a btrfs subvolume @rootfs it is /@rootfs/boot/grub/grub.cfg (measured wit
 from pvhready.facts import Problem, Storage
 from pvhready.grub.devices import NotKnown
 from pvhready.host import NO, UNKNOWN, YES, Host
-from pvhready.probes.grub_devices import HOME, GuestDevices, file_systems
+from pvhready.probes.filesystems import file_systems
+from pvhready.probes.grub_devices import HOME, GuestDevices
 from pvhready.records import NamedTuple
 from pvhready.root import Missing, Root, Unreadable
 

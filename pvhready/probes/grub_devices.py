@@ -4,30 +4,18 @@ GRUB's device names mean nothing to Linux, so every device is matched with a fil
 live mounts. Where that cannot be told, the file is taken where the guest has it, and that is said.
 """
 
-from pvhready.facts import Mount, Storage
+from pvhready.facts import Storage
 from pvhready.grub.devices import DIRECTORY, FILE, OTHER, Devices, Information, NotKnown, not_found
-from pvhready.records import NamedTuple
+from pvhready.probes.filesystems import FileSystem, file_systems, point_above
 from pvhready.root import Denied, Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, FrozenSet, List, Optional, Set, Tuple
+    from typing import Dict, List, Optional, Tuple
 
 HOME = "xen/xvda"  # $root when GRUB reads the configuration (measured: a disk without partitions)
 MEMDISK = "memdisk"
 _MAX_LINKS = 8  # GRUB gives up at the eighth (fs/fshelp.c)
-_NO_DISK = ("swap", "tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "overlay", "nfs", "nfs4", "cifs", "squashfs", "autofs")
-
-
-class FileSystem(NamedTuple):
-    """A file system: GRUB's name for it, where it is mounted (mount point and btrfs subvolume), what it is known by.
-
-    ``ids`` are ``uuid:...``, ``label:...`` and ``device:/dev/...``.
-    """
-
-    name: str
-    points: "Tuple[Tuple[str, str], ...]"
-    ids: "FrozenSet[str]"
 
 
 class GuestDevices(Devices):
@@ -48,7 +36,7 @@ class GuestDevices(Devices):
 
     def home_path(self, guest: str) -> str:
         """Return the path that GRUB has for a file of the guest on its first device."""
-        point, subvolume = _point(self.systems[0], guest)
+        point, subvolume = point_above(self.systems[0], guest)
         return (("/" + subvolume) if subvolume else "") + "/" + guest[len(point):].lstrip("/")
 
     def subvolume(self, guest: str) -> str:
@@ -56,7 +44,7 @@ class GuestDevices(Devices):
 
         Where others are below ``@/``, the guest's / is a default subvolume (openSUSE), which GRUB does not know of.
         """
-        named = _point(self.systems[0], guest)[1]
+        named = point_above(self.systems[0], guest)[1]
         return named or ("?" if any(name.startswith("@/") for _, name in self.systems[0].points) else "")
 
     # What GRUB asks
@@ -278,7 +266,7 @@ class GuestDevices(Devices):
     def _followed(self, place: str) -> "Optional[str]":
         """Return the guest's path where GRUB gets to: links begin at the top of the file system, and nothing is mounted over it."""
         system = self._covering(place)
-        point, subvolume = _point(system, place)
+        point, subvolume = point_above(system, place)
         pending = place[len(point):].split("/")[::-1]
         here: List[str] = []
         links = 0
@@ -314,44 +302,6 @@ class GuestDevices(Devices):
         return information is not None and information.kind == DIRECTORY
 
 
-def _point(system: FileSystem, path: str) -> "Tuple[str, str]":
-    """Return the mount point below which a path lies, the longest, and its subvolume."""
-    below = [pair for pair in system.points if path == pair[0] or path.startswith(pair[0].rstrip("/") + "/")]
-    return below[-1] if below else ("/", "")
-
-
-def file_systems(storage: Storage) -> "List[FileSystem]":
-    """Return the file systems on disks that the live mounts and /etc/fstab name, joined where they are the same."""
-    groups: List[Tuple[List[Tuple[str, str]], Set[str]]] = []
-    for mount in _live_root(storage) + storage.mounts + storage.fstab:
-        if mount.filesystem in _NO_DISK or not mount.point.startswith("/"):
-            continue
-        ids = _ids(mount.device, storage)
-        if not ids:
-            continue
-        point = (mount.point.rstrip("/") or "/", _subvolume(mount))
-        same = [group for group in groups if group[1] & ids or any(other == point[0] for other, _ in group[0])]
-        if not same:
-            groups.append(([point], ids))
-            continue
-        points, known = same[0]
-        known |= ids
-        if not any(other == point[0] for other, _ in points):
-            points.append(point)
-    return [
-        FileSystem("disk{}".format(number), tuple(sorted(points, key=lambda pair: len(pair[0]))), frozenset(ids))
-        for number, (points, ids) in enumerate(groups)
-    ]
-
-
-def _live_root(storage: Storage) -> "Tuple[Mount, ...]":
-    """Return the mount at / by the device that holds it, which fstab need not know."""
-    if not storage.root_device:
-        return ()
-    lines = [mount for mount in storage.mounts[::-1] + storage.fstab if mount.point == "/"] or [Mount("/", "", "")]
-    return (lines[0]._replace(device=storage.root_device),)
-
-
 def linux_names(device: str) -> "Tuple[str, ...]":
     """Return the names that Linux may have for a device of GRUB; nothing for one that a Xen guest cannot have.
 
@@ -371,37 +321,3 @@ def linux_names(device: str) -> "Tuple[str, ...]":
     if kind in ("lvmid", "mduuid", "cryptouuid", "crypto") and slash:
         return (device,)
     return ()
-
-
-def _ids(device: str, storage: Storage) -> "Set[str]":
-    """Return all that a device of a mount is known by; nothing when it is no disk."""
-    kind, equals, value = device.partition("=")
-    value = value.strip("\"'")
-    if device.startswith("/dev/disk/by-uuid/"):
-        kind, equals, value = "UUID", "=", device[18:]
-    elif device.startswith("/dev/disk/by-label/"):
-        kind, equals, value = "LABEL", "=", device[19:]
-    tables = {"UUID": storage.uuids, "LABEL": storage.labels, "PARTUUID": storage.partuuids, "PARTLABEL": storage.partlabels}
-    if equals and kind in tables:
-        ids = {"{}:{}".format(kind.lower(), value.lower() if kind == "UUID" else value)}
-        node = {name.lower(): path for name, path in (tables[kind] or {}).items()}.get(value.lower())
-    elif device.startswith("/dev/"):
-        ids, node = set(), device
-    else:
-        return set()
-    if node:
-        ids.add("device:" + node)
-        for kind, table in tables.items():
-            ids.update(
-                "{}:{}".format(kind.lower(), name.lower() if kind == "UUID" else name)
-                for name, path in (table or {}).items() if path == node
-            )
-    return ids
-
-
-def _subvolume(mount: Mount) -> str:
-    for option in mount.options.split(","):
-        name, _, value = option.partition("=")
-        if name == "subvol" and mount.filesystem == "btrfs":
-            return value.strip("/")
-    return ""
