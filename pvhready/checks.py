@@ -134,6 +134,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "No kernel, no boot.",
         "Write the menu anew, or install the kernel again.",
     ),
+    "entry-fallback": (
+        ENTRY,
+        "Default entries that GRUB tries in vain before the one that boots.",
+        "The machine comes up by its fallback entry, which is luck that the next change of the menu can end.",
+        "Write the menu anew, or install the kernel that the default entry names.",
+    ),
     "entry-uncertain": (
         ENTRY,
         "Entries that may boot next, where the host's GRUB decides on something that is not known.",

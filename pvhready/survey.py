@@ -40,7 +40,9 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
 
         storage = known_devices(storage, devices)
     scripts = Scripts()
-    menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts) for mode in MODES}
+    # A guest that runs in PV or PVH was started by this host's GRUB, from this very file system.
+    booted = root.live and guest.type in ("PV", "PVH") and not guest.assumed
+    menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts, booted) for mode in MODES}
     owners = Owners(root)
     kernels, problems = _kernels(root, guest, owners, menus, deep)
     archives = _initramfs(root, guest, menus, kernels)

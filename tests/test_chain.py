@@ -211,3 +211,18 @@ def test_configurations_that_disagree_on_the_initramfs(symbol, guest, pvhready):
     other = parts.configuration(RELEASE, debian_symbols(**{symbol: "n"}))
     verdict, said = judged(pvhready, guest({"/usr/lib/modules/{}/config".format(RELEASE): other}), "pvh")
     assert verdict == UNKNOWN, said
+
+
+def test_a_default_that_only_the_fallback_saves_is_a_warning(guest, pvhready):
+    from support.trees import GRUB_CFG
+
+    directory = guest()
+    path = directory + GRUB_CFG
+    with open(path, encoding="utf-8") as handle:
+        menu = handle.read()
+    broken = "menuentry 'gone' {\n linux /boot/vmlinuz-gone console=hvc0\n}\n"
+    with open(path, "w", encoding="utf-8") as handle:
+        handle.write(broken + menu + "\nset default=0\nset fallback=1\n")
+    report = pvhready.check(directory)
+    assert (report["verdict"], report["boot"]["reason"]) == (WARNINGS, "fallback")
+    assert "entry-fallback" in findings(report, "warn")

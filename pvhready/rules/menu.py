@@ -31,6 +31,10 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding
         findings.append(
             Finding("grub-config-errors", INFO, mode, menu.config or "", "GRUB will complain: " + error.text, (_at(error.source),))
         )
+    titles = {entry.index: entry.title for entry in menu.entries}
+    for index in menu.broken:
+        summary = "the default entry \"{}\" cannot be loaded: GRUB goes on to the fallback entry".format(titles.get(index, index))
+        findings.append(_finding("entry-fallback", WARN, mode, menu, summary, remedies.regenerate(facts.guest)))
     if menu.waits:
         summary = "sets no timeout: GRUB waits at its menu until somebody presses a key"
         findings.append(_finding("grub-waits", WARN, mode, menu, summary, remedies.regenerate(facts.guest)))
@@ -64,6 +68,8 @@ def _entry_error(entry: Entry, error: EntryError, mode: str, host: Host, facts: 
 def _no_config(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
     searched = ", ".join(host.configs)
     summary = "no grub.cfg where the host looks ({}): GRUB stops at its prompt".format(searched)
+    if menu.problem and "no such file" not in menu.problem.reason:
+        summary += "; " + menu.problem.reason
     if menu.elsewhere:
         summary += "; there is {}, which it does not read".format(", ".join(menu.elsewhere))
     path = next(iter(host.configs))
@@ -82,7 +88,7 @@ def _unreadable(menu: Menu, mode: str, facts: Facts) -> Finding:
 def _only_bls(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
     answer = host.command("blscfg")
     if answer == YES:
-        status, summary = FAIL, "its entries come from blscfg, and there are none in /boot/loader/entries"
+        status, summary = FAIL, menu.problem.reason if menu.problem else "its entries come from blscfg, and it finds none"
     elif answer == NOT_KNOWN:
         status, summary = (
             UNKNOWN,
