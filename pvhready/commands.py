@@ -69,14 +69,17 @@ def _kernels(options: Options) -> int:
 
 
 def _entries(options: Options) -> int:
+    from pvhready.probes.guest import read_guest
     from pvhready.probes.menu import read_menu
     from pvhready.probes.storage import read_storage
+    from pvhready.survey import was_booted
 
     host = profile(options.host)
     codes = []
     for directory in options.root or ["/"]:
         with _open_root(directory) as root:
-            menu = read_menu(root, host, options.platform, read_storage(root, root.live))
+            booted = was_booted(root, read_guest(root, options.assume_guest))
+            menu = read_menu(root, host, options.platform, read_storage(root, root.live), booted=booted)
         codes.append(_show_menu(menu, options))
     return max(codes)
 

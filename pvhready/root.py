@@ -169,6 +169,16 @@ class Root:
         _close(stack)
         return status
 
+    def exists(self, path: str) -> bool:
+        """Whether anything has this path; also when it cannot be told what."""
+        try:
+            self.status(path)
+        except Missing:
+            return False
+        except Unreadable:
+            return True
+        return True
+
     def is_file(self, path: str) -> bool:
         """Whether a regular file can be reached under this path. Raises Denied and Unreadable when that cannot be told."""
         try:

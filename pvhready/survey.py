@@ -40,8 +40,7 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
 
         storage = known_devices(storage, devices)
     scripts = Scripts()
-    # A guest that runs in PV or PVH was started by this host's GRUB, from this very file system.
-    booted = root.live and guest.type in ("PV", "PVH") and not guest.assumed
+    booted = was_booted(root, guest)
     menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts, booted) for mode in MODES}
     owners = Owners(root)
     kernels, problems = _kernels(root, guest, owners, menus, deep)
@@ -62,6 +61,11 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
         tuple(sorted(root.denied)),
         problems,
     )
+
+
+def was_booted(root: Root, guest: Guest) -> bool:
+    """Whether the host's GRUB has started this guest from this very file system: one that runs in PV or PVH was."""
+    return root.live and guest.type in ("PV", "PVH") and not guest.assumed
 
 
 def _is_damaged(kernels: "Tuple[Kernel, ...]", archives: "Dict[str, Initramfs]") -> bool:

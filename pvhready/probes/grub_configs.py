@@ -43,7 +43,7 @@ def find_configs(root: Root, host: Host, storage: Storage, booted: bool) -> Sear
     assumptions: List[str] = []
     paths = _paths(root, host)
     if separate and _boot_is_unmounted(root, storage):
-        if root.live or storage.mounts or not (paths or any(is_there(root, path) for path in _ANY)):
+        if root.live or storage.mounts or not (paths or any(root.exists(path) for path in _ANY)):
             return Search(problem=UNMOUNTED)
         assumptions.append("/boot is taken for the file system of its own that /etc/fstab speaks of, although none is mounted here")
     found: List[Found] = []
@@ -57,23 +57,12 @@ def find_configs(root: Root, host: Host, storage: Storage, booted: bool) -> Sear
     return Search(_taken(host, found), None if found else problem, tuple(assumptions))
 
 
-def is_there(root: Root, path: str) -> bool:
-    """Whether anything has this path; also when only root may tell."""
-    try:
-        root.status(path)
-    except Missing:
-        return False
-    except Unreadable:
-        return True
-    return True
-
-
 def _paths(root: Root, host: Host) -> "List[str]":
     """Return the guest's paths that the host's may mean, each file once."""
     files: List[str] = []
     paths: List[str] = []
-    for path in [guest for path in host.configs for guest in (path, "/boot" + path)]:
-        if path in paths or not is_there(root, path):
+    for path in [guest for config in host.configs for guest in (config, "/boot" + config)]:
+        if path in paths or not root.exists(path):
             continue
         try:
             file = root.resolve(path)

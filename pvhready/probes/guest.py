@@ -4,7 +4,7 @@ import os
 
 from pvhready.facts import Guest
 from pvhready.probes.distribution import read_distribution
-from pvhready.root import Denied, Missing, Root, Unreadable
+from pvhready.root import Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def _container(root: Root, seen: "Seen") -> "Optional[str]":
     if name:
         return name
     for path, manager in (("/run/.containerenv", "podman"), ("/.dockerenv", "docker")):
-        if _exists(root, path):
+        if root.exists(path):
             seen.append((path, "present"))
             return manager
-    if _exists(root, "/proc/vz") and not _exists(root, "/proc/bc"):
+    if root.exists("/proc/vz") and not root.exists("/proc/bc"):
         seen.append(("/proc/vz", "present"))
         return "openvz"
     return None
@@ -165,7 +165,7 @@ def _text(root: Root, path: str) -> "Optional[str]":
 
 def _is_hidden(root: Root, path: str, seen: "Seen") -> bool:
     """Whether it is there and cannot be read, which says less than that it is not there."""
-    if any(path == known for known, _ in seen) or _text(root, path) is not None or not _exists(root, path):
+    if any(path == known for known, _ in seen) or _text(root, path) is not None or not root.exists(path):
         return False
     seen.append((path, "cannot be read"))
     return True
@@ -180,11 +180,3 @@ def _can_list(root: Root, path: str) -> "Optional[bool]":
         return None
 
 
-def _exists(root: Root, path: str) -> bool:
-    try:
-        root.status(path)
-    except Denied:
-        return True
-    except Unreadable:
-        return False
-    return True

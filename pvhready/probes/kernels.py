@@ -68,7 +68,7 @@ def _from_modules(root: Root) -> "List[str]":
     for folder in _MODULES:
         for release in _names(root, folder):
             path = "{}/{}/vmlinuz".format(folder, release)
-            if _is_there(root, path):
+            if root.exists(path):
                 paths.append(path)
     return paths
 
@@ -79,7 +79,7 @@ def _from_nix(root: Root) -> "List[str]":
     for name in _names(root, _PROFILES):
         if name.startswith("system-") and name.endswith("-link"):
             path = "{}/{}/kernel".format(_PROFILES, name)
-            if _is_there(root, path):
+            if root.exists(path):
                 paths.append(root.resolve(path))
     return [path for path in paths if path.startswith(_STORE)]
 
@@ -89,16 +89,6 @@ def _names(root: Root, folder: str) -> "Tuple[str, ...]":
         return root.names(folder)
     except Missing:
         return ()
-
-
-def _is_there(root: Root, path: str) -> bool:
-    try:
-        root.status(path)
-    except Missing:
-        return False
-    except Unreadable:
-        return True
-    return True
 
 
 def _group_by_file(root: Root, paths: "List[str]", named: "Tuple[str, ...]") -> "Dict[str, Tuple[str, ...]]":

@@ -11,7 +11,7 @@ from pvhready.grub.environment import initial
 from pvhready.grub.interpreter import Interpreter
 from pvhready.grub.state import Booted, Complaint, LimitReached, Scripts, Stopped, TookOver
 from pvhready.host import NO, UNKNOWN, YES, Host
-from pvhready.probes.grub_configs import UNMOUNTED, Found, find_configs, is_there
+from pvhready.probes.grub_configs import UNMOUNTED, Found, find_configs
 from pvhready.probes.grub_devices import HOME, MEMDISK
 from pvhready.records import NamedTuple
 from pvhready.root import Root
@@ -69,7 +69,7 @@ def read_menu(
     """
     search = find_configs(root, host, storage, booted)
     known = [place.path for place in search.found]
-    elsewhere = tuple(path for path in _ELSEWHERE if path not in known and is_there(root, path))
+    elsewhere = tuple(path for path in _ELSEWHERE if path not in known and root.exists(path))
     if not search.found:
         reason = "unreadable" if search.problem == UNMOUNTED else "no-config"
         return Menu(platform, reason=reason, problem=search.problem, elsewhere=elsewhere)
@@ -94,7 +94,7 @@ class _Reader:
         self._assumptions = list(assumptions) + ([place.assumption] if place.assumption else [])
         self._prefix = host.guest_prefix
         for path in _OWN_GRUB.get(platform, ()):
-            if host.name.startswith("debian") and is_there(root, path):
+            if host.name.startswith("debian") and root.exists(path):
                 self._prefix = YES
                 self._assumptions.append("the guest's own GRUB, {}, is taken to be as the host's, with the guest's grubenv".format(path))
 
@@ -280,14 +280,14 @@ def joined(menus: "List[Menu]") -> Menu:
     candidates: List[Candidate] = []
     fallbacks: List[int] = []
     broken: List[int] = []
-    for menu in menus:
-        places = entries_in(entries, menu.entries)
-        takes = "if the host's GRUB takes {}".format(menu.config)
-        for candidate in menu.candidates:
+    for one in menus:
+        places = entries_in(entries, one.entries)
+        takes = "if the host's GRUB takes {}".format(one.config)
+        for candidate in one.candidates:
             condition = takes + " and " + candidate.condition[3:] if candidate.condition else takes
             candidates.append(candidate._replace(index=places[candidate.index], condition=condition))
-        fallbacks.extend(places[index] for index in menu.fallbacks)
-        broken.extend(places[index] for index in menu.broken)
+        fallbacks.extend(places[index] for index in one.fallbacks)
+        broken.extend(places[index] for index in one.broken)
     problems = [menu for menu in menus if menu.reason == "unreadable"]
     return first._replace(
         entries=tuple(entries), candidates=() if problems else tuple(candidates), fallbacks=tuple(fallbacks),

@@ -161,7 +161,7 @@ class _Reader:
                 stop = stop if stop >= 0 else len(self._text)
                 line = self._text[self._at:stop]
                 self._at = stop + 1
-                self._line += 1
+                self._line += self._at <= len(self._text)  # the last line may have no end
                 if (line.lstrip("\t") if tabs else line) == end:
                     break
         del self._documents[:]
