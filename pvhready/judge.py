@@ -71,7 +71,8 @@ def judge(facts: Facts, host: Host, target: str = PVH, by_hand: bool = False, sk
     kernels = tuple(judge_kernel(kernel, host, facts.guest) for kernel in facts.kernels)
     chains = {mode: _judge_chain(mode, facts, host) for mode in MODES}
     chain = chains[target]
-    kernels = tuple(answer._replace(default=answer.kernel.path in chain.kernels[:1]) for answer in kernels)
+    chosen = _kernel_of(chain.entry, facts) if chain.entry else None
+    kernels = tuple(answer._replace(default=answer.kernel is chosen) for answer in kernels)
     findings = judge_guest(facts) + list(chain.findings) + _off_chain(facts, kernels, chains, target)
     checks = tuple(_skip(_with_options(finding, facts, host, target), skipped) for finding in findings)
     modes = {mode: chains[mode].answer for mode in MODES}

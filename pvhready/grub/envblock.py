@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from typing import Dict
 
 HEADER = "# GRUB Environment Block\n"
-SIZE = 1024  # what grub-editenv writes; GRUB reads any size
 
 
 def parse(block: bytes) -> "Dict[str, str]":

@@ -5,7 +5,7 @@ hangs under PVH although it has XEN_PVH=y; EL8, 9 and 10 have XEN=y without XEN_
 """
 
 from pvhready.facts import PV, PVH, Guest, Kernel
-from pvhready.findings import BOTH, FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
 from pvhready.rules import remedies
 from pvhready.rules.image import width_of
 from pvhready.rules.versions import known_regression, series
@@ -200,4 +200,4 @@ def _finding(
     fix: "Tuple[Remedy, ...]" = (),
 ) -> Finding:
     shown = evidence or Evidence(kernel.config.source or kernel.path, "", kernel.release or "")
-    return Finding(check, status, mode or BOTH, kernel.path, summary, (shown,), fix)
+    return Finding(check, status, mode, kernel.path, summary, (shown,), fix)

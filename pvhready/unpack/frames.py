@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Iterator, Tuple
 
 LZ4_LEGACY = b"\x02\x21\x4c\x18"
-LZ4_FRAME = b"\x04\x22\x4d\x18"
 LZOP = b"\x89LZO\x00\r\n\x1a\n"
 
 LZ4_LEGACY_BLOCK = 8 << 20
