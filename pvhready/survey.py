@@ -6,7 +6,7 @@ import time
 from pvhready.facts import MODES, PV, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem
 from pvhready.grub.state import Scripts
 from pvhready.host import Host
-from pvhready.memory import Memory
+from pvhready.memory.results import Memory
 from pvhready.probes.defaults import read_defaults
 from pvhready.probes.guest import read_guest
 from pvhready.probes.hack import find_hack

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pvhready import survey
 from pvhready.facts import Candidate, Config, Entry, Facts, Guest, Image, Initramfs, Kernel, Menu, Problem
-from pvhready.memory import Memory
+from pvhready.memory.results import Memory
 from pvhready.probes.initramfs import read_initramfs
 from pvhready.probes.proof import read_or_prove, running_proof
 from pvhready.root import Root, Stamp

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pvhready import memory
-from pvhready.memory import Memory
+from pvhready.memory import results as memory
+from pvhready.memory.results import Memory
 from pvhready.root import Stamp
 
 STAMP = Stamp("/boot/initrd.img-6.1", 12, 345, 1600000000123456789, 1600000001123456789)
@@ -233,14 +233,14 @@ def test_what_a_killed_run_left_is_swept_away(folder: Any) -> None:
 def test_runs_at_the_same_time_leave_a_sound_memory(folder: Any) -> None:
     fill(folder)
     script = (
-        "import sys; from pvhready.memory import Memory; from pvhready.root import Stamp\n"
+        "import sys; from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
         "for i in range(60):\n"
         "    m = Memory(sys.argv[1], int(sys.argv[2]))\n"
         "    got = m.recall('initramfs', Stamp('/boot/%d' % (i % 7), 1, 2, 3, 4))\n"
         "    assert got in (None, ('a', 'b' * 5000)), got\n"
         "    m.remember('initramfs', Stamp('/boot/%d' % (i % 7), 1, 2, 3, 4), ('a', 'b' * 5000))\n"
     )
-    top = os.path.dirname(os.path.dirname(os.path.abspath(memory.__file__)))
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(memory.__file__))))
     runs: List[Any] = [subprocess.Popen([sys.executable, "-c", script, str(folder), str(ME)], cwd=top) for _ in range(4)]
     assert [run.wait() for run in runs] == [0] * 4
     assert os.listdir(str(folder)) == [memory.FILE]
@@ -251,12 +251,12 @@ def test_to_recall_imports_nothing_heavy(folder: Any) -> None:
     fill(folder)
     script = (
         "import sys, typing, pvhready.root; before = set(sys.modules)\n"
-        "from pvhready.memory import Memory; from pvhready.root import Stamp\n"
+        "from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
         "import pvhready.probes.initramfs\n"
         "assert Memory(sys.argv[1], int(sys.argv[2])).recall('initramfs', Stamp({!r}, *map(int, sys.argv[3:])))\n"
         "print(*sorted(set(sys.modules) - before))\n"
     ).format(STAMP.path)
-    top = os.path.dirname(os.path.dirname(os.path.abspath(memory.__file__)))
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(memory.__file__))))
     command = [sys.executable, "-c", script, str(folder), str(ME)] + [str(value) for value in STAMP[1:]]
     printed = subprocess.run(command, cwd=top, stdout=subprocess.PIPE, check=True).stdout.decode().split()
-    assert set(printed) <= {"binascii", "time", "pvhready.memory", "pvhready.facts", "pvhready.probes", "pvhready.probes.initramfs"}
+    assert set(printed) <= {"binascii", "time", "pvhready.memory", "pvhready.memory.folder", "pvhready.memory.results", "pvhready.facts", "pvhready.probes", "pvhready.probes.initramfs"}

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Set, Tuple
 
-    from pvhready.memory import Memory
+    from pvhready.memory.results import Memory
     from pvhready.unpack import Budget, Source
 
 MAX_SIZE = 1 << 30  # bytes of the file

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Sequence, Tuple
 
-    from pvhready.memory import Memory
+    from pvhready.memory.results import Memory
 
 _KIND = "proof"
 
