@@ -1,0 +1,103 @@
+"""The directory of the memory: only root may write to it, and what others could have written is not read."""
+
+import os
+import stat
+import time
+
+DIRECTORY = "/var/cache/pvhready"
+_LEFTOVER = 3600.0  # seconds after which a temporary file can be nobody's any more
+
+
+class Folder:
+    """A directory that belongs to the user ``owner``, as whom the program must run."""
+
+    def __init__(self, directory: str = DIRECTORY, owner: int = 0) -> None:
+        self._directory = directory
+        self._owner = owner
+
+    def load(self, name: str, limit: int) -> bytes:
+        """Return a file's content, or nothing when it is not there, larger than ``limit`` bytes or cannot be trusted."""
+        try:
+            directory = self._open()
+            try:
+                return self._read(directory, name, limit)
+            finally:
+                os.close(directory)
+        except OSError:
+            return b""  # not there, or not ours to read: nothing is remembered
+
+    def save(self, name: str, data: bytes) -> None:
+        """Put a file in place as a whole, if that can be done."""
+        try:
+            if os.geteuid() != self._owner:
+                return
+            self._make()
+            directory = self._open()
+            try:
+                _replace(directory, name, data)
+            finally:
+                os.close(directory)
+        except OSError:
+            return  # a full or read-only disk: the work will be done again
+
+    def _read(self, directory: int, name: str, limit: int) -> bytes:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or not self._is_ours(status) or status.st_size > limit:
+                return b""
+            return os.read(descriptor, status.st_size)
+        finally:
+            os.close(descriptor)
+
+    def _make(self) -> None:
+        try:
+            os.mkdir(self._directory, 0o700)
+        except FileExistsError:
+            return  # what it is, is looked at when it is opened
+
+    def _open(self) -> int:
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if self._is_ours(os.fstat(descriptor)):
+            return descriptor
+        os.close(descriptor)
+        raise PermissionError("{} is not ours alone".format(self._directory))
+
+    def _is_ours(self, status: os.stat_result) -> bool:
+        return status.st_uid == self._owner and not status.st_mode & 0o022
+
+
+def _replace(directory: int, file: str, data: bytes) -> None:
+    """Put the file in place, under a name of this process first. Raises OSError."""
+    _sweep(directory, file)
+    name = "{}.{}".format(file, os.getpid())
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, flags, 0o600, dir_fd=directory)
+    try:
+        try:
+            written = os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+        if written == len(data):
+            os.rename(name, file, src_dir_fd=directory, dst_dir_fd=directory)
+    finally:
+        _remove(directory, name)
+
+
+def _sweep(directory: int, file: str) -> None:
+    """Remove what runs that were killed have left behind."""
+    mine = "{}.{}".format(file, os.getpid())
+    for name in os.listdir(directory):
+        if name == mine or name.startswith(file + ".") and _age(directory, name) > _LEFTOVER:
+            _remove(directory, name)
+
+
+def _age(directory: int, name: str) -> float:
+    return abs(time.time() - os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime)
+
+
+def _remove(directory: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        return  # renamed, or another run was faster
