@@ -1,12 +1,13 @@
 """rpm's database where it is of the sqlite kind (rpm 4.16 and newer). The older kinds, BDB and ndb, are not read.
 
-The table Basenames maps the last name of a path to a package header, which holds the whole paths. A header is what
-rpm's lib/header.c writes: two big-endian counts, then index entries of 16 bytes (tag, type, offset, count), then the data.
+The table Basenames maps the last name of a path to a package header, which holds the whole paths.
 """
 
 import os
 import struct
 
+from pvhready.archives.rpmheader import Header
+from pvhready.records import NamedTuple
 from pvhready.root import File, Missing, Root, Unreadable
 
 TYPE_CHECKING = False
@@ -14,45 +15,54 @@ if TYPE_CHECKING:
     import sqlite3
     from typing import Dict, List, Optional, Tuple
 
-    Index = Dict[int, Tuple[int, int]]
-
 _PATHS = ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite")
 _SIZE_LIMIT = 1 << 30  # bytes; that of a workstation with 3000 packages has some 150 MiB
 _HEADER_LIMIT = 64 << 20  # bytes; rpm itself refuses more than 256 MiB
-_FILES_LIMIT = 500000  # files in one package
 _PACKAGES_LIMIT = 500  # packages that own a file of the same last name
 _STEPS = 1000000  # virtual machine steps of SQLite for one query: an honest one takes some thousands
 _HEAP_LIMIT = 256 << 20  # bytes
 
-# Tags: rpm's lib/rpmtag.h.
-_FULL_NAME = (1000, 1001, 1002, 1022)  # name, version, release, architecture
-_STATES, _DIRINDEXES, _BASENAMES, _DIRNAMES = 1029, 1116, 1117, 1118
-_PRESENT = (0, 3)  # RPMFILE_STATE_NORMAL and _NETSHARED: what "rpm -qf" answers for
+
+class RpmFile(NamedTuple):
+    """An installed file: its path, name-version-release.arch of its package, and the hexadecimal digest where there is one.
+
+    ``algorithm`` is what hashlib calls it; None for one that is not known.
+    """
+
+    path: bytes
+    package: str
+    algorithm: "Optional[str]" = None
+    digest: "Optional[str]" = None
 
 
 class RpmDatabase:
-    """Owners by rpm. It remembers the owners of all files of a last name that was once asked for."""
+    """Owners by rpm. It remembers all files of a last name that was once asked for."""
 
     def __init__(self, root: Root) -> None:
         """Nothing is read before the first question."""
         self._root = root
-        self._owners: Dict[str, Dict[bytes, str]] = {}
+        self._files: Dict[str, Dict[bytes, RpmFile]] = {}
 
     def owner(self, names: "Tuple[str, ...]") -> "Optional[str]":
         """Return name-version-release.arch of the package. ``names`` are the names that one file has.
 
         Raises Unreadable when the database is of another kind, too large, damaged, or cannot be read.
         """
+        file = self.file(names)
+        return file.package if file else None
+
+    def file(self, names: "Tuple[str, ...]") -> "Optional[RpmFile]":
+        """Return what the database holds of a file. Takes and raises what ``owner`` does."""
         last = names[0].rpartition("/")[2]
-        if last not in self._owners:
-            self._owners[last] = self._find(last)
+        if last not in self._files:
+            self._files[last] = self._find(last)
         for name in names:
-            package = self._owners[last].get(os.fsencode(name))
-            if package:
-                return package
+            file = self._files[last].get(os.fsencode(name))
+            if file:
+                return file
         return None
 
-    def _find(self, last: str) -> "Dict[bytes, str]":
+    def _find(self, last: str) -> "Dict[bytes, RpmFile]":
         for path in _PATHS:
             try:
                 with self._root.open(path) as file:
@@ -61,7 +71,7 @@ class RpmDatabase:
                 continue
         return self._refuse()
 
-    def _refuse(self) -> "Dict[bytes, str]":
+    def _refuse(self) -> "Dict[bytes, RpmFile]":
         for path in ("/var/lib/rpm/Packages", "/var/lib/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages.db"):
             try:
                 self._root.status(path)
@@ -71,8 +81,8 @@ class RpmDatabase:
         return {}
 
 
-def _query(file: File, last: str) -> "Dict[bytes, str]":
-    """Return the owners of all files with this last name: whole path to package."""
+def _query(file: File, last: str) -> "Dict[bytes, RpmFile]":
+    """Return all files with this last name by their whole path."""
     try:
         import sqlite3
     except ImportError as error:
@@ -84,7 +94,7 @@ def _query(file: File, last: str) -> "Dict[bytes, str]":
     try:
         connection = sqlite3.connect(address, uri=True)
         try:
-            return _owners(connection, os.fsencode(last))
+            return _files(connection, os.fsencode(last))
         finally:
             connection.close()
     except (sqlite3.Error, sqlite3.Warning, MemoryError, OverflowError) as error:
@@ -93,7 +103,7 @@ def _query(file: File, last: str) -> "Dict[bytes, str]":
         raise Unreadable(file.path, "holds a damaged package header") from error
 
 
-def _owners(connection: "sqlite3.Connection", last: bytes) -> "Dict[bytes, str]":
+def _files(connection: "sqlite3.Connection", last: bytes) -> "Dict[bytes, RpmFile]":
     _restrain(connection)
     rows = connection.execute(
         "SELECT hnum, idx FROM Basenames WHERE key = CAST(? AS TEXT) LIMIT ?", (last, _PACKAGES_LIMIT)
@@ -103,15 +113,14 @@ def _owners(connection: "sqlite3.Connection", last: bytes) -> "Dict[bytes, str]"
         if not isinstance(header, int) or not isinstance(position, int):
             raise ValueError("an index that rpm did not make")
         wanted.setdefault(header, []).append(position)
-    owners: Dict[bytes, str] = {}
+    files: Dict[bytes, RpmFile] = {}
     for header in sorted(wanted):
         row = connection.execute("SELECT blob FROM Packages WHERE hnum = ? AND length(blob) <= ?", (header, _HEADER_LIMIT)).fetchone()
         if row is None or not isinstance(row[0], bytes):
             raise ValueError("no header {}".format(header))
-        package, files = read_header(row[0], wanted[header])
-        for path in files:
-            owners.setdefault(path, package)
-    return owners
+        for file in read_header(row[0], wanted[header]):
+            files.setdefault(file.path, file)
+    return files
 
 
 def _restrain(connection: "sqlite3.Connection") -> None:
@@ -132,63 +141,16 @@ def _stop() -> bool:
     return True
 
 
-def read_header(blob: bytes, positions: "List[int]") -> "Tuple[str, List[bytes]]":
-    """Return name-version-release.arch of a header, and the paths at these positions of its file list.
+def read_header(blob: bytes, positions: "List[int]") -> "List[RpmFile]":
+    """Return the files at these positions of a header's file list.
 
     Files that are not installed are left out. Raises ValueError, IndexError or struct.error for a damaged header.
     """
-    entries, length = struct.unpack_from(">II", blob)
-    start = 8 + entries * 16
-    if len(blob) < start + length:
-        raise ValueError("truncated header")
-    index: Index = {}
-    for tag, _, offset, count in struct.iter_unpack(">IIII", blob[8:start]):
-        if offset <= length:
-            index.setdefault(tag, (start + offset, count))
-    package = "{}-{}-{}.{}".format(*(_strings(blob, index, tag, 1)[0].decode("utf-8", "replace") for tag in _FULL_NAME))
-    last = max(positions)
-    if min(positions) < 0 or last >= _FILES_LIMIT:
-        raise ValueError("no such file")
-    basenames = _strings(blob, index, _BASENAMES, last + 1)
-    paths: List[bytes] = []
-    for position in positions:
-        if _state(blob, index, position) not in _PRESENT:
-            continue
-        directory = _directory(blob, index, position)
-        if directory >= _FILES_LIMIT:
-            raise ValueError("no such directory")
-        paths.append(_strings(blob, index, _DIRNAMES, directory + 1)[directory] + basenames[position])
-    return package, paths
-
-
-def _directory(blob: bytes, index: "Index", position: int) -> int:
-    if _DIRINDEXES not in index:
-        raise ValueError("no directories")
-    offset, count = index[_DIRINDEXES]
-    if position >= count:
-        raise ValueError("no such directory")
-    return int(struct.unpack_from(">I", blob, offset + 4 * position)[0])
-
-
-def _strings(blob: bytes, index: "Index", tag: int, count: int) -> "List[bytes]":
-    """Return the first strings of an array."""
-    if tag not in index:
-        raise ValueError("no tag {}".format(tag))
-    offset, available = index[tag]
-    if count > available:
-        raise ValueError("no such string")
-    strings: List[bytes] = []
-    for _ in range(count):
-        end = blob.index(b"\0", offset)
-        strings.append(blob[offset:end])
-        offset = end + 1
-    return strings
-
-
-def _state(blob: bytes, index: "Index", position: int) -> int:
-    if _STATES not in index:
-        return 0
-    offset, count = index[_STATES]
-    if position >= count:
-        raise ValueError("no such state")
-    return blob[offset + position]
+    header = Header(blob)
+    package = header.label()
+    paths = header.paths(positions)
+    installed = [(path, position) for path, position in zip(paths, positions) if header.is_installed(position)]
+    if not installed:
+        return []
+    algorithm, digests = header.algorithm(), header.digests(max(positions) + 1)
+    return [RpmFile(path, package, algorithm if digests[position] else None, digests[position] or None) for path, position in installed]

@@ -1,4 +1,4 @@
-"""cpio archives as Linux reads them into its root file system: headers only, never a file's content.
+"""cpio archives as Linux reads them into its root file system: the headers, and the content of the few files that are asked for.
 
 Source: init/initramfs.c of Linux, and Documentation/driver-api/early-userspace/buffer-format.rst. The formats are newc
 (070701) and crc (070702). Archives may follow each other, with zero bytes between them, all on offsets that
@@ -12,7 +12,7 @@ from pvhready.unpack.source import Damaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Tuple
+    from typing import Callable, Iterator, Optional, Tuple
 
 _HEADER = 110
 _FIELDS = 13
@@ -22,12 +22,16 @@ _TRAILER = b"TRAILER!!!"
 
 
 class Member(NamedTuple):
-    """A file, directory or other thing in an archive. ``name`` as stored; ``mode`` as ``stat`` has it, ``size`` in bytes."""
+    """A file, directory or other thing in an archive. ``name`` as stored; ``mode`` as ``stat`` has it, ``size`` in bytes.
+
+    ``content`` is there only where it was asked for.
+    """
 
     name: str
     mode: int
     size: int
     links: int
+    content: "Optional[bytes]" = None
 
 
 class Tape:
@@ -92,11 +96,11 @@ class Tape:
         return bool(self._chunk)
 
 
-def members(tape: Tape) -> "Iterator[Member]":
+def members(tape: Tape, wanted: "Optional[Callable[[str, int, int], bool]]" = None) -> "Iterator[Member]":
     """Yield what archive after archive holds, up to the first byte that begins no archive, or the end of the tape.
 
-    A member is yielded when its content was passed over. Raises Damaged for a bad header, a lying size, a wrong checksum,
-    and an archive without its trailer.
+    A member is yielded when its content was passed over. ``wanted(name, mode, size)`` tells whether it is to be held instead.
+    Raises Damaged for a bad header, a lying size, a wrong checksum, and an archive without its trailer.
     """
     closed = True
     while tape.skip_zeros() == b"0":
@@ -106,14 +110,17 @@ def members(tape: Tape) -> "Iterator[Member]":
         fields = _fields(header)
         name = _name(tape, fields[11])
         mode, size, links = fields[1], fields[6], fields[4]
-        if header.startswith(b"070702") and stat.S_ISREG(mode):
+        content = None
+        if wanted is not None and wanted(name.decode("utf-8", "surrogateescape"), mode, size):
+            content = tape.take(size)
+        elif header.startswith(b"070702") and stat.S_ISREG(mode):
             _demand_sum(tape, size, fields[12])
         else:
             tape.skip(size)
         closed = name == _TRAILER
         if not closed:
             tape.skip(-size % 4)
-            yield Member(name.decode("utf-8", "surrogateescape"), mode, size, links)
+            yield Member(name.decode("utf-8", "surrogateescape"), mode, size, links, content)
     if not closed:
         raise Damaged("an archive without its end mark")
 
