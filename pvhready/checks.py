@@ -209,8 +209,8 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     "image-xzio": (
         IMAGE,
         "An xz payload under PV.",
-        "GRUB needs its module xzio for it.",
-        "Where the host has the module: insmod xzio in the entry.",
+        "GRUB needs its module xzio for it: built into the host's image, or inserted before the kernel is loaded.",
+        "Where the host has the module: insmod xzio in the entry, before its line linux.",
     ),
     "image-width": (
         IMAGE,
@@ -364,9 +364,9 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-too-long": (
         CMDLINE,
-        "The length of the command line.",
-        "Loaders drop what is too long without a word.",
-        "Shorten it.",
+        "The length of the command line: 1022 bytes under PV, under PVH the kernel's own limit with BOOT_IMAGE= and the kernel's path.",
+        "Loaders leave out whole arguments from the first that does not fit, without a word: what is left out is judged as not there.",
+        "Take arguments out of /etc/default/grub and write the menu anew.",
     ),
     "console-silent": (
         CMDLINE,

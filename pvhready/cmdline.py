@@ -1,10 +1,12 @@
-"""A kernel's command line, split as the kernel splits it (Linux: lib/cmdline.c next_arg, kernel/params.c)."""
+"""A kernel's command line: as GRUB writes it (lib/cmdline.c), and split as the kernel splits it (lib/cmdline.c next_arg, kernel/params.c)."""
 
 from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
+
+_BLANKS = " \t\n\v\f\r\xa0"  # the kernel's isspace() for single bytes: lib/ctype.c
 
 
 class Argument(NamedTuple):
@@ -20,27 +22,41 @@ def split(line: str) -> "Tuple[str, ...]":
     words: List[str] = []
     word = ""
     quoted = False
-    for character in line:
+    for character in line.encode("utf-8", "surrogateescape").decode("latin-1"):
         if character == '"':
             quoted = not quoted
-        if character.isspace() and not quoted:
+        if character in _BLANKS and not quoted:
             if word:
                 words.append(word)
             word = ""
         else:
             word += character
-    return tuple(words + [word] if word else words)
+    words += [word] if word else []
+    return tuple(word.encode("latin-1").decode("utf-8", "surrogateescape") for word in words)
 
 
 def parse(line: str) -> "Tuple[Argument, ...]":
     """Return the kernel's own arguments, in order; those after ``--`` are init's and left out."""
     arguments = []
     for word in split(line):
-        if word == "--":
+        name, value = _taken_apart(word)
+        if name == "--" and value is None:
             break
-        name, equals, value = word.strip('"').partition("=")
-        arguments.append(Argument(name.replace("-", "_"), value.strip('"') if equals else None, word))
+        arguments.append(Argument(name.replace("-", "_"), value, word))
     return tuple(arguments)
+
+
+def _taken_apart(word: str) -> "Tuple[str, Optional[str]]":
+    """Return name and value. Only quotes around the whole or around the value go away, and a backslash means nothing."""
+    quoted = word.startswith('"')
+    text = word[1:] if quoted else word
+    equals = text.find("=", 1)
+    if equals < 0:
+        return (text[:-1] if quoted and text.endswith('"') else text), None
+    value = text[equals + 1:]
+    opened = value.startswith('"')
+    value = value[1:] if opened else value
+    return text[:equals], value[:-1] if (opened or quoted) and value.endswith('"') else value
 
 
 def last(arguments: "Tuple[Argument, ...]", name: str) -> "Optional[Argument]":
@@ -49,3 +65,45 @@ def last(arguments: "Tuple[Argument, ...]", name: str) -> "Optional[Argument]":
         if argument.name == name:
             return argument
     return None
+
+
+def written_by_grub(arguments: "List[str]") -> str:
+    """Return the line that GRUB makes: an argument with a space in quotation marks, quotes and backslashes escaped."""
+    parts: List[str] = []
+    for argument in arguments:
+        text = argument
+        if "\\" in text or "'" in text or '"' in text:
+            text = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
+        parts.append('"' + text + '"' if " " in text else text)
+    return " ".join(parts)
+
+
+def fitting(line: str, size: int) -> "Tuple[str, str]":
+    """Return what GRUB puts into a buffer of ``size`` bytes of a line that it made, and what it leaves out.
+
+    It leaves out whole arguments, without a word: the first that does not fit, and all that follow. Each takes one byte
+    more than its length, for what separates or ends it (lib/cmdline.c, grub_create_loader_cmdline).
+    """
+    if len(line.encode("utf-8", "surrogateescape")) < size:
+        return line, ""
+    arguments = _separated(line)
+    for number, argument in enumerate(arguments):
+        size -= len(argument.encode("utf-8", "surrogateescape")) + 1
+        if size < 0:
+            return " ".join(arguments[:number]), " ".join(arguments[number:])
+    return line, ""
+
+
+def _separated(line: str) -> "List[str]":
+    """Return the arguments of a line that GRUB made, as they stand in it."""
+    words: List[str] = []
+    start, quoted, escaped = 0, False, False
+    for place, character in enumerate(line):
+        if escaped or character == "\\":
+            escaped = not escaped
+        elif character == '"':
+            quoted = not quoted
+        elif character == " " and not quoted:
+            words.append(line[start:place])
+            start = place + 1
+    return words + [line[start:]]

@@ -144,8 +144,8 @@ class EntryError(NamedTuple):
 class Entry(NamedTuple):
     """A bootable menu entry. ``path`` is "0" or "1>2"; ``cmdline`` is what follows the kernel's path.
 
-    ``kernel`` and ``initrd`` are paths as the guest sees them. ``modules`` are those that GRUB inserted on the way.
-    ``source`` is "grub.cfg path:line".
+    ``kernel`` and ``initrd`` are paths as the guest sees them. ``modules`` are those that GRUB had inserted when it loaded the
+    kernel. ``source`` is "grub.cfg path:line". ``written`` is the kernel's path as it stands in the entry and in BOOT_IMAGE=.
     """
 
     index: int  # type: ignore[assignment]  # a tuple has a method of this name
@@ -158,6 +158,7 @@ class Entry(NamedTuple):
     modules: "Tuple[str, ...]" = ()
     errors: "Tuple[EntryError, ...]" = ()
     source: str = ""
+    written: str = ""
 
 
 class Candidate(NamedTuple):

@@ -340,7 +340,7 @@ _NOTHING = (
     " file functional_test gettext gptsync hashsum hello help hexdump list_trusted loopback ls lsfonts lsmmap lsmod macppcbless"
     " mactelbless md5sum net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_del_addr net_del_dns net_del_route net_dhcp"
     " net_get_dhcp_option net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool"
-    " password password_pbkdf2 read_byte read_dword read_word rmmod sha1sum sha256sum sha512sum sleep terminal_input"
+    " password password_pbkdf2 read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input"
     " terminal_output testload testspeed time tr trust verify_detached videoinfo videotest write_byte write_dword write_word"
     " xnu_uuid zfs-bootfs zfsinfo zfskey"
 )

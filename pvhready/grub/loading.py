@@ -1,5 +1,6 @@
 """Commands that load: kernels, initramfs, modules of GRUB, the environment block, fonts."""
 
+from pvhready.cmdline import written_by_grub
 from pvhready.grub import options
 from pvhready.grub.devices import BAD_ARGUMENT, BAD_OS, FILE_NOT_FOUND, NONE, Failure, NotKnown, not_found, split
 from pvhready.grub.options import VALUE, Option
@@ -19,8 +20,8 @@ def linux(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if not arguments:
         raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
     loader = run.loader
-    loader.cmdline = command_line(arguments[1:])
-    loader.kernel = _named(run, arguments[0])
+    _note(run, arguments)
+    loader.modules = list(run.modules)
     try:
         run.find_file(arguments[0])
     except Failure as failure:
@@ -94,8 +95,13 @@ def multiboot_module(run: "Interpreter", arguments: "List[str]", node: Command) 
 def note_kernel(run: "Interpreter", arguments: "List[str]") -> None:
     """Remember the kernel that a command names which cannot load it, unless another one is loaded."""
     if arguments and not run.loader.loaded:
-        run.loader.cmdline = command_line(arguments[1:])
-        run.loader.kernel = _named(run, arguments[0])
+        _note(run, arguments)
+
+
+def _note(run: "Interpreter", arguments: "List[str]") -> None:
+    run.loader.cmdline = written_by_grub(arguments[1:])
+    run.loader.written = written_by_grub(arguments[:1])
+    run.loader.kernel = _named(run, arguments[0])
 
 
 def note_initrd(run: "Interpreter", arguments: "List[str]") -> None:
@@ -124,20 +130,6 @@ def _named(run: "Interpreter", name: str) -> "Tuple[str, str]":
     return (run.environment.get("root") or "") if device is None else device, path
 
 
-def command_line(arguments: "List[str]") -> str:
-    """Return the kernel's command line: an argument with a blank in quotation marks, quotes and backslashes escaped.
-
-    GRUB: lib/cmdline.c.
-    """
-    parts: List[str] = []
-    for argument in arguments:
-        text = argument
-        if "\\" in text or "'" in text or '"' in text:
-            text = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
-        parts.append('"' + text + '"' if " " in text else text)
-    return " ".join(parts)
-
-
 def boot(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Boot what is loaded. Raises Booted."""
     from pvhready.grub.state import Booted
@@ -148,13 +140,24 @@ def boot(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 def insmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
-    """Note that a module of GRUB was inserted; one that the image lacks is not known here."""
+    """Note that a module of GRUB was inserted; one that the image lacks is not known here.
+
+    Only a bare name counts: what a file given by its path holds is not known either (kern/corecmd.c, grub_core_cmd_insmod).
+    """
     if not arguments:
         raise Failure(BAD_ARGUMENT, "one argument expected.")
-    name = arguments[0].rpartition("/")[2]
-    name = name[:-4] if name.endswith(".mod") else name
-    if name not in run.modules:
+    name = arguments[0]
+    if name[:1] not in ("/", "(", "+") and name not in run.modules:
         run.modules.append(name)
+    return NONE
+
+
+def rmmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    """Note that a module of GRUB was taken out."""
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "one argument expected.")
+    if arguments[0] in run.modules:
+        run.modules.remove(arguments[0])
     return NONE
 
 
@@ -213,6 +216,6 @@ def loadfont(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 COMMANDS: "Dict[str, Handler]" = {
-    "linux": linux, "initrd": initrd, "multiboot": linux, "module": module, "boot": boot, "insmod": insmod, "load_env": load_env,
+    "linux": linux, "initrd": initrd, "multiboot": linux, "module": module, "boot": boot, "insmod": insmod, "rmmod": rmmod, "load_env": load_env,
     "list_env": list_env, "save_env": save_env, "loadfont": loadfont,
 }

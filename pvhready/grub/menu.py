@@ -145,7 +145,7 @@ class Collector:
             run.line = entry.line
             run.complain("asks for a user name and a password before it boots.", None, True)
             boots = False
-        return Result(path, entry, loader, tuple(run.modules), tuple(run.complaints), boots)
+        return Result(path, entry, loader, tuple(loader.modules), tuple(run.complaints), boots)
 
 
 def _entered(environment: Environment, chosen: str) -> Environment:

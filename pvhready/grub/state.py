@@ -83,7 +83,8 @@ class MenuEntry:
 class Loader:
     """What an entry has loaded. Files are (device, path). ``kernel`` is the one named last, loaded or not.
 
-    ``multiboot``: it is not Linux's way of loading, so that ``module`` may add to it.
+    ``written`` is how the entry names it. ``modules`` are those of GRUB that were inserted by then. ``multiboot``: it is
+    not Linux's way of loading, so that ``module`` may add to it.
     """
 
     def __init__(self) -> None:
@@ -91,6 +92,8 @@ class Loader:
         self.kernel: Optional[Tuple[str, str]] = None
         self.initrd: List[Tuple[str, str]] = []
         self.cmdline = ""
+        self.written = ""
+        self.modules: List[str] = []
         self.multiboot = False
 
 

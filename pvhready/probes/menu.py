@@ -318,6 +318,7 @@ def _entry(index: int, result: menu.Result, devices: Devices) -> Entry:
         index, result.path, entry.title, entry.id if entry.id != entry.title else None,
         devices.shown(*loader.kernel) if loader.kernel else None, tuple(devices.shown(*file) for file in loader.initrd),
         loader.cmdline, result.modules, _errors(result.complaints), "{}:{}".format(entry.file, entry.line),
+        loader.written,
     )
 
 

@@ -1,17 +1,21 @@
 """The entry's command line: what stops the boot, what silences the console, what is cut off."""
 
-from pvhready.cmdline import Argument, parse
+from pvhready.cmdline import Argument, fitting, parse
 from pvhready.facts import PV, PVH, Entry, Guest, Kernel
-from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import remedies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, List, Optional, Tuple
 
-_PV_LIMIT = 1023  # Xen: public/xen.h, MAX_GUEST_CMDLINE 1024 with its NUL; GRUB: loader/i386/xen.c
-_PVH_DEFAULT_LIMIT = 255  # GRUB: loader/i386/linux.c, for boot protocols before 2.06
-_GRUB_MINIMUM = 128
+# Bytes, with the one that ends the line. PV: one less than Xen's MAX_GUEST_CMDLINE (public/xen.h; GRUB: loader/i386/xen.c).
+_PV_BUFFER = 1023
+# PVH (GRUB: loader/i386/linux.c): the header's cmdline_size and one, 256 for boot protocols before 2.06, and 128 at the least.
+_PVH_BUFFER = 256
+_PVH_MINIMUM = 128
+_IMAGE = "BOOT_IMAGE="
+_SHOWN = 80  # characters of what is left out
 
 
 def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
@@ -28,19 +32,20 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "Lis
 
 
 def effective_line(entry: Entry, kernel: Kernel, mode: str) -> "Tuple[str, str]":
-    """Return what the kernel gets of the entry's command line, and what the loader drops.
+    """Return what the kernel gets of the entry's command line, and what the loader leaves out.
 
-    Both loaders cut without a word: PV at 1023 bytes, PVH at the kernel's cmdline_size, where BOOT_IMAGE= counts too.
+    Both loaders leave out whole arguments from the first that does not fit, without a word. Under PVH the line begins with
+    BOOT_IMAGE= and the kernel's path as the entry has it, which is not in what is returned.
     """
-    raw = entry.cmdline.encode("utf-8", "surrogateescape")
-    if mode == PV:
-        limit = _PV_LIMIT
-    else:
-        size = kernel.image.cmdline_size
-        limit = max(size if size is not None else _PVH_DEFAULT_LIMIT, _GRUB_MINIMUM) - len("BOOT_IMAGE= ") - len(entry.kernel or "")
-    if kernel.image.container == "unknown" or len(raw) <= limit:
+    if kernel.image.container == "unknown":
         return entry.cmdline, ""
-    return raw[:limit].decode("utf-8", "surrogateescape"), raw[limit:].decode("utf-8", "surrogateescape")
+    if mode == PV:
+        return fitting(entry.cmdline, _PV_BUFFER)
+    size = kernel.image.cmdline_size
+    buffer = max(_PVH_BUFFER if size is None else (size + 1) % 2 ** 32, _PVH_MINIMUM) - len(_IMAGE)
+    path = entry.written or entry.kernel or ""
+    buffer -= len(path.encode("utf-8", "surrogateescape")) + 1
+    return fitting(entry.cmdline, buffer) if buffer > 0 else ("", entry.cmdline)
 
 
 def has_xen_console(arguments: "Tuple[Argument, ...]") -> bool:
@@ -52,7 +57,7 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
     for argument in arguments:
         if argument.name in ("nopv", "xen_nopv"):
             summary = "{} stops a PVH guest: it hangs in silence".format(argument.text)
-            yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+            yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry)))
         elif argument.name == "xen_no_vector_callback":
             summary = "xen_no_vector_callback leaves a PVH guest without its bus and disks"
             yield _finding(
@@ -60,14 +65,14 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             )
         elif argument.name == "acpi" and argument.value in ("off", "ht"):
             summary = "{} hides PVH from the kernel: it comes up as HVM and finds no disks".format(argument.text)
-            yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+            yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry)))
 
 
 def _blacklists(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
     """Arguments that keep a part of the kernel from starting: of the front end a failure, of anything else of Xen's not known."""
     for argument in arguments:
         names = (argument.value or "").replace("-", "_").split(",")
-        fix = remedies.remove_argument(guest, argument.text)
+        fix = remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry))
         if argument.name in ("module_blacklist", "modprobe.blacklist") and "xen_blkfront" in names:
             summary = "{} keeps the block front end from being loaded".format(argument.text)
             yield _finding("cmdline-blacklist", FAIL, mode, entry, summary, argument.text, fix)
@@ -80,7 +85,7 @@ def _risky(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
     for argument in arguments:
         if argument.name == "nolapic":
             summary = "nolapic is harmless under PV and risky under PVH"
-            yield _finding("cmdline-nolapic", WARN, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text))
+            yield _finding("cmdline-nolapic", WARN, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry)))
         elif argument.name == "mem":
             summary = "{} also lowers the place where GRUB puts the initramfs".format(argument.text)
             yield _finding("cmdline-mem", INFO, PVH, entry, summary, argument.text)
@@ -96,13 +101,18 @@ def _console(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "
     summary = "no console=hvc0: it boots, and after GRUB the Xen console stays silent"
     if named:
         summary = "{} and no console=hvc0: it boots, and after GRUB the Xen console stays silent".format(" ".join(named))
-    yield _finding("console-silent", WARN, PVH, entry, summary, " ".join(named) or "no console=", remedies.add_console(guest))
+    yield _finding("console-silent", WARN, PVH, entry, summary, " ".join(named) or "no console=", remedies.add_console(guest, remedies.is_snippet(entry)))
 
 
 def _dropped(entry: Entry, mode: str, guest: Guest, dropped: str) -> "Iterator[Finding]":
     if dropped:
-        summary = "too long: the {} loader drops its last {} bytes".format(mode.upper(), len(dropped.encode("utf-8", "surrogateescape")))
-        yield _finding("cmdline-too-long", WARN, mode, entry, summary, dropped[-80:])
+        summary = "too long: the {} loader leaves out its end, without a word: {}".format(mode.upper(), _shortened(dropped))
+        fix = (hint("Take arguments out of GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT."),) + remedies.regenerate(guest)
+        yield _finding("cmdline-too-long", WARN, mode, entry, summary, _shortened(dropped), fix)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def _finding(

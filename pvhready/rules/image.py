@@ -184,9 +184,17 @@ def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modul
         status = FAIL if answer == NO else UNKNOWN
         return _finding("image-payload", status, mode, kernel, summary, _payload_evidence(kernel), remedies.readable_under_pv(guest))
     if payload == "xz" and host.xzio != YES and "xzio" not in modules:
-        summary = "payload xz: whether this host's PV loader can read it depends on GRUB's module xzio"
-        return _finding("image-xzio", UNKNOWN, mode, kernel, summary, _payload_evidence(kernel), remedies.insert_xzio(host))
+        return _without_xzio(kernel, mode, host)
     return _width(kernel, mode, guest)
+
+
+def _without_xzio(kernel: Kernel, mode: str, host: Host) -> Finding:
+    """GRUB loads gzio by itself (normal/main.c), but not xzio: it is built into the host's image, or the menu inserts it."""
+    if host.xzio == NO:
+        summary = 'payload xz, and nothing inserts GRUB\'s module xzio before this kernel is loaded ("not xen image")'
+        return _finding("image-xzio", FAIL, mode, kernel, summary, _payload_evidence(kernel), remedies.insert_xzio(host))
+    summary = "payload xz: nothing inserts GRUB's module xzio before this kernel is loaded, and whether host {} has it built in is not known"
+    return _finding("image-xzio", UNKNOWN, mode, kernel, summary.format(host.name), _payload_evidence(kernel), remedies.insert_xzio(host))
 
 
 def _width(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":

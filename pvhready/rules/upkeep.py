@@ -1,6 +1,6 @@
 """What the next upgrade, regeneration or failure would bring: nothing here is about the boot that comes next."""
 
-from pvhready.cmdline import parse, split
+from pvhready.cmdline import parse
 from pvhready.facts import Defaults, Entry, Guest, Kernel, Menu, Storage
 from pvhready.findings import BOOTS, BOTH, FAILS, INFO, WARN, Evidence, Finding
 from pvhready.rules import remedies
@@ -22,13 +22,13 @@ def judge_defaults(defaults: Defaults, entry: Entry, menu: Menu, mode: str, gues
     if defaults.problem:
         summary = "not read whole: {}".format(defaults.problem.reason)
         findings.append(Finding("grub-defaults", INFO, mode, defaults.problem.path, summary, (Evidence(defaults.problem.path),)))
-    present = set(split(entry.cmdline))
+    present = {(argument.name, argument.value) for argument in parse(entry.cmdline)}
     for variable in _VARIABLES:
         unknown = defaults.unknown.get(variable)
         if unknown:
             summary = "whether the menu has all that {} asks for is not judged: {}".format(variable, unknown.reason)
             findings.append(Finding("grub-defaults", INFO, mode, entry.title, summary, (Evidence(unknown.path, "", variable),)))
-        missing = [argument for argument in parse(defaults.values.get(variable, "")) if argument.text not in present]
+        missing = [argument for argument in parse(defaults.values.get(variable, "")) if (argument.name, argument.value) not in present]
         if not missing:
             continue
         texts = " ".join(argument.text for argument in missing)
@@ -56,7 +56,7 @@ def _lost_with_the_next(defaults: Defaults, entry: Entry, menu: Menu, mode: str,
     if known and has_xen_console(parse(entry.cmdline)) and not has_xen_console(parse(" ".join(asked))):
         summary = "this entry has console=hvc0, and /etc/default/grub does not ask for it: the next menu may be without it"
         path, _, line = defaults.sources.get(_VARIABLES[0], "/etc/default/grub:").rpartition(":")
-        fix = remedies.add_console(guest)
+        fix = remedies.add_console(guest, remedies.is_snippet(entry))
         yield Finding("grub-config-stale", INFO, mode, entry.title, summary, (Evidence(path, "line " + line, "no console=hvc0"),), fix)
     wanted = defaults.values.get("GRUB_DEFAULT")
     if wanted and wanted != "saved" and menu.default and menu.default != wanted:
