@@ -130,7 +130,7 @@ def _unreadable(archives: "List[Initramfs]", entry: Entry, mode: str, guest: Gue
             )
         if archive.problem:
             summary = "cannot be read: {}".format(archive.problem.reason)
-            fix = remedies.run_as_root(guest, archive.problem.reason) or remedies.rebuild_initramfs(guest, release, BLKFRONT)
+            fix = remedies.run_as_root(guest, archive.problem.reason) or remedies.rebuild_initramfs(guest, release)
             return _finding("initramfs-unreadable", UNKNOWN, mode, entry, summary, archive.problem.path, fix)
     return _finding("initramfs-unreadable", UNKNOWN, mode, entry, "was not read to its end", entry.initrd[-1])
 
@@ -159,7 +159,7 @@ def _unpackable(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Itera
         if able or contrary:
             continue
         summary = "packed with {}, which this kernel cannot unpack".format(name)
-        fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
+        fix = remedies.repack_initramfs(facts.guest, kernel.release)
         if able is None:
             summary = "packed with {}: whether this kernel can unpack that is not judged, its configuration does not tell".format(name)
             fix = ()

@@ -21,7 +21,7 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding
         return [_only_bls(menu, mode, host, facts)]
     if not menu.candidates:
         summary = "shows no entry that could be booted"
-        return [_finding("grub-no-entries", FAIL, mode, menu, summary, remedies.regenerate(facts.guest))]
+        return [_finding("grub-no-entries", FAIL, mode, menu, summary, remedies.regenerate(facts.guest, menu.config))]
     findings = [_finding("grub-config", PASS, mode, menu, "found and understood, {} entries".format(len(menu.entries)))]
     if menu.uses_blscfg and menu.may_show_nothing and host.command("blscfg") == NOT_KNOWN:
         findings.append(_only_bls(menu, mode, host, facts))
@@ -34,10 +34,10 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding
     titles = {entry.index: entry.title for entry in menu.entries}
     for index in menu.broken:
         summary = "the default entry \"{}\" cannot be loaded: GRUB goes on to the fallback entry".format(titles.get(index, index))
-        findings.append(_finding("entry-fallback", WARN, mode, menu, summary, remedies.regenerate(facts.guest)))
+        findings.append(_finding("entry-fallback", WARN, mode, menu, summary, remedies.regenerate(facts.guest, menu.config)))
     if menu.waits:
         summary = "sets no timeout: GRUB waits at its menu until somebody presses a key"
-        findings.append(_finding("grub-waits", WARN, mode, menu, summary, remedies.regenerate(facts.guest)))
+        findings.append(_finding("grub-waits", WARN, mode, menu, summary, remedies.regenerate(facts.guest, menu.config)))
     for assumption in menu.assumptions:
         findings.append(_finding("grub-assumption", INFO, mode, menu, assumption))
     return findings
@@ -72,7 +72,8 @@ def _no_config(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
         summary += "; " + menu.problem.reason
     if menu.elsewhere:
         summary += "; there is {}, which it does not read".format(", ".join(menu.elsewhere))
-    path = next(iter(host.configs))
+    own = remedies.own_config(facts.guest)
+    path = own if host.configs.get(own) == YES else next(iter(host.configs))
     return Finding(
         "grub-config-missing", FAIL, mode, path, summary, (Evidence(path, "", "missing"),), remedies.write_config(facts.guest, path)
     )
@@ -96,7 +97,7 @@ def _only_bls(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
         )
     else:
         status, summary = FAIL, "its entries come from blscfg only, which GRUB of host {} lacks: it shows no entry".format(host.name)
-    return _finding("grub-blscfg", status, mode, menu, summary, remedies.entries_in_config(facts.guest))
+    return _finding("grub-blscfg", status, mode, menu, summary, remedies.entries_in_config(facts.guest, menu.config))
 
 
 def _finding(check: str, status: str, mode: str, menu: Menu, summary: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:

@@ -1,16 +1,17 @@
 """How to mend a finding on *this* distribution: the commands to type, or advice where no command does."""
 
-from pvhready.facts import Guest, Hook, Kernel
+from pvhready.facts import Entry, Guest, Hook, Kernel
 from pvhready.findings import Remedy, command, hint
 from pvhready.host import Host, hosts_with
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional, Tuple
+    from typing import Dict, Optional, Tuple
 
     Remedies = Tuple[Remedy, ...]
 
 RUN_AGAIN = ("sudo", "pvhready", "check")
+DEFAULTS = "/etc/default/grub"
 
 _DEVUAN_TO_DEBIAN = 7  # Devuan 3 is made of Debian 10
 _FAMILIES = (
@@ -60,7 +61,7 @@ def newer_kernel(guest: Guest) -> "Remedies":
     if identity in ("fedora", "amzn", "amazon"):
         return (command("install the newest kernel of this release", "dnf", "upgrade", "kernel"),)
     if kind == "redhat":
-        return _elrepo_kernel(version)
+        return _elrepo_kernel(guest, version)
     return _other_kernel(kind)
 
 
@@ -140,68 +141,81 @@ def choose_loader(bits: int) -> "Remedies":
     return (hint("In the provider's shell choose the {}-bit PV loader; at BitFolk: arch {}".format(bits, width)),)
 
 
-def add_console(guest: Guest) -> "Remedies":
-    """console=hvc0 on every entry's command line."""
-    kind = family(guest)
-    if kind == "nixos":
-        return (hint('Add "console=hvc0" to boot.kernelParams in /etc/nixos/configuration.nix.'),) + regenerate(guest)
-    if kind == "redhat" and guest.distribution.id != "amzn":
-        return (command("add it to every entry", "grubby", "--update-kernel=ALL", "--args=console=hvc0"),)
-    return (hint("Add console=hvc0 to GRUB_CMDLINE_LINUX in /etc/default/grub."),) + regenerate(guest)
+def own_config(guest: Guest) -> str:
+    """Return the path where the guest's own tools write grub.cfg."""
+    return "/boot/grub2/grub.cfg" if family(guest) in ("redhat", "suse") else "/boot/grub/grub.cfg"
 
 
-def remove_argument(guest: Guest, argument: str) -> "Remedies":
-    """Take an argument from every entry's command line."""
+def is_snippet(entry: "Optional[Entry]") -> bool:
+    """Whether an entry comes from a file of the boot loader specification, which grub-mkconfig does not write."""
+    return entry is not None and entry.source.rpartition(":")[0].endswith(".conf")
+
+
+def append_line(text: str, line: str, path: str) -> Remedy:
+    """Add a line at the end of a file that has at least one line. In a file that shells read it overrules what stands above."""
+    return command(text, "sed", "-i", "$ a " + line, path)
+
+
+def add_console(guest: Guest, entry: "Optional[Entry]" = None) -> "Remedies":
+    """console=hvc0 on every entry's command line. ``entry`` is one of them, which tells where they come from."""
+    if family(guest) == "nixos":
+        return (hint('In /etc/nixos/configuration.nix set: boot.kernelParams = [ "console=hvc0" ];'),) + regenerate(guest)
+    if is_snippet(entry) and family(guest) == "redhat":
+        return (command("add it to every entry, and to those of kernels to come", "grubby", "--update-kernel=ALL", "--args=console=hvc0"),)
+    return (add_argument("add it to what the menu is made from", "console=hvc0"),) + regenerate(guest)
+
+
+def add_argument(text: str, arguments: str) -> Remedy:
+    """Add arguments to every entry that grub-mkconfig will write, whatever /etc/default/grub asks for already."""
+    return append_line(text, 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {}"'.format(arguments), DEFAULTS)
+
+
+def remove_argument(guest: Guest, argument: str, entry: "Optional[Entry]" = None) -> "Remedies":
+    """Take an argument from every entry's command line. ``entry`` is one of them, as for ``add_console``."""
     if family(guest) == "nixos":
         return (hint("Remove {!r} from boot.kernelParams in /etc/nixos/configuration.nix.".format(argument)),) + regenerate(guest)
-    if family(guest) == "redhat":
+    if is_snippet(entry) and family(guest) == "redhat":
         return (command("remove it from every entry", "grubby", "--update-kernel=ALL", "--remove-args=" + argument),)
-    return (hint("Remove {} from /etc/default/grub.".format(argument)),) + regenerate(guest)
+    # In sed's pattern a point stands for any character: for all that may mean something else there.
+    pattern = "".join(letter if letter.isalnum() or letter in "_=,-" else "." for letter in argument)
+    script = "/^GRUB_CMDLINE_LINUX/s/\\<{}\\>//g".format(pattern)
+    return (command("take it from what the menu is made from", "sed", "-i", script, DEFAULTS),) + regenerate(guest)
 
 
-def regenerate(guest: Guest) -> "Remedies":
-    """Write grub.cfg anew."""
-    commands = {
-        "debian": ("update-grub",),
-        "redhat": ("grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"),
-        "suse": ("grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"),
-        "nixos": ("nixos-rebuild", "boot"),
-    }
-    argv = commands.get(family(guest), ("grub-mkconfig", "-o", "/boot/grub/grub.cfg"))
-    return (command("write the menu anew", *argv),)
+def regenerate(guest: Guest, path: "Optional[str]" = None) -> "Remedies":
+    """Write grub.cfg anew, at ``path`` or where the guest's own tools have it."""
+    kind, path = family(guest), path or own_config(guest)
+    if kind == "nixos":
+        return (command("write the menu anew", "nixos-rebuild", "boot"),)
+    if kind == "debian" and path == own_config(guest):
+        return (command("write the menu anew", "update-grub"),)
+    tool = "grub2-mkconfig" if kind in ("redhat", "suse") else "grub-mkconfig"
+    return (command("write the menu anew", tool, "-o", path),)
 
 
 def write_config(guest: Guest, path: str) -> "Remedies":
     """A grub.cfg where the host looks, for a guest that boots by something else."""
     kind, version = family(guest), release_number(guest)
-    if kind == "alpine":
-        return (
-            command("install GRUB's tools", "apk", "add", "grub", "grub-bios"),
-            command("write the menu where the host looks", "grub-mkconfig", "-o", path),
-        )
     if kind == "redhat" and version and version < 7:
         return (
             hint("GRUB legacy's menu.lst is not read: write {} by hand, with a menuentry that names the kernel and initrd.".format(path)),
         )
-    if kind in ("redhat", "suse"):
-        return (command("write the menu where the host looks", "grub2-mkconfig", "-o", path),)
     if kind == "nixos":
         return (hint('Set boot.loader.grub.enable = true and boot.loader.grub.device = "nodev".'),) + regenerate(guest)
-    if kind == "debian":
-        return (
-            command("install the tools that write the menu", "apt-get", "install", "grub-pc-bin", "grub2-common"),
-            command("write the menu where the host looks", "grub-mkconfig", "-o", path),
-        )
-    return (command("write the menu where the host looks", "grub-mkconfig", "-o", path),)
+    tools = {
+        "alpine": ("apk", "add", "grub", "grub-bios"),
+        "debian": ("apt-get", "install", "grub-pc-bin", "grub2-common"),
+    }  # type: Dict[str, Tuple[str, ...]]
+    fixes = (command("install the tools that write the menu", *tools[kind]),) if kind in tools else ()
+    fixes += (command("make its folder", "mkdir", "-p", path.rpartition("/")[0]),)
+    return fixes + regenerate(guest, path)
 
 
-def entries_in_config(guest: Guest) -> "Remedies":
+def entries_in_config(guest: Guest, path: "Optional[str]" = None) -> "Remedies":
     """Entries in grub.cfg instead of boot loader specification files."""
-    return (
-        hint("Set GRUB_ENABLE_BLSCFG=false in /etc/default/grub: then the entries stand in grub.cfg itself."),
-        command("write the menu anew", "grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"),
-        hint("Hosts whose GRUB reads such entries: {}.".format(", ".join(hosts_with("blscfg")))),
-    )
+    asked = append_line("ask for entries in grub.cfg itself", "GRUB_ENABLE_BLSCFG=false", DEFAULTS)
+    hosts = hint("Hosts whose GRUB reads entries from /boot/loader: {}.".format(", ".join(hosts_with("blscfg"))))
+    return (asked,) + regenerate(guest, path) + (hosts,)
 
 
 def plain_linux_command(guest: Guest, name: str) -> "Remedies":
@@ -217,26 +231,50 @@ def plain_linux_command(guest: Guest, name: str) -> "Remedies":
     )
 
 
-def rebuild_initramfs(guest: Guest, release: "Optional[str]", module: str) -> "Remedies":
-    """An initramfs that holds a module."""
+def rebuild_initramfs(guest: Guest, release: "Optional[str]", module: str = "") -> "Remedies":
+    """An initramfs that holds a module; without one, the same again."""
     kind, name = family(guest), module.replace("_", "-")
-    if kind == "debian":
-        return (
-            hint('Add the line "{}" to /etc/initramfs-tools/modules.'.format(name)),
-            command("build the initramfs anew", "update-initramfs", "-u", "-k", release or "all"),
-        )
-    if kind in ("redhat", "suse"):
-        return (command("build the initramfs anew", "dracut", "--force", "--add-drivers", name, "--kver", release or ""),)
-    if kind == "arch":
-        return (hint('Add "{}" to MODULES in /etc/mkinitcpio.conf.'.format(name)), command("build all anew", "mkinitcpio", "-P"))
-    if kind == "alpine":
-        return (
-            hint('Add the feature "xenpci" or the module to /etc/mkinitfs/mkinitfs.conf.'),
-            command("build it anew", "mkinitfs", release or ""),
-        )
     if kind == "nixos":
-        return (hint('Add "{}" to boot.initrd.availableKernelModules.'.format(name)),) + regenerate(guest)
-    return (hint("Build the initramfs anew with the module {}.".format(name)),)
+        asked = hint('In configuration.nix set: boot.initrd.availableKernelModules = [ "{}" ];'.format(name))
+        return ((asked,) if name else ()) + regenerate(guest)
+    if kind == "debian":
+        asked_for = (append_line("ask for the module", name, "/etc/initramfs-tools/modules"),)
+        # -c makes one where there is none, and where there is one it takes its place.
+        build = ("update-initramfs", "-c", "-k", release) if release else ("update-initramfs", "-u", "-k", "all")
+    elif kind in ("redhat", "suse"):
+        line = "echo 'add_drivers+=\" {} \"' >/etc/dracut.conf.d/{}.conf".format(name, name)
+        asked_for = (command("ask for the module, now and for kernels to come", "sh", "-c", line),)
+        build = ("dracut", "--force") + (("--kver", release) if release else ("--regenerate-all",))
+    elif kind == "arch":
+        asked_for = (append_line("ask for the module", "MODULES+=({})".format(name), "/etc/mkinitcpio.conf"),)
+        build = ("mkinitcpio", "-P")
+    elif kind == "alpine":
+        # mkinitfs has features for file systems and their layers; none of them takes the block front end.
+        line = "echo 'kernel/drivers/block/{0}.ko*' >/etc/mkinitfs/features.d/{0}.modules".format(name)
+        new = (command("make a feature of the module", "sh", "-c", line),) if name == "xen-blkfront" else ()
+        asked_for = new + (append_line("ask for the feature", 'features="$features {}"'.format(name), "/etc/mkinitfs/mkinitfs.conf"),)
+        build = ("mkinitfs", release) if release else ("mkinitfs",)
+    else:
+        return (hint("Build the initramfs anew{}.".format(" with the module " + name if name else "")),)
+    return (asked_for if name else ()) + (command("build the initramfs anew", *build),)
+
+
+def repack_initramfs(guest: Guest, release: "Optional[str]") -> "Remedies":
+    """An initramfs packed with gzip, which every distribution's kernel can unpack."""
+    kind = family(guest)
+    places = {
+        "debian": ("COMPRESS=gzip", "/etc/initramfs-tools/initramfs.conf"),
+        "arch": ("COMPRESSION=gzip", "/etc/mkinitcpio.conf"),
+        "alpine": ("initfscomp=gzip", "/etc/mkinitfs/mkinitfs.conf"),
+    }
+    if kind in places:
+        return (append_line("ask for gzip", *places[kind]),) + rebuild_initramfs(guest, release)
+    if kind in ("redhat", "suse"):
+        which = ("--kver", release) if release else ("--regenerate-all",)
+        return (command("build it anew with gzip", "dracut", "--force", "--gzip", *which),)
+    if kind == "nixos":
+        return (hint('In configuration.nix set: boot.initrd.compressor = "gzip";'),) + regenerate(guest)
+    return (hint("Build the initramfs anew, packed with gzip."),)
 
 
 def install_package(guest: Guest, package: str) -> "Remedies":
@@ -274,8 +312,10 @@ def _ubuntu_kernel(version: int) -> "Remedies":
 def _debian_kernel(guest: Guest, version: int) -> "Remedies":
     package = "linux-image-686-pae" if guest.architecture in ("i386", "i686") else "linux-image-amd64"
     if version == 9:
+        source = "echo 'deb http://archive.debian.org/debian stretch-backports main' >/etc/apt/sources.list.d/stretch-backports.list"
         return (
-            hint("Add stretch-backports (it is in Debian's archive of old releases) to /etc/apt/sources.list."),
+            command("add stretch-backports, which is in Debian's archive of old releases", "sh", "-c", source),
+            command("read what it has", "apt-get", "update"),
             command("install its kernel, 4.19", "apt-get", "install", "-t", "stretch-backports", package),
         )
     if version and version < 9:
@@ -283,15 +323,21 @@ def _debian_kernel(guest: Guest, version: int) -> "Remedies":
     return (command("install the release's kernel", "apt-get", "install", package),)
 
 
-def _elrepo_kernel(version: int) -> "Remedies":
+def _elrepo_kernel(guest: Guest, version: int) -> "Remedies":
     if version and version < 7:
         return (hint("No kernel of this release boots under PVH: install a newer release."),)
+    if not version:
+        return (hint("Install kernel-ml of ELRepo (elrepo.org), which is built for Xen."),)
     tool = "yum" if version == 7 else "dnf"
+    release = "https://www.elrepo.org/elrepo-release-{0}.el{0}.elrepo.noarch.rpm".format(version)
+    keys = ("https://www.elrepo.org/RPM-GPG-KEY-elrepo.org",) if version < 9 else ()
+    keys += ("https://www.elrepo.org/RPM-GPG-KEY-v2-elrepo.org",)
     return (
-        command("add ELRepo, whose kernels are built for Xen", tool, "install", "elrepo-release"),
+        command("trust ELRepo's keys", "rpm", "--import", *keys),
+        command("add ELRepo, whose kernels are built for Xen", tool, "install", release),
         command("install its kernel", tool, "--enablerepo=elrepo-kernel", "install", "kernel-ml"),
-        command("make it the default", "grub2-set-default", "0"),
-    ) + (command("write the menu anew", "grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"),)
+        append_line("make the newest kernel the default", "GRUB_DEFAULT=0", DEFAULTS),
+    ) + regenerate(guest)
 
 
 def _other_kernel(kind: str) -> "Remedies":

@@ -1,8 +1,11 @@
 """The commands that a finding offers fit the distribution that it was found on."""
 
+import subprocess
+
 import pytest
 
-from pvhready.facts import Distribution, Guest, Image, Kernel
+from pvhready.facts import Distribution, Entry, Guest, Image, Kernel
+from pvhready.probes.defaults import parse_defaults
 from pvhready.rules import remedies
 
 
@@ -74,3 +77,85 @@ def test_the_check_run_again_is_about_the_same_guest():
     report = judge(facts, profile("debian-12"), "pv")
     (access,) = [check for check in report.checks if check.id == "access"]
     assert access.remedies[0].argv == ("sudo", "pvhready", "check", "--root", "/mnt/guest", "--host", "debian-12", "--target", "pv")
+
+
+def _typed(found):
+    return [" ".join(remedy.argv) for remedy in found if remedy.argv]
+
+
+_SNIPPET = Entry(0, "0", "x", source="/boot/loader/entries/abc.conf:1")
+_ENTRY = Entry(0, "0", "x", source="/boot/grub2/grub.cfg:12")
+_ADD = 'sed -i $ a GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=hvc0" /etc/default/grub'
+
+
+@pytest.mark.parametrize("guest,entry,expected", [
+    (_guest("debian", "12"), _ENTRY, [_ADD, "update-grub"]),
+    (_guest("fedora", "40"), _ENTRY, [_ADD, "grub2-mkconfig -o /boot/grub2/grub.cfg"]),
+    (_guest("fedora", "40"), _SNIPPET, ["grubby --update-kernel=ALL --args=console=hvc0"]),
+    (_guest("opensuse-leap", "15.6", ["suse"]), None, [_ADD, "grub2-mkconfig -o /boot/grub2/grub.cfg"]),
+    (_guest("alpine", "3.20"), None, [_ADD, "grub-mkconfig -o /boot/grub/grub.cfg"]),
+    (_guest("nixos", "24.05"), None, ["nixos-rebuild boot"]),
+])
+def test_the_console(guest, entry, expected):
+    assert _typed(remedies.add_console(guest, entry)) == expected
+
+
+@pytest.mark.parametrize("guest,path,expected", [
+    (_guest("debian", "12"), "/boot/grub/grub.cfg", "update-grub"),
+    (_guest("fedora", "40"), "/boot/grub/grub.cfg", "grub2-mkconfig -o /boot/grub/grub.cfg"),
+    (_guest("debian", "12"), "/boot/grub2/grub.cfg", "grub-mkconfig -o /boot/grub2/grub.cfg"),
+])
+def test_the_menu_anew_where_the_host_reads_it(guest, path, expected):
+    assert _typed(remedies.regenerate(guest, path)) == [expected]
+
+
+def _by_grub_mkconfig(defaults, remedy, tmp_path):
+    """Let a shell make of /etc/default/grub what grub-mkconfig would, after a remedy's command was run on it."""
+    place = tmp_path / "grub"
+    place.write_text(defaults)
+    subprocess.check_call([word.replace("/etc/default/grub", str(place)) for word in remedy.argv])
+    script = '. "$0"; printf %s "$GRUB_CMDLINE_LINUX"'
+    return subprocess.check_output(["sh", "-c", script, str(place)]).decode().split()
+
+
+@pytest.mark.parametrize("defaults", [
+    'GRUB_CMDLINE_LINUX="quiet"\n', "GRUB_CMDLINE_LINUX='quiet'", "# nothing but GRUB_CMDLINE_LINUX\nGRUB_CMDLINE_LINUX=quiet\nGRUB_TIMEOUT=5\n",
+])
+def test_an_argument_is_added_and_removed_whatever_the_file_looks_like(defaults, tmp_path):
+    debian = _guest("debian", "12")
+    assert _by_grub_mkconfig(defaults, remedies.add_console(debian)[0], tmp_path) == ["quiet", "console=hvc0"]
+    assert parse_defaults((tmp_path / "grub").read_text()).values["GRUB_CMDLINE_LINUX"] == "quiet console=hvc0"
+    assert _by_grub_mkconfig(defaults, remedies.remove_argument(debian, "quiet")[0], tmp_path) == []
+
+
+@pytest.mark.parametrize("argument", ["nopv", "acpi=off", "modprobe.blacklist=xen-blkfront"])
+def test_only_the_argument_itself_is_removed(argument, tmp_path):
+    text = 'GRUB_CMDLINE_LINUX="a xen_{0} {0} {0}_x b"\n'.format(argument)
+    remedy = remedies.remove_argument(_guest("debian", "12"), argument)[0]
+    assert _by_grub_mkconfig(text, remedy, tmp_path) == ["a", "xen_" + argument, argument + "_x", "b"]
+
+
+@pytest.mark.parametrize("guest,module,expected", [
+    (_guest("debian", "12"), "xen_blkfront",
+     ["sed -i $ a xen-blkfront /etc/initramfs-tools/modules", "update-initramfs -c -k 6.1"]),
+    (_guest("debian", "12"), "", ["update-initramfs -c -k 6.1"]),
+    (_guest("fedora", "40"), "xen_blkfront",
+     ["sh -c echo 'add_drivers+=\" xen-blkfront \"' >/etc/dracut.conf.d/xen-blkfront.conf", "dracut --force --kver 6.1"]),
+    (_guest("arch"), "xen_blkfront", ["sed -i $ a MODULES+=(xen-blkfront) /etc/mkinitcpio.conf", "mkinitcpio -P"]),
+    (_guest("alpine", "3.20"), "ext4", ['sed -i $ a features="$features ext4" /etc/mkinitfs/mkinitfs.conf', "mkinitfs 6.1"]),
+    (_guest("nixos", "24.05"), "xen_blkfront", ["nixos-rebuild boot"]),
+    (_guest("slackware"), "xen_blkfront", []),
+])
+def test_the_initramfs_anew(guest, module, expected):
+    assert _typed(remedies.rebuild_initramfs(guest, "6.1", module)) == expected
+
+
+def test_an_initramfs_of_no_known_release_is_built_for_all():
+    assert _typed(remedies.rebuild_initramfs(_guest("rocky", "9", ["rhel"]), None)) == ["dracut --force --regenerate-all"]
+    assert _typed(remedies.rebuild_initramfs(_guest("debian", "12"), None)) == ["update-initramfs -u -k all"]
+
+
+def test_an_initramfs_that_the_kernel_can_unpack():
+    assert _typed(remedies.repack_initramfs(_guest("debian", "12"), "6.1")) == [
+        "sed -i $ a COMPRESS=gzip /etc/initramfs-tools/initramfs.conf", "update-initramfs -c -k 6.1"]
+    assert _typed(remedies.repack_initramfs(_guest("fedora", "40"), "6.1")) == ["dracut --force --gzip --kver 6.1"]
