@@ -28,10 +28,12 @@ def run(options: Options) -> int:
 
 def check(directory: str, host: Host, options: Options) -> Report:
     """Return the report on the guest whose root is ``directory``. Raises CommandError when that is no directory."""
+    from pvhready.memory.folder import Folder
     from pvhready.survey import survey
 
     with _open_root(directory) as root:
-        facts = survey(root, host, options.assume_guest, getattr(options, "deep", False), getattr(options, "device", ()))
+        folder = Folder() if root.live else None
+        facts = survey(root, host, options.assume_guest, getattr(options, "deep", False), getattr(options, "device", ()), folder)
     target = getattr(options, "target", None)
     return judge(facts, host, target or PVH, by_hand=target is not None, skipped=tuple(getattr(options, "skip", ())))
 

@@ -16,7 +16,9 @@ from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Set, Tuple
+    from typing import Callable, Dict, List, Optional, Set, Tuple
+
+    from pvhready.memory.evidence import Evidence
 
 MAX_LINKS = 40  # what Linux allows for one path (fs/namei.c, MAXSYMLINKS)
 MAX_NAMES = 20000  # names that one directory may hold before it is refused
@@ -62,8 +64,10 @@ class Stamp(NamedTuple):
 class File:
     """An open regular file of the guest. Close it, or use it in a ``with``."""
 
-    def __init__(self, descriptor: int, path: str, status: os.stat_result) -> None:
+    def __init__(self, descriptor: int, path: str, status: os.stat_result, failed: "Callable[[], None]") -> None:
+        """Take an open descriptor; ``failed`` is called when a read fails."""
         self.path = path
+        self._failed = failed
         self.size = status.st_size
         self.status = status
         self._descriptor = descriptor
@@ -93,19 +97,21 @@ class File:
         try:
             return os.pread(self._descriptor, size, offset)
         except OSError as error:
+            self._failed()
             raise _explain(self.path, error) from error
 
 
 class Root:
     """The root directory of a guest: ``/`` of the running one, or a file system mounted elsewhere.
 
-    ``denied`` collects the paths that only root may read.
+    ``denied`` collects the paths that only root may read, ``evidence`` all answers where somebody wants them.
     """
 
     def __init__(self, directory: str = "/") -> None:
         """Take ``directory`` as the guest's root. Raises Unreadable when it is no directory that can be entered."""
         self.directory = os.path.abspath(directory)
         self.denied: Set[str] = set()
+        self.evidence: Optional[Evidence] = None
         self._lists: Dict[str, Tuple[str, ...]] = {}
         try:
             self._top = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -141,7 +147,7 @@ class Root:
         except Unreadable:
             os.close(descriptor)
             raise
-        return File(descriptor, path, status)
+        return File(descriptor, path, status, self._doubt)
 
     def read(self, path: str, limit: int = MAX_TEXT) -> bytes:
         """Return the whole content. Raises Unreadable when it is larger than ``limit`` bytes, and as ``open`` does.
@@ -154,6 +160,8 @@ class Root:
             while length <= limit:
                 part = handle.read_at(length, min(limit + 1 - length, 1 << 20))
                 if not part:
+                    if length != handle.size:
+                        self._doubt()  # a file of no disk: its times say nothing of its content
                     return b"".join(parts)
                 parts.append(part)
                 length += len(part)
@@ -204,18 +212,42 @@ class Root:
         """Return the target of a symbolic link as written, or "" when the path is no link. Raises as ``status`` does."""
         parent, name, stack, status = self._find(path, follow_last=False)
         try:
-            return os.readlink(name, dir_fd=parent) if stat.S_ISLNK(status.st_mode) else ""
+            target = os.readlink(name, dir_fd=parent) if stat.S_ISLNK(status.st_mode) else ""
         except OSError as error:
             raise self._refuse(path, error) from error
         finally:
             _close(stack)
+        if self.evidence is not None:
+            self.evidence.note_link(path, target)
+        return target
 
     def resolve(self, path: str) -> str:
         """Return the path without any symbolic link in it. Raises as ``status`` does, but the last name need not exist."""
         trail: List[str] = []
-        _, name, stack, _ = self._descend(path, trail=trail)
+        try:
+            _, name, stack, _ = self._descend(path, trail=trail)
+        except Unreadable:
+            self._doubt()
+            raise
         _close(stack)
-        return "/" + "/".join(trail + ([name] if name != "." else []))
+        resolved = "/" + "/".join(trail + ([name] if name != "." else []))
+        if self.evidence is not None:
+            self.evidence.note_resolved(path, resolved)
+        return resolved
+
+    def place(self, path: str) -> "Tuple[int, str]":
+        """Return a descriptor of the directory that holds the path's last name, and that name: the place for a write.
+
+        Links on the way are followed, a link at the end is not. The name need not exist; the caller closes the descriptor. Raises
+        as ``status`` does, Missing where the directory is not there.
+        """
+        parent, name, stack, _ = self._descend(path, follow_last=False)
+        try:
+            if name == ".":
+                raise Unreadable(path, "is no name in a directory")
+            return os.dup(parent), name
+        finally:
+            _close(stack)
 
     def _list(self, path: str) -> "Tuple[str, ...]":
         parent, name, stack, _ = self._find(path)
@@ -232,11 +264,31 @@ class Root:
 
     def _find(self, path: str, follow_last: bool = True) -> "Tuple[int, str, List[int], os.stat_result]":
         """Return what ``_descend`` does. Raises Missing when nothing has the last name."""
-        parent, name, stack, status = self._descend(path, follow_last)
+        try:
+            parent, name, stack, status = self._descend(path, follow_last)
+        except Missing:
+            self._note(path, follow_last, None)
+            raise
+        except Unreadable:
+            self._doubt()
+            raise
+        self._note(path, follow_last, status)
         if status is None:
             _close(stack)
             raise Missing(path)
         return parent, name, stack, status
+
+    def _doubt(self) -> None:
+        if self.evidence is not None:
+            self.evidence.whole = False
+
+    def _note(self, path: str, follow_last: bool, status: "Optional[os.stat_result]") -> None:
+        if self.evidence is None:
+            return
+        if follow_last:
+            self.evidence.note_status(path, status)
+        elif status is None:
+            self.evidence.note_link(path, None)
 
     def _descend(
         self, path: str, follow_last: bool = True, trail: "Optional[List[str]]" = None,
@@ -296,6 +348,8 @@ class Root:
         refusal = _explain(path, error)
         if isinstance(refusal, Denied):
             self.denied.add(path)
+        if not isinstance(refusal, Missing):
+            self._doubt()  # what the system refuses now it may grant later
         return refusal
 
 

@@ -3,35 +3,28 @@
 import os
 import time
 
-from pvhready.facts import MODES, PV, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem
-from pvhready.grub.state import Scripts
+from pvhready.facts import MODES, PV, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem, Storage
 from pvhready.host import Host
-from pvhready.memory.results import Memory
-from pvhready.probes.defaults import read_defaults
 from pvhready.probes.guest import read_guest
-from pvhready.probes.hack import find_hack
-from pvhready.probes.initramfs import read_initramfs
-from pvhready.probes.kernels import find_kernels, read_kernel
-from pvhready.probes.menu import read_menu
-from pvhready.probes.packages import Owners
-from pvhready.probes.proof import read_or_prove
 from pvhready.probes.storage import free_space, read_storage
 from pvhready.root import Root, Unreadable
-from pvhready.rules import initramfs, rootdevice
-from pvhready.rules.config import FRONT_END
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Tuple
 
-_EXTRA = rootdevice.SYMBOLS + initramfs.SYMBOLS
+    from pvhready.memory.folder import Folder
+    from pvhready.probes.packages import Owners
 
 
-def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False, devices: "Sequence[str]" = ()) -> Facts:
+def survey(
+    root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False, devices: "Sequence[str]" = (),
+    folder: "Optional[Folder]" = None,
+) -> Facts:
     """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content.
 
-    ``devices`` are devices or image files of this machine that hold the file systems of a guest mounted elsewhere. Raises
-    CommandError when one of them cannot be read.
+    ``devices`` are devices or image files of this machine that hold the file systems of a guest mounted elsewhere. ``folder`` is
+    where earlier runs have left what they found out. Raises CommandError when a device cannot be read.
     """
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
@@ -39,18 +32,54 @@ def survey(root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = 
         from pvhready.probes.superblock import known_devices
 
         storage = known_devices(storage, devices)
+    if folder is None or deep:
+        return _read(root, host, guest, storage, deep, folder)
+    from pvhready.memory.facts import RememberedFacts
+
+    memory = RememberedFacts(folder)
+    question = (host, guest, storage)
+    facts = memory.recall(root, question)
+    if facts is not None:
+        return facts._replace(today=_today())
+    from pvhready.memory.evidence import Evidence
+
+    root.evidence = Evidence()
+    facts = _read(root, host, guest, storage, deep, folder)
+    evidence, root.evidence = root.evidence, None
+    if not _depends_on_more(facts):
+        memory.remember(question, evidence, facts)
+    return facts
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d")
+
+
+def _depends_on_more(facts: Facts) -> bool:
+    """Whether something is in the facts that is not of the guest's files alone: what libraries, tools and free space had to say."""
+    described = any(kernel.image.problem or kernel.image.description for kernel in facts.kernels)
+    return described or bool(facts.denied) or any(archive.problem or archive.needs for archive in facts.initramfs.values())
+
+
+def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, folder: "Optional[Folder]") -> Facts:
+    from pvhready.grub.state import Scripts
+    from pvhready.probes.defaults import read_defaults
+    from pvhready.probes.hack import find_hack
+    from pvhready.probes.menu import read_menu
+    from pvhready.probes.packages import Owners
+
     scripts = Scripts()
     booted = was_booted(root, guest)
     menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts, booted) for mode in MODES}
     owners = Owners(root)
     kernels, problems = _kernels(root, guest, owners, menus, deep)
-    archives = _initramfs(root, guest, menus, kernels)
+    archives = _initramfs(root, guest, menus, kernels, folder)
     if root.live and _is_damaged(kernels, archives):
         storage = storage._replace(boot_free=free_space("/boot"))
     return Facts(
         root.directory,
         os.geteuid() == 0,
-        time.strftime("%Y-%m-%d"),
+        _today(),
         guest,
         kernels,
         menus,
@@ -94,10 +123,13 @@ def _next_entries(menus: "Dict[str, Menu]") -> "List[Entry]":
 def _kernels(
     root: Root,
     guest: Guest,
-    owners: Owners,
+    owners: "Owners",
     menus: "Dict[str, Menu]",
     deep: bool,
 ) -> "Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]":
+    from pvhready.probes.kernels import find_kernels, read_kernel
+    from pvhready.rules import initramfs, rootdevice
+
     named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
     chosen = {entry.kernel for entry in _next_entries(menus)}
     try:
@@ -106,15 +138,22 @@ def _kernels(
         return (), (Problem(error.path, error.reason),)
     kernels = []
     for names in found.values():
-        extra = _EXTRA if chosen.intersection(names) else ()
+        extra = rootdevice.SYMBOLS + initramfs.SYMBOLS if chosen.intersection(names) else ()
         kernels.append(read_kernel(root, names, guest, owners.owner, extra, deep)._replace(has_dpkg=owners.has_dpkg))
     return tuple(kernels), ()
 
 
-def _initramfs(root: Root, guest: Guest, menus: "Dict[str, Menu]", kernels: "Tuple[Kernel, ...]") -> "Dict[str, Initramfs]":
+def _initramfs(
+    root: Root, guest: Guest, menus: "Dict[str, Menu]", kernels: "Tuple[Kernel, ...]", folder: "Optional[Folder]",
+) -> "Dict[str, Initramfs]":
     """What the archives hold that the next entries name, unless their kernel finds no disks in any case."""
+    from pvhready.memory.results import Memory
+    from pvhready.probes.initramfs import read_initramfs
+    from pvhready.probes.proof import read_or_prove
+    from pvhready.rules.config import FRONT_END
+
     by_name = {name: kernel for kernel in kernels for name in kernel.names}
-    memory = Memory() if root.live else None
+    memory = Memory(folder) if folder is not None else None
     users: Dict[str, List[Tuple[Entry, Kernel]]] = {}
     for entry in _next_entries(menus):
         kernel = by_name.get(entry.kernel or "")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pvhready import survey
 from pvhready.facts import Candidate, Config, Entry, Facts, Guest, Image, Initramfs, Kernel, Menu, Problem
+from pvhready.memory.folder import Folder
 from pvhready.memory.results import Memory
 from pvhready.probes.initramfs import read_initramfs
 from pvhready.probes.proof import read_or_prove, running_proof
@@ -285,7 +286,7 @@ def test_what_changes_while_it_is_read_is_not_judged(maker: Maker) -> None:
     maker.write(pack("gzip", maker.main()))
     folder = maker.top / "memory"
     with Changing(str(maker.top / "root")) as root:
-        found = read_initramfs(root, PATH, Memory(str(folder), os.geteuid(), settled=0))
+        found = read_initramfs(root, PATH, Memory(Folder(str(folder), os.geteuid(), settled=0)))
     assert not found.complete and found.problem is not None and "changed" in found.problem.reason
     assert not folder.exists()
 
@@ -328,22 +329,22 @@ def test_altered_images_end_in_an_answer(maker: Maker) -> None:
 def test_what_was_read_whole_is_remembered(data: Any, maker: Maker, monkeypatch: Any) -> None:
     maker.write(pack("gzip", data(maker)))
     folder = str(maker.top / "memory")
-    first = maker.read(memory=Memory(folder, os.geteuid(), settled=0))
+    first = maker.read(memory=Memory(Folder(folder, os.geteuid(), settled=0)))
     # Without the tool it can be known from memory only.
     monkeypatch.setitem(sys.modules, "zlib", None)
-    assert maker.read(memory=Memory(folder, os.geteuid(), settled=0)) == first
+    assert maker.read(memory=Memory(Folder(folder, os.geteuid(), settled=0))) == first
     assert not maker.read().complete
 
 
 def test_another_state_of_the_file_is_read_again(maker: Maker) -> None:
-    memory = Memory(str(maker.top / "memory"), os.geteuid(), settled=0)
+    memory = Memory(Folder(str(maker.top / "memory"), os.geteuid(), settled=0))
     assert maker.read(pack("gzip", maker.main()), memory).modules == MODULES
     assert maker.read(pack("gzip", maker.archive("init")), memory).modules == ()
 
 
 def test_what_was_not_read_whole_is_not_remembered(maker: Maker) -> None:
     folder = maker.top / "memory"
-    maker.read(pack("gzip", maker.main())[:-9], Memory(str(folder), os.geteuid(), settled=0))
+    maker.read(pack("gzip", maker.main())[:-9], Memory(Folder(str(folder), os.geteuid(), settled=0)))
     assert not folder.exists()
 
 
@@ -354,7 +355,7 @@ def test_what_was_not_read_whole_is_not_remembered(maker: Maker) -> None:
 ])
 def test_an_odd_memory_is_not_believed(fields: Any, maker: Maker) -> None:
     maker.write(pack("gzip", maker.main()))
-    memory = Memory(str(maker.top / "memory"), os.geteuid(), settled=0)
+    memory = Memory(Folder(str(maker.top / "memory"), os.geteuid(), settled=0))
     with Root(str(maker.top / "root")) as root, root.open(PATH) as file:
         memory.remember("initramfs", file.stamp, fields)
     assert maker.read(memory=memory).modules == MODULES
@@ -392,7 +393,7 @@ def test_the_pv_loader_adds_no_boot_image() -> None:
 
 def test_a_proof_is_remembered_for_this_file_kernel_and_command_line_only(maker: Maker) -> None:
     maker.write(b"not an initramfs at all")
-    memory = Memory(str(maker.top / "memory"), owner=os.getuid(), settled=-1)
+    memory = Memory(Folder(str(maker.top / "memory"), os.getuid(), settled=-1))
     users = [(ENTRY, KERNEL)]
     with Root(str(maker.top / "root")) as root:
         assert read_or_prove(root, PATH, running_guest(maker), users, [ENTRY], memory).proved
@@ -471,10 +472,10 @@ def test_where_one_of_two_was_written_anew_since_the_boot_both_are_read(maker: M
     kernel = KERNEL._replace(names=(KERNEL.path,), config=Config("/boot/config", {"XEN_BLKDEV_FRONTEND": "m"}))
     menus = {"pvh": Menu("xen_pvh", None, (entry,), (Candidate(0, "first"),))}
     with Root(str(maker.top / "root")) as root:
-        found = survey._initramfs(root, guest, menus, (kernel,))
+        found = survey._initramfs(root, guest, menus, (kernel,), None)
         assert [bool(found[path].proved) for path in entry.initrd] == [True, True]
         os.utime(str(maker.top / "root" / MICROCODE[1:]), (2e12, 2e12))
-        found = survey._initramfs(root, guest, menus, (kernel,))
+        found = survey._initramfs(root, guest, menus, (kernel,), None)
     assert [(found[path].proved, found[path].complete) for path in entry.initrd] == [(None, True), (None, True)]
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pvhready.memory import results as memory
+from pvhready.memory.folder import Folder
 from pvhready.memory.results import Memory
 from pvhready.root import Stamp
 
@@ -24,11 +25,11 @@ def folder(tmp_path: Any) -> Any:
 
 
 def fill(folder: Any, stamp: Stamp = STAMP) -> None:
-    Memory(str(folder), ME).remember("initramfs", stamp, FIELDS)
+    Memory(Folder(str(folder), ME)).remember("initramfs", stamp, FIELDS)
 
 
 def known(folder: Any, stamp: Stamp = STAMP) -> Any:
-    return Memory(str(folder), ME).recall("initramfs", stamp)
+    return Memory(Folder(str(folder), ME)).recall("initramfs", stamp)
 
 
 def test_what_was_remembered_is_recalled_by_another_run(folder: Any) -> None:
@@ -52,8 +53,8 @@ def test_another_file_or_state_is_not_known(other: Stamp, folder: Any) -> None:
 
 def test_another_kind_is_not_known(folder: Any) -> None:
     fill(folder)
-    assert Memory(str(folder), ME).recall("ramfs", STAMP) is None
-    assert Memory(str(folder), ME).recall("", STAMP) is None
+    assert Memory(Folder(str(folder), ME)).recall("ramfs", STAMP) is None
+    assert Memory(Folder(str(folder), ME)).recall("", STAMP) is None
 
 
 def test_a_later_state_takes_the_place_of_the_earlier(folder: Any) -> None:
@@ -79,7 +80,7 @@ def test_names_that_would_break_a_line_are_not_kept(path: str, folder: Any) -> N
 
 
 def test_a_field_that_would_break_a_line_is_not_kept(folder: Any) -> None:
-    Memory(str(folder), ME).remember("initramfs", STAMP, ("gzip", "a\tb", "c\nd"))
+    Memory(Folder(str(folder), ME)).remember("initramfs", STAMP, ("gzip", "a\tb", "c\nd"))
     assert known(folder) is None
 
 
@@ -95,7 +96,7 @@ def test_a_file_that_changed_a_moment_ago_is_not_kept(folder: Any, tmp_path: Any
 
 
 def test_the_oldest_are_forgotten_first(folder: Any) -> None:
-    store = Memory(str(folder), ME)
+    store = Memory(Folder(str(folder), ME))
     stamps = [STAMP._replace(path="/boot/{}".format(number)) for number in range(30)]
     for stamp in stamps:
         store.remember("initramfs", stamp, ("x" * 100000,))
@@ -105,7 +106,7 @@ def test_the_oldest_are_forgotten_first(folder: Any) -> None:
 
 
 def test_a_result_that_is_too_large_is_not_kept(folder: Any) -> None:
-    Memory(str(folder), ME).remember("initramfs", STAMP, ("x" * (memory.MAX_LINE + 1),))
+    Memory(Folder(str(folder), ME)).remember("initramfs", STAMP, ("x" * (memory.MAX_LINE + 1),))
     assert not folder.exists()
 
 
@@ -202,14 +203,14 @@ def test_a_memory_that_is_no_file_is_not_read(kind: str, folder: Any, tmp_path: 
 
 def test_a_directory_of_another_owner_is_not_used(folder: Any) -> None:
     fill(folder)
-    other = Memory(str(folder), ME + 1)
+    other = Memory(Folder(str(folder), ME + 1))
     assert other.recall("initramfs", STAMP) is None
     other.remember("initramfs", STAMP._replace(path="/boot/y"), FIELDS)
     assert known(folder, STAMP._replace(path="/boot/y")) is None
 
 
 def test_nothing_is_made_for_another_user_than_the_owner(folder: Any) -> None:
-    Memory(str(folder), ME + 1).remember("initramfs", STAMP, FIELDS)
+    Memory(Folder(str(folder), ME + 1)).remember("initramfs", STAMP, FIELDS)
     assert not folder.exists()
 
 
@@ -233,9 +234,9 @@ def test_what_a_killed_run_left_is_swept_away(folder: Any) -> None:
 def test_runs_at_the_same_time_leave_a_sound_memory(folder: Any) -> None:
     fill(folder)
     script = (
-        "import sys; from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
+        "import sys; from pvhready.memory.folder import Folder; from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
         "for i in range(60):\n"
-        "    m = Memory(sys.argv[1], int(sys.argv[2]))\n"
+        "    m = Memory(Folder(sys.argv[1], int(sys.argv[2])))\n"
         "    got = m.recall('initramfs', Stamp('/boot/%d' % (i % 7), 1, 2, 3, 4))\n"
         "    assert got in (None, ('a', 'b' * 5000)), got\n"
         "    m.remember('initramfs', Stamp('/boot/%d' % (i % 7), 1, 2, 3, 4), ('a', 'b' * 5000))\n"
@@ -251,9 +252,9 @@ def test_to_recall_imports_nothing_heavy(folder: Any) -> None:
     fill(folder)
     script = (
         "import sys, typing, pvhready.root; before = set(sys.modules)\n"
-        "from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
+        "from pvhready.memory.folder import Folder; from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
         "import pvhready.probes.initramfs\n"
-        "assert Memory(sys.argv[1], int(sys.argv[2])).recall('initramfs', Stamp({!r}, *map(int, sys.argv[3:])))\n"
+        "assert Memory(Folder(sys.argv[1], int(sys.argv[2]))).recall('initramfs', Stamp({!r}, *map(int, sys.argv[3:])))\n"
         "print(*sorted(set(sys.modules) - before))\n"
     ).format(STAMP.path)
     top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(memory.__file__))))

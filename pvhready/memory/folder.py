@@ -5,15 +5,24 @@ import stat
 import time
 
 DIRECTORY = "/var/cache/pvhready"
+_SETTLED = 2.0  # seconds: a file that changed so recently can change again within one tick of its clock
 _LEFTOVER = 3600.0  # seconds after which a temporary file can be nobody's any more
 
 
 class Folder:
-    """A directory that belongs to the user ``owner``, as whom the program must run."""
+    """A directory that belongs to the user ``owner``, as whom the program must run.
 
-    def __init__(self, directory: str = DIRECTORY, owner: int = 0) -> None:
+    What was read of files that changed less than ``settled`` seconds ago is not to be remembered.
+    """
+
+    def __init__(self, directory: str = DIRECTORY, owner: int = 0, settled: float = _SETTLED) -> None:
         self._directory = directory
         self._owner = owner
+        self._settled = settled
+
+    def may_hold(self, changed: float) -> bool:
+        """Whether files that changed last at ``changed`` (seconds since 1970) have settled."""
+        return time.time() - changed >= self._settled
 
     def load(self, name: str, limit: int) -> bytes:
         """Return a file's content, or nothing when it is not there, larger than ``limit`` bytes or cannot be trusted."""

@@ -8,10 +8,9 @@ A result is good as long as its file has the same path, inode, size, mtime and c
 Whatever is odd about the file or a line makes it as if nothing were remembered.
 """
 
-import time
 from binascii import crc32
 
-from pvhready.memory.folder import DIRECTORY, Folder
+from pvhready.memory.folder import Folder
 from pvhready.root import Stamp
 
 TYPE_CHECKING = False
@@ -23,19 +22,13 @@ MAX_SIZE = 1024 * 1024  # bytes of the file; the oldest lines are forgotten firs
 MAX_LINE = 128 * 1024
 
 _HEADER = b"pvhready memory 1"  # another number for another format, or when results came to mean something else
-_SETTLED = 2.0  # seconds: a file that changed so recently can change again within one tick of its clock
 
 
 class Memory:
     """The results of earlier runs. To recall and to remember never fail: at worst nothing is known."""
 
-    def __init__(self, directory: str = DIRECTORY, owner: int = 0, settled: float = _SETTLED) -> None:
-        """Use ``directory``, which must belong to the user ``owner``, as whom the program must run.
-
-        Files younger than ``settled`` seconds are not remembered.
-        """
-        self._folder = Folder(directory, owner)
-        self._settled = settled
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
         self._data: Optional[bytes] = None
 
     def recall(self, kind: str, stamp: Stamp) -> "Optional[Tuple[str, ...]]":
@@ -57,7 +50,7 @@ class Memory:
     def remember(self, kind: str, stamp: Stamp, fields: "Sequence[str]") -> None:
         """Keep the fields for this state of a file, in place of those for an earlier state."""
         content = _line([kind] + [str(value) for value in stamp] + list(fields))
-        if content is None or len(content) > MAX_LINE or time.time() - max(stamp.mtime, stamp.ctime) / 1e9 < self._settled:
+        if content is None or len(content) > MAX_LINE or not self._folder.may_hold(max(stamp.mtime, stamp.ctime) / 1e9):
             return
         # What another run has written in the meantime is kept.
         path = content.split(b"\t")[:2]

@@ -1,0 +1,88 @@
+"""The facts of an earlier run, for as long as every file that they came from is as it was.
+
+A check of a guest in which nothing has changed then costs a look at each file's state. The facts are kept with the question
+that they answer (guest, host's profile, storage: what does not come from files, or cannot be remembered) and with the evidence.
+The file: a line with format and checksum, then question, evidence and facts in Python's own marshal format.
+"""
+
+import marshal
+import os
+import sys
+from binascii import crc32
+
+from pvhready import __version__, facts
+from pvhready.facts import Facts
+from pvhready.memory.evidence import Evidence, holds
+from pvhready.memory.folder import Folder
+from pvhready.root import Root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+FILE = "facts"
+MAX_SIZE = 4 * 1024 * 1024
+_HEADER = b"pvhready facts 1 %08x\n"
+_HEADER_SIZE = len(_HEADER % 0)
+_ROOMS = ("", "probes", "grub", "unpack")  # folders of this package whose code makes facts
+
+
+class RememberedFacts:
+    """The facts of the last run that could be remembered. To recall and to remember never fail: at worst nothing is known."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def recall(self, root: Root, question: object) -> "Optional[Facts]":
+        """Return the facts that answered this question, or None where they may not hold any more."""
+        data = self._folder.load(FILE, MAX_SIZE)
+        body = data[_HEADER_SIZE:]
+        program = _program()
+        if not body or program is None or data[:_HEADER_SIZE] != _HEADER % crc32(body):
+            return None
+        try:
+            asked, evidence, answer = marshal.loads(body)
+        except (ValueError, EOFError, TypeError):
+            return None  # written by another Python
+        if asked != (program, pack(question)) or not holds(root, evidence):
+            return None
+        found = unpack(answer)
+        return found if isinstance(found, Facts) else None
+
+    def remember(self, question: object, evidence: Evidence, answer: Facts) -> None:
+        """Keep facts with their question and evidence, in place of those of an earlier run, if that can be done safely."""
+        program = _program()
+        if program is None or not evidence.whole or not self._folder.may_hold(evidence.newest()):
+            return
+        body = marshal.dumps(((program, pack(question)), evidence.packed(), pack(answer)), 2)
+        if len(body) <= MAX_SIZE - _HEADER_SIZE:
+            self._folder.save(FILE, _HEADER % crc32(body) + body)
+
+
+def pack(value: "Any") -> "Any":
+    """Return a value made of records, tuples and dictionaries as one of plain tuples and dictionaries."""
+    if isinstance(value, tuple):
+        name = type(value).__name__ if hasattr(value, "_fields") else ""
+        return (name,) + tuple([pack(item) for item in value])
+    if isinstance(value, dict):
+        return {key: pack(item) for key, item in value.items()}
+    return value
+
+
+def unpack(value: "Any") -> "Any":
+    """Return what was packed; the records are those of ``pvhready.facts``."""
+    if type(value) is tuple:
+        items = [unpack(item) if type(item) in (tuple, dict) else item for item in value[1:]]
+        return getattr(facts, value[0])(*items) if value[0] else tuple(items)
+    if type(value) is dict:
+        return {key: unpack(item) for key, item in value.items()}
+    return value
+
+
+def _program() -> "Optional[Any]":
+    """Return what tells this program from another version of it, or None where that cannot be told."""
+    top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        return (__version__, sys.hexversion) + tuple([os.stat(os.path.join(top, room)).st_mtime_ns for room in _ROOMS])
+    except OSError:
+        return None  # not in a folder: in an archive
