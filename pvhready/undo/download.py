@@ -1,0 +1,92 @@
+"""Downloads of exactly one package by the running guest's own package manager, into a folder of ours. Nothing is installed."""
+
+import contextlib
+import os
+
+from pvhready.errors import CommandError
+from pvhready.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, Optional, Tuple
+
+    from pvhready.probes.recorded import Recorded
+
+_FOLDER = "downloads"
+_SECONDS = 900.0
+_PLACES = ("/usr/bin", "/bin")
+_KEPT = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "HOME")
+
+
+class Failed(CommandError):
+    """Nothing was downloaded. ``str(error)`` says why."""
+
+
+class Request(NamedTuple):
+    """What is to be downloaded: the program, its arguments ({folder} is where to), and the ending of the file that comes."""
+
+    program: str
+    arguments: "Tuple[str, ...]"
+    ending: str
+
+
+def request(record: "Optional[Recorded]", release: str, has_dpkg: bool) -> Request:
+    """Return how to ask for the package of a kernel: the installed version, or the one that its release names where none is on record."""
+    if record.kind == "deb" if record else has_dpkg:
+        wanted = "linux-image-" + release
+        if record:
+            wanted = "{}:{}={}".format(record.name, record.architecture, record.version)
+        # apt's sandbox user may not write into a folder of root's.
+        return Request("apt-get", ("-q", "-o", "APT::Sandbox::User=root", "download", wanted), ".deb")
+    wanted = record.package if record else "kernel-core-" + release
+    return Request("dnf", ("-q", "-y", "download", "--destdir", "{folder}", wanted), ".rpm")
+
+
+@contextlib.contextmanager
+def fetch(wanted: Request, top: str) -> "Iterator[Tuple[str, ...]]":
+    """Download into a folder below ``top``, which is there as long as the context lasts; yields the paths of the package files.
+
+    Raises Failed.
+    """
+    import tempfile
+
+    program = next((path for path in (os.path.join(place, wanted.program) for place in _PLACES) if os.access(path, os.X_OK)), None)
+    if program is None:
+        raise Failed("nothing is downloaded: {} is not installed".format(wanted.program))
+    try:
+        folder = _make_folder(top)
+        with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as place:
+            _run((program,) + tuple(word.format(folder=place) for word in wanted.arguments), place)
+            yield tuple(os.path.join(place, name) for name in sorted(os.listdir(place)) if name.endswith(wanted.ending))
+    except OSError as error:
+        raise Failed("nothing is downloaded: {}: {}".format(error.filename or top, error.strerror)) from error
+
+
+def _make_folder(top: str) -> str:
+    folder = os.path.join(top, _FOLDER)
+    os.makedirs(top, 0o700, exist_ok=True)
+    os.makedirs(folder, 0o700, exist_ok=True)
+    return folder
+
+
+def _run(command: "Tuple[str, ...]", place: str) -> None:
+    import subprocess
+
+    try:
+        result = subprocess.run(
+            command, cwd=place, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=_SECONDS, check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed("nothing is downloaded: {} takes longer than {:g} seconds".format(command[0], _SECONDS)) from error
+    if result.returncode:
+        lines = [line for line in result.stdout.decode("utf-8", "replace").split("\n") if line.strip()]
+        said = next((line for line in lines if line.startswith("E:")), lines[-1] if lines else "no word of why")
+        raise Failed("{} fails: {}".format(" ".join(command), said.strip()[:300]))
+
+
+def _environment() -> "Dict[str, str]":
+    """Nothing of the user's but the proxies."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    environment.update((name, os.environ[name]) for name in _KEPT if name in os.environ)
+    return environment

@@ -1,0 +1,41 @@
+"""Small file systems of their own: ext4 on a loop device, and a tmpfs. Only root can mount them."""
+
+import contextlib
+import os
+import subprocess
+from typing import Iterator, List
+
+from support import wanted
+
+
+@contextlib.contextmanager
+def ext4(folder: str, megabytes: int = 16) -> Iterator[str]:
+    """Return the directory where a new ext4 is mounted, or skip the test."""
+    wanted.root()
+    image = os.path.join(folder, "image")
+    with open(image, "wb") as handle:
+        handle.truncate(megabytes << 20)
+    subprocess.check_call([wanted.tool("mkfs.ext4", "e2fsprogs"), "-q", "-F", "-O", "^has_journal", image])
+    with _mounted(folder, ["-o", "loop", image]) as directory:
+        yield directory
+
+
+@contextlib.contextmanager
+def tmpfs(folder: str, kilobytes: int) -> Iterator[str]:
+    """Return the directory where a new tmpfs of that size is mounted, or skip the test."""
+    wanted.root()
+    with _mounted(folder, ["-t", "tmpfs", "-o", "size={}k".format(kilobytes), "tmpfs"]) as directory:
+        yield directory
+
+
+@contextlib.contextmanager
+def _mounted(folder: str, arguments: List[str]) -> Iterator[str]:
+    directory = os.path.join(folder, "mounted")
+    os.makedirs(directory, exist_ok=True)
+    result = subprocess.run(["mount"] + arguments + [directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode:
+        wanted.skip("the right to mount a file system ({})".format(result.stdout.decode("utf-8", "replace").strip()))
+    try:
+        yield directory
+    finally:
+        subprocess.check_call(["umount", directory])
