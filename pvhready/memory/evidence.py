@@ -1,12 +1,13 @@
 """What was asked of a guest's file system, and what came back: enough to tell later whether it would all come back the same."""
 
 import os
+import stat
 
 from pvhready.root import Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Tuple
+    from typing import Dict, List, Optional, Tuple
 
     State = Optional[Tuple[int, ...]]  # of a path: as ``_state`` says; None for nothing there
 
@@ -53,12 +54,48 @@ def holds(root: Root, packed: "Tuple[Dict[str, State], Dict[str, Optional[str]],
     states, links, resolved = packed
     try:
         return (
-            all(_now(root, path) == state for path, state in states.items())
+            _states_hold(root, states)
             and all(_link_now(root, path) == target for path, target in links.items())
             and all(root.resolve(path) == result for path, result in resolved.items())
         )
-    except Unreadable:
+    except (Unreadable, OSError):
         return False
+
+
+def _states_hold(root: Root, states: "Dict[str, State]") -> bool:
+    """Whether all paths lead to the same as before. Each folder is looked up once; names that are links take the long way."""
+    folders: Dict[str, List[str]] = {}
+    for path in states:
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, []).append(name)
+    return all(_folder_holds(root, folder, names, states) for folder, names in folders.items())
+
+
+def _folder_holds(root: Root, folder: str, names: "List[str]", states: "Dict[str, State]") -> bool:
+    paths = [(folder + "/" + name, name) for name in names]
+    try:
+        descriptor, _ = root.place(folder + "/name")
+    except Missing:
+        return all(states[path] is None for path, _ in paths)
+    try:
+        for path, name in paths:
+            status = _look(descriptor, name) if name not in ("", ".", "..") else root.status(path)
+            if status is not None and stat.S_ISLNK(status.st_mode):
+                state = _now(root, path)
+            else:
+                state = _state(status)
+            if state != states[path]:
+                return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _look(descriptor: int, name: str) -> "Optional[os.stat_result]":
+    try:
+        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _now(root: Root, path: str) -> "State":

@@ -24,6 +24,7 @@ FILE = "facts"
 MAX_SIZE = 4 * 1024 * 1024
 _HEADER = b"pvhready facts 1 %08x\n"
 _HEADER_SIZE = len(_HEADER % 0)
+_DEEP = (list, tuple, dict)
 _ROOMS = ("", "probes", "grub", "unpack")  # folders of this package whose code makes facts
 
 
@@ -60,10 +61,10 @@ class RememberedFacts:
 
 
 def pack(value: "Any") -> "Any":
-    """Return a value made of records, tuples and dictionaries as one of plain tuples and dictionaries."""
+    """Return a value made of records, tuples and dictionaries in plain types: a record becomes a list, its class's name first."""
     if isinstance(value, tuple):
-        name = type(value).__name__ if hasattr(value, "_fields") else ""
-        return (name,) + tuple([pack(item) for item in value])
+        items = [pack(item) for item in value]
+        return [type(value).__name__] + items if hasattr(value, "_fields") else tuple(items)
     if isinstance(value, dict):
         return {key: pack(item) for key, item in value.items()}
     return value
@@ -71,11 +72,12 @@ def pack(value: "Any") -> "Any":
 
 def unpack(value: "Any") -> "Any":
     """Return what was packed; the records are those of ``pvhready.facts``."""
+    if type(value) is list:
+        return tuple.__new__(getattr(facts, value[0]), [unpack(item) if type(item) in _DEEP else item for item in value[1:]])
     if type(value) is tuple:
-        items = [unpack(item) if type(item) in (tuple, dict) else item for item in value[1:]]
-        return getattr(facts, value[0])(*items) if value[0] else tuple(items)
+        return tuple([unpack(item) if type(item) in _DEEP else item for item in value])
     if type(value) is dict:
-        return {key: unpack(item) for key, item in value.items()}
+        return {key: unpack(item) if type(item) in _DEEP else item for key, item in value.items()}
     return value
 
 
