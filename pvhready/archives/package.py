@@ -1,7 +1,7 @@
 """A package file of either kind: what it is, and single files out of it."""
 
 from pvhready.archives import deb, rpm
-from pvhready.archives.record import FILE, HARD_LINK, LINK, Entry, Package
+from pvhready.archives.record import FILE, HARD_LINK, LINK, Entry, Package, absolute
 from pvhready.root import File
 from pvhready.unpack import Damaged
 
@@ -94,7 +94,7 @@ def _target(entry: Entry) -> str:
     import posixpath
 
     if entry.kind == HARD_LINK:
-        return "/" + entry.target[2 if entry.target.startswith("./") else 0:].lstrip("/")
+        return absolute(entry.target)
     return posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), entry.target)) if entry.target else ""
 
 

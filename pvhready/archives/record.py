@@ -59,7 +59,7 @@ def budget() -> Budget:
 
 def absolute(name: str) -> str:
     """Return the path that a name in an archive stands for: ``./boot/x`` and ``boot/x`` are /boot/x. It is a key, never opened."""
-    return "/" + name[2 if name.startswith("./") else 0:].lstrip("/")
+    return "/" if name == "." else "/" + name[2 if name.startswith("./") else 0:].lstrip("/")
 
 
 def within(path: str, size: int, limit: int) -> None:

@@ -1,10 +1,12 @@
-"""dpkg's database: /var/lib/dpkg/info/PACKAGE.list, one path a line; the diversions; the configuration files in its status."""
+"""dpkg's database: /var/lib/dpkg/info/PACKAGE.list, one path a line, and PACKAGE.md5sums; the diversions; its status."""
 
 from pvhready.root import File, Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
+
+    from pvhready.probes.recorded import Recorded
 
 _INFO = "/var/lib/dpkg/info"
 _STATUS = "/var/lib/dpkg/status"
@@ -45,6 +47,41 @@ class DpkgDatabase:
             if original in names:
                 return package if package != _LOCALLY and self._owns(package, names) else None
         return self._listed(names)
+
+    def record(self, names: "Tuple[str, ...]") -> "Optional[Recorded]":
+        """Return what is known of a file's package, and the file's checksum in it. Takes and raises what ``owner`` does."""
+        from pvhready.probes.recorded import Recorded
+
+        package = self.owner(names)
+        if package is None:
+            return None
+        digest = self._checksum(package, names)
+        version, architecture = self._version(package)
+        name = package.partition(":")[0]
+        return Recorded(names[0], package, "deb", name, version, architecture, "md5" if digest else None, digest)
+
+    def _checksum(self, package: str, names: "Tuple[str, ...]") -> "Optional[str]":
+        try:
+            lines = self._root.read("{}/{}.md5sums".format(_INFO, package), _LIST_LIMIT).split(b"\n")
+        except Missing:
+            return None
+        # What stands at a diverted path, or where it was moved, is not what the list means.
+        diverted = {name for diversion in self._diverted() for name in diversion[:2]}
+        wanted = {_encode(name[1:]) for name in names if name not in diverted}
+        found = {digest for digest, _, name in (line.partition(b"  ") for line in lines) if name in wanted}
+        return found.pop().decode("ascii", "replace").lower() if len(found) == 1 else None
+
+    def _version(self, package: str) -> "Tuple[str, str]":
+        """Return version and architecture of an installed package, "" where the status does not say."""
+        name, _, architecture = package.partition(":")
+        status = b"\n\n" + self._root.read(_STATUS, _STATUS_LIMIT)
+        at = status.find(b"\nPackage: " + _encode(name) + b"\n")
+        while at >= 0:
+            fields = _fields_at(status, at + 1)
+            if architecture in ("", fields.get(b"Architecture")):
+                return fields.get(b"Version", ""), fields.get(b"Architecture", "")
+            at = status.find(b"\nPackage: " + _encode(name) + b"\n", at + 1)
+        return "", ""
 
     def _diverted(self) -> "List[Tuple[str, str, str]]":
         """Return what dpkg-divert keeps: original path, where it was moved, whose wish it was."""
@@ -137,14 +174,20 @@ class DpkgDatabase:
 
 def _package_at(status: bytes, place: int) -> str:
     """Return the package whose paragraph holds this place, with its architecture where dpkg prints one."""
+    fields = _fields_at(status, place)
+    package = fields.get(b"Package", "")
+    return package + ":" + fields.get(b"Architecture", "") if fields.get(b"Multi-Arch") == "same" else package
+
+
+def _fields_at(status: bytes, place: int) -> "Dict[bytes, str]":
+    """Return the fields of the paragraph that holds this place."""
     end = status.find(b"\n\n", place)
     fields: Dict[bytes, str] = {}
     for line in status[status.rfind(b"\n\n", 0, place) + 1:end if end >= 0 else len(status)].split(b"\n"):
         key, colon, value = line.partition(b": ")
         if colon:
             fields.setdefault(key, value.decode("utf-8", "replace"))
-    package = fields.get(b"Package", "")
-    return package + ":" + fields.get(b"Architecture", "") if fields.get(b"Multi-Arch") == "same" else package
+    return fields
 
 
 def _is_kernel(package: str) -> bool:

@@ -11,7 +11,7 @@ from pvhready.root import File, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import Optional, Union
 
     from pvhready.probes.elf import ReadAt
 
@@ -55,6 +55,24 @@ def read_image(root: Root, path: str, deep: bool = False) -> Image:
         return Image(problem=Problem(error.path, error.reason))
 
 
+def image_in(content: bytes, path: str) -> Image:
+    """Return what bytes that are in memory are, as ``read_image`` does for a file. ``path`` is where they come from."""
+    return _examine(Content(content, path))
+
+
+class Content:
+    """Bytes that are in memory, to be read as an open file is."""
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self.path = path
+        self.size = len(data)
+        self._data = data
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from ``offset``; fewer at the end."""
+        return self._data[offset:offset + size]
+
+
 def payload_of(head: bytes) -> "Optional[str]":
     """Return the name of the compression that starts with these bytes, "elf" for a plain ELF, or None."""
     for magic, name in PAYLOAD_MAGIC:
@@ -63,7 +81,7 @@ def payload_of(head: bytes) -> "Optional[str]":
     return None
 
 
-def _examine(handle: File) -> Image:
+def _examine(handle: "Union[File, Content]") -> Image:
     head = handle.read_at(0, HEADER_SIZE)
     if not head.strip(b"\0"):
         reason = "is empty" if not handle.size else "starts with nothing but zeros"
@@ -80,7 +98,7 @@ def _examine(handle: File) -> Image:
     return Image("not-a-kernel", size=handle.size, boot_flag=boot_flag)
 
 
-def _examine_elf(handle: File) -> Image:
+def _examine_elf(handle: "Union[File, Content]") -> Image:
     from pvhready.probes.elf import read_elf
 
     elf = read_elf(handle.read_at)
@@ -135,14 +153,14 @@ def _release(head: bytes, read_at: "ReadAt") -> "Optional[str]":
         return None
 
 
-def _examine_gzip(handle: File) -> Image:
+def _examine_gzip(handle: "Union[File, Content]") -> Image:
     """A bzImage may be gzipped as a whole, which GRUB's gzio undoes. Its end can only be known by unpacking it."""
-    from pvhready.unpack import Budget, UnpackError, from_file, stream
+    from pvhready.unpack import Budget, Source, UnpackError, stream
 
     head = b""
     size = 0
     try:
-        for part in stream(from_file(handle), "gzip", Budget(_MAX_UNZIPPED)):
+        for part in stream(Source(handle.read_at, 0, handle.size), "gzip", Budget(_MAX_UNZIPPED)):
             size += len(part)
             if len(head) < _MAX_UNZIPPED_HEAD:
                 head += part[:_MAX_UNZIPPED_HEAD]

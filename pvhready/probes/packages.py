@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple, Union
 
     from pvhready.probes.dpkg import DpkgDatabase
+    from pvhready.probes.recorded import Recorded
     from pvhready.probes.rpm import RpmDatabase
 
 _DPKG_STATUS = "/var/lib/dpkg/status"
@@ -50,6 +51,16 @@ class Owners:
             problem = Problem(error.path, error.reason)
             if problem not in self._problems:
                 self._problems.append(problem)
+            return None
+
+    def record(self, path: str) -> "Optional[Recorded]":
+        """Return what is on record of a file; None when no package is known to own it. ``problems`` grows as with ``owner``."""
+        if self.owner(path) is None or self._database is None:
+            return None
+        try:
+            return self._database.record(self._names(path))
+        except Unreadable as error:
+            self._problems.append(Problem(error.path, error.reason))
             return None
 
     def _open(self) -> "Union[DpkgDatabase, RpmDatabase]":

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import sqlite3
     from typing import Dict, List, Optional, Tuple
 
+    from pvhready.probes.recorded import Recorded
+
 _PATHS = ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite")
 _SIZE_LIMIT = 1 << 30  # bytes; that of a workstation with 3000 packages has some 150 MiB
 _HEADER_LIMIT = 64 << 20  # bytes; rpm itself refuses more than 256 MiB
@@ -50,6 +52,18 @@ class RpmDatabase:
         """
         file = self.file(names)
         return file.package if file else None
+
+    def record(self, names: "Tuple[str, ...]") -> "Optional[Recorded]":
+        """Return what is known of a file's package, and the file's checksum. Takes and raises what ``owner`` does."""
+        from pvhready.probes.recorded import Recorded
+
+        file = self.file(names)
+        if file is None:
+            return None
+        name, version, rest = (file.package.rsplit("-", 2) + ["", ""])[:3]
+        release, _, architecture = rest.rpartition(".")
+        algorithm, digest = (file.algorithm, file.digest) if file.algorithm and file.digest else (None, None)
+        return Recorded(names[0], file.package, "rpm", name, "{}-{}".format(version, release), architecture, algorithm, digest)
 
     def file(self, names: "Tuple[str, ...]") -> "Optional[RpmFile]":
         """Return what the database holds of a file. Takes and raises what ``owner`` does."""
