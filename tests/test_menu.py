@@ -770,3 +770,37 @@ def test_grubenv_that_only_root_may_read(read, tmp_path, monkeypatch):
     assert (menu.reason, menu.candidates, menu.problem) == ("unreadable", (), Problem("/boot/grub/grubenv", "permission denied"))
     assert len(menu.entries) == 3
     assert read(SAVED, "debian-12").candidates == (Candidate(0, "first-entry"),)
+
+
+# What other boot loaders' menus would add
+
+LEGACY = "default 0\ntitle old\nkernel /boot/vmlinuz-6.1.0-1\n"
+
+
+@pytest.mark.parametrize("command", ["legacy_configfile", "legacy_source", "extract_legacy_entries_source", "syslinux_configfile"])
+def test_a_menu_of_another_boot_loader_is_not_known(read, command):
+    text = "set timeout=0\n{} /boot/grub/menu.lst\n".format(command) + entry("a", "a", "6.1.0-1")
+    menu = read(dict(KERNELS, **{CFG: text, "/boot/grub/menu.lst": LEGACY}))
+    assert (menu.reason, menu.candidates) == ("unreadable", ())
+    assert menu.problem == Problem("/boot/grub/menu.lst", "what GRUB makes of another boot loader's configuration cannot be told")
+
+
+def test_a_menu_of_grub_legacy_that_is_not_there(read):
+    text = "set timeout=0\nlegacy_source /boot/grub/menu.lst\n" + entry("a", "a", "6.1.0-1")
+    menu = read(dict(KERNELS, **{CFG: text}))
+    assert menu.candidates == (Candidate(0, "first-entry"),)
+    assert [error.text for error in menu.errors] == ["file `/boot/grub/menu.lst' not found."]
+
+
+def test_an_entry_that_shows_a_menu_of_grub_legacy(read):
+    text = "set timeout=0\nset fallback=1\nmenuentry a { legacy_configfile /boot/grub/menu.lst; }\n" + entry("b", "b", "6.1.0-1")
+    menu = read(dict(KERNELS, **{CFG: text, "/boot/grub/menu.lst": LEGACY}))
+    assert menu.candidates == (Candidate(0, "first-entry"),)
+    assert [error.fatal for error in menu.entries[0].errors] == [None, None]
+    assert (menu.entries[0].kernel, menu.entries[1].kernel) == (None, "/boot/vmlinuz-6.1.0-1")
+
+
+def test_an_entry_of_which_it_is_not_known_what_it_loads_is_unknown(guest, pvhready):
+    text = "set timeout=0\nmenuentry a { legacy_configfile /boot/grub/menu.lst; }\n"
+    report = pvhready.check(guest(changes={CFG: text, "/boot/grub/menu.lst": LEGACY}), "--host", "debian-12")
+    assert (report["verdict"], report["modes"]) == ("unknown", {"pvh": "unknown", "pv": "unknown"})

@@ -1,6 +1,6 @@
 """GRUB's commands, as far as they change what boots; the others do nothing here.
 
-The lists of names are those of Debian's builds for the Xen platforms (command.lst of grub-xen-bin 2.06).
+The lists of names are those of Debian's builds for the Xen platforms (command.lst of grub-xen-bin 2.06 to 2.14).
 """
 
 from pvhready.grub import loading, numbers, options
@@ -186,6 +186,19 @@ def _show_menu(run: "Interpreter", name: str, opened: bool) -> int:
     return NONE
 
 
+def _foreign(looks: bool) -> "Handler":
+    """Return a command for what is in the language of GRUB legacy or syslinux: GRUB translates that, this package does not."""
+
+    def tell(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+        if not arguments:
+            raise Failure(BAD_ARGUMENT, "filename expected.")
+        if looks:
+            run.find_file(arguments[-1])
+        raise NotKnown(arguments[-1], "what GRUB makes of another boot loader's configuration cannot be told")
+
+    return tell
+
+
 def _stop_by(name: str) -> "Handler":
     def stop(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
         from pvhready.grub.state import Stopped
@@ -306,12 +319,16 @@ def _regexp(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if groups is None:
         return TEST_FAILURE
     for target in given.given.get("set", ()):
-        number, colon, name = str(target).partition(":")
+        digits, colon, name = str(target).partition(":")
         index = 1
         if colon:
-            index = _number(number)
+            number = numbers.unsigned(digits, 10)
+            if number.length != len(digits) or number.error == numbers.OUT_OF_RANGE:
+                raise Failure(BAD_ARGUMENT, "invalid variable name format {}.".format(target))
+            run.unsaid = numbers.MESSAGES.get(number.error, "")
+            index = number.value
         else:
-            name = number
+            name = digits
         value = groups[index] if index < len(groups) else None
         if value is None:
             run.environment.unset(name)
@@ -342,7 +359,12 @@ _NOTHING = (
     " net_get_dhcp_option net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool"
     " password password_pbkdf2 read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input"
     " terminal_output testload testspeed time tr trust verify_detached videoinfo videotest write_byte write_dword write_word"
-    " xnu_uuid zfs-bootfs zfsinfo zfskey"
+    " xnu_uuid zfs-bootfs zfsinfo zfskey backtrace cryptocheck legacy_password net_set_vlan plainmount xen_cat xen_ls"
+)
+_LEGACY = "legacy_configfile legacy_source extract_legacy_entries_configfile extract_legacy_entries_source"
+_FOREIGN = (
+    "syslinux_configfile syslinux_source extract_syslinux_entries_configfile extract_syslinux_entries_source legacy_kernel"
+    " legacy_initrd legacy_initrd_nounzip legacy_check_password extract_entries_configfile extract_entries_source"
 )
 
 
@@ -357,6 +379,8 @@ def _table() -> "Dict[str, Handler]":
         "search.file": _search_by("file"), "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"),
         "probe": _probe, "regexp": _regexp, "keystatus": _keystatus, "read": _read,
     })
+    table.update(dict.fromkeys(_LEGACY.split(), _foreign(True)))
+    table.update(dict.fromkeys(_FOREIGN.split(), _foreign(False)))
     return table
 
 

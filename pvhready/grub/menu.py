@@ -136,10 +136,12 @@ class Collector:
         run = self._run
         loader = run.loader
         boots: Optional[bool] = loader.loaded
+        doubtful = any(complaint.fatal is None for complaint in run.complaints)
         if not loader.loaded and not any(complaint.fatal for complaint in run.complaints):
+            boots = None if doubtful else False
             run.line = entry.line
-            run.complain("loads no kernel.", None, True)
-        if boots and any(complaint.fatal is None for complaint in run.complaints):
+            run.complain("loads no kernel.", None, None if doubtful else True)
+        if boots and doubtful:
             boots = None
         if entry.users is not None and environment.get("superusers") is not None:
             run.line = entry.line

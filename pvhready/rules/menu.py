@@ -46,7 +46,7 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding
 def judge_entry(entry: Entry, mode: str, host: Host, facts: Facts) -> "List[Finding]":
     """Return the findings on the entry's own commands on this host."""
     findings = [_entry_error(entry, error, mode, host, facts) for error in entry.errors]
-    if entry.kernel is None and not any(error.fatal for error in entry.errors):
+    if entry.kernel is None and all(error.fatal is False for error in entry.errors):
         findings.append(Finding("entry-kernel", FAIL, mode, entry.title, "loads no kernel", (_at(entry.source),)))
     if not any(finding.status in (FAIL, UNKNOWN) for finding in findings):
         findings.insert(0, Finding("entry", PASS, mode, entry.title, "loads {}".format(entry.kernel), (_at(entry.source),)))
