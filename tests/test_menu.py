@@ -804,3 +804,23 @@ def test_an_entry_of_which_it_is_not_known_what_it_loads_is_unknown(guest, pvhre
     text = "set timeout=0\nmenuentry a { legacy_configfile /boot/grub/menu.lst; }\n"
     report = pvhready.check(guest(changes={CFG: text, "/boot/grub/menu.lst": LEGACY}), "--host", "debian-12")
     assert (report["verdict"], report["modes"]) == ("unknown", {"pvh": "unknown", "pv": "unknown"})
+
+
+@pytest.mark.parametrize("body", [
+    "loopback loop /boot/image.iso; linux (loop)/vmlinuz x; initrd (loop)/initrd", "loopback l /boot/image.iso; set root=l,gpt2; linux /vmlinuz",
+    "cryptomount -u 1234; set root=crypto0; linux /vmlinuz", "loopback loop /boot/image.iso; configfile (loop)/grub.cfg",
+])
+def test_what_is_on_a_device_that_grub_makes_is_not_known(read, body):
+    text = "set timeout=0\nset fallback=1\nmenuentry a { " + body + "; }\n" + entry("b", "b", "6.1.0-1")
+    menu = read(dict(KERNELS, **{CFG: text, "/boot/image.iso": "image", "/vmlinuz": "not this one"}))
+    assert menu.candidates == (Candidate(0, "first-entry"),)
+    assert {error.fatal for error in menu.entries[0].errors} == {None}
+    assert "what is on this device cannot be told" in menu.entries[0].errors[0].text
+    assert not [error for error in menu.entries[1].errors if error.fatal is not False]
+
+
+@pytest.mark.parametrize("line", ["loopback loop /nosuch.iso", "loopback loop /boot/image.iso; loopback -d loop"])
+def test_a_device_that_grub_does_not_make(read, line):
+    text = "set timeout=0\nmenuentry a { %s; linux (loop)/vmlinuz; }\n" % line
+    menu = read(dict(KERNELS, **{CFG: text, "/boot/image.iso": "image"}))
+    assert menu.entries[0].errors[-1] == menu.entries[0].errors[-1]._replace(text="disk `loop' not found.", fatal=True)

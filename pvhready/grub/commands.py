@@ -337,10 +337,6 @@ def _regexp(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return NONE
 
 
-def _keystatus(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
-    return TEST_FAILURE  # nobody holds a key down
-
-
 def _read(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     run.complain("waits for a line to be typed.", None, None)
     if arguments:
@@ -353,13 +349,13 @@ def _nothing(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 _NOTHING = (
-    "authenticate background_color background_image badram blocklist cat clear cmp cpuid crc cryptomount cutmem date distrust dump"
-    " file functional_test gettext gptsync hashsum hello help hexdump list_trusted loopback ls lsfonts lsmmap lsmod macppcbless"
-    " mactelbless md5sum net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_del_addr net_del_dns net_del_route net_dhcp"
-    " net_get_dhcp_option net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool"
-    " password password_pbkdf2 read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input"
-    " terminal_output testload testspeed time tr trust verify_detached videoinfo videotest write_byte write_dword write_word"
-    " xnu_uuid zfs-bootfs zfsinfo zfskey backtrace cryptocheck legacy_password net_set_vlan plainmount xen_cat xen_ls"
+    "authenticate background_color background_image badram blocklist cat clear cmp cpuid crc cutmem date distrust dump file"
+    " functional_test gettext gptsync hashsum hello help hexdump list_trusted ls lsfonts lsmmap lsmod macppcbless mactelbless md5sum"
+    " net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_del_addr net_del_dns net_del_route net_dhcp net_get_dhcp_option"
+    " net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool password password_pbkdf2"
+    " read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input terminal_output testload testspeed time tr trust"
+    " verify_detached videoinfo videotest write_byte write_dword write_word xnu_uuid zfs-bootfs zfsinfo zfskey backtrace cryptocheck"
+    " legacy_password net_set_vlan xen_cat xen_ls"
 )
 _LEGACY = "legacy_configfile legacy_source extract_legacy_entries_configfile extract_legacy_entries_source"
 _FOREIGN = (
@@ -377,7 +373,7 @@ def _table() -> "Dict[str, Handler]":
         "source": _source, ".": _source, "configfile": _configfile, "normal": _normal, "exit": _stop_by("exit"),
         "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "search": _search,
         "search.file": _search_by("file"), "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"),
-        "probe": _probe, "regexp": _regexp, "keystatus": _keystatus, "read": _read,
+        "probe": _probe, "regexp": _regexp, "keystatus": _false, "read": _read,
     })
     table.update(dict.fromkeys(_LEGACY.split(), _foreign(True)))
     table.update(dict.fromkeys(_FOREIGN.split(), _foreign(False)))

@@ -71,6 +71,7 @@ class Interpreter:
         self.assumptions: List[str] = []
         self.unknowns: List[NotKnown] = []
         self.used: Set[str] = set()
+        self.made: Set[str] = set()  # devices that GRUB makes from files or keys: what is on them is not known
         self.unsaid = ""  # an error of a command that succeeded, which ``!`` hides
         self.file = ""
         self.line = 0
@@ -343,6 +344,8 @@ class Interpreter:
             device = self.environment.get("root") or ""
             if not device:
                 raise Failure(FILE_NOT_FOUND, "variable `root' isn't set.")
+        if device.partition(",")[0] in self.made:
+            raise NotKnown("({}){}".format(device, path), "what is on this device cannot be told")
         if not self.devices.exists(device):
             raise Failure(UNKNOWN_DEVICE, "disk `{}' not found.".format(device))
         return device, path

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from pvhready.grub.interpreter import Handler, Interpreter
 
+_LOOPBACK = (Option("delete", "d"),)
 _LOAD_ENV = (Option("file", "f", VALUE), Option("skip-sig", "s"))
 
 
@@ -161,6 +162,30 @@ def rmmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     return NONE
 
 
+def loopback(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    """Make a device from a file, of which it is not known what it holds."""
+    given = options.parse(_LOOPBACK, arguments)
+    if not given.rest:
+        raise Failure(BAD_ARGUMENT, "device name required.")
+    run.made.discard(given.rest[0])
+    if given.has("delete"):
+        return NONE
+    if len(given.rest) < 2:
+        raise Failure(BAD_ARGUMENT, "filename expected.")
+    try:
+        run.find_file(given.rest[1])
+    except NotKnown as unknown:
+        run.complain(str(unknown), None, None)
+    run.made.add(given.rest[0])
+    return NONE
+
+
+def cryptomount(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    """Open encrypted devices: which number each gets is not known, nor what it holds."""
+    run.made.update("crypto{}".format(number) for number in range(10))
+    return NONE
+
+
 def load_env(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Set variables from an environment block."""
     given = options.parse(_LOAD_ENV, arguments)
@@ -216,6 +241,7 @@ def loadfont(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 COMMANDS: "Dict[str, Handler]" = {
-    "linux": linux, "initrd": initrd, "multiboot": linux, "module": module, "boot": boot, "insmod": insmod, "rmmod": rmmod, "load_env": load_env,
-    "list_env": list_env, "save_env": save_env, "loadfont": loadfont,
+    "linux": linux, "initrd": initrd, "multiboot": linux, "module": module, "boot": boot, "insmod": insmod, "rmmod": rmmod,
+    "loopback": loopback, "cryptomount": cryptomount, "plainmount": cryptomount, "load_env": load_env, "list_env": list_env,
+    "save_env": save_env, "loadfont": loadfont,
 }
