@@ -13,7 +13,8 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequenc
 
 from support import wanted
 
-SUITES = ("bookworm", "trixie")
+SUITES = ("bookworm", "trixie")  # of which tests make whole guests
+ALL_SUITES = ("bullseye", "bookworm", "trixie", "sid")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -108,12 +109,13 @@ class Apt:
         self._stamp = os.path.join(self._top, "updated")
         for name in ("state/lists/partial", "cache/archives/partial"):
             os.makedirs(os.path.join(self._top, name), exist_ok=True)
+        lines = "".join(source_line(suite, "amd64,i386" if suite == "bookworm" else "amd64") + "\n" for suite in ALL_SUITES)
         with open(os.path.join(self._top, "sources.list"), "w", encoding="utf-8") as handle:
-            handle.writelines(source_line(suite, "amd64,i386" if suite == "bookworm" else "amd64") + "\n" for suite in SUITES)
+            handle.write(lines)
         with open(os.path.join(self._top, "status"), "w", encoding="utf-8"):
             pass
-        if not os.path.exists(self._stamp):
-            self._update()
+        if not os.path.exists(self._stamp) or _content(self._stamp) != lines:
+            self._update(lines)
 
     def _options(self) -> List[str]:
         settings = {
@@ -125,12 +127,12 @@ class Apt:
         options = ["-o{}={}".format(name, value) for name, value in settings.items()]
         return options + ["-oAPT::Architectures::=amd64", "-oAPT::Architectures::=i386"]
 
-    def _update(self) -> None:
+    def _update(self, lines: str) -> None:
         result = _run(["apt-get", "-q", "-oAPT::Update::Error-Mode=any"] + self._options() + ["update"])
         if result.returncode:
             wanted.skip("the Debian mirror: " + _last_line(result))
-        with open(self._stamp, "w", encoding="utf-8"):
-            pass
+        with open(self._stamp, "w", encoding="utf-8") as handle:
+            handle.write(lines)
 
     def depends(self, package: str, suite: str) -> List[str]:
         """Return the names of the packages that ``package`` (name or name:architecture) depends on in ``suite``."""
@@ -173,6 +175,14 @@ def kernel(package: str, suite: str, architecture: str = "amd64") -> KernelFiles
     return KernelFiles(found[0][len("vmlinuz-"):], image, config, system_map)
 
 
+def kernel_package(package: str, suite: str) -> str:
+    """Return the path of the .deb of the kernel that the meta package ``package`` leads to in ``suite``."""
+    with alone():
+        apt = Apt()
+        name = next(name for name in apt.depends(package, suite) if name.startswith("linux-image-"))
+        return apt.download(name, suite)
+
+
 def _fetch_kernel(package: str, suite: str, architecture: str, folder: str) -> None:
     apt = Apt()
     suffix = "" if architecture == "amd64" else ":" + architecture
@@ -183,7 +193,6 @@ def _fetch_kernel(package: str, suite: str, architecture: str, folder: str) -> N
     os.mkdir(partial)
     extract(archive, partial, ("vmlinuz-", "config-", "System.map-"))
     os.rename(partial, folder)
-    shutil.rmtree(os.path.dirname(archive))
 
 
 def extract(archive: str, folder: str, starts: Tuple[str, ...]) -> None:
@@ -198,6 +207,23 @@ def extract(archive: str, folder: str, starts: Tuple[str, ...]) -> None:
                 with open(os.path.join(folder, name), "wb") as target:
                     shutil.copyfileobj(source, target)
     assert packer.wait() == 0
+
+
+def unpacked(package: str, suite: str) -> str:
+    """Return the folder with all files of a package (name or name:architecture), fetched into the cache and not installed."""
+    folder = cache("unpacked", suite, package)
+    with alone():
+        if not os.path.isdir(folder):
+            archive = Apt().download(package, suite)
+            subprocess.check_call(["dpkg-deb", "-x", archive, folder + ".partial"])
+            os.rename(folder + ".partial", folder)
+            shutil.rmtree(os.path.dirname(archive))
+    return folder
+
+
+def _content(path: str) -> str:
+    with open(path, encoding="utf-8") as handle:
+        return handle.read()
 
 
 def _run(command: Sequence[str], folder: Optional[str] = None) -> "subprocess.CompletedProcess[str]":
