@@ -110,10 +110,8 @@ class Apt:
         for name in ("state/lists/partial", "cache/archives/partial"):
             os.makedirs(os.path.join(self._top, name), exist_ok=True)
         lines = "".join(source_line(suite, "amd64,i386" if suite == "bookworm" else "amd64") + "\n" for suite in ALL_SUITES)
-        with open(os.path.join(self._top, "sources.list"), "w", encoding="utf-8") as handle:
-            handle.write(lines)
-        with open(os.path.join(self._top, "status"), "w", encoding="utf-8"):
-            pass
+        for name, text in (("sources.list", lines), ("status", "")):
+            _write_once(os.path.join(self._top, name), text)
         if not os.path.exists(self._stamp) or _content(self._stamp) != lines:
             self._update(lines)
 
@@ -219,6 +217,13 @@ def unpacked(package: str, suite: str) -> str:
             os.rename(folder + ".partial", folder)
             shutil.rmtree(os.path.dirname(archive))
     return folder
+
+
+def _write_once(path: str, text: str) -> None:
+    """Write a file unless it says this already: apt reads all lists again when a source is newer than its cache."""
+    if not os.path.exists(path) or _content(path) != text:
+        with open(path, "w", encoding="utf-8") as handle:
+            handle.write(text)
 
 
 def _content(path: str) -> str:
