@@ -22,7 +22,15 @@ _FROM_BEST = (0, 1, 3, 2)  # a proven failure weighs more than what is not known
 
 def run(options: Options) -> int:
     """Carry out the command that was parsed. Returns the exit code; raises CommandError."""
-    commands = {"check": _check, "kernels": _kernels, "entries": _entries, "image": _image, "explain": _explain, "demo": _demo}
+    commands = {
+        "check": _check,
+        "kernels": _kernels,
+        "entries": _entries,
+        "image": _image,
+        "plan": _plan,
+        "explain": _explain,
+        "demo": _demo,
+    }
     return commands[options.command](options)
 
 
@@ -52,6 +60,24 @@ def _check(options: Options) -> int:
     else:
         _write("\n".join(_as_text(report, options) for report in reports))
     return 0 if options.exit_zero else _worst([EXIT_CODES[report.verdict] for report in reports])
+
+
+def _plan(options: Options) -> int:
+    from pvhready.plan.make import EXIT_CODES as CODES
+    from pvhready.plan.make import make_plan
+    from pvhready.report import plan as shown
+
+    host = profile(options.host)
+    reports = [check(directory, host, options) for directory in options.root or ["/"]]
+    plans = [make_plan(report, host) for report in reports]
+    if options.format == "json":
+        from pvhready.report.json import dump
+
+        objects = [shown.as_object(plan, report) for plan, report in zip(plans, reports)]
+        _write(dump(objects if len(objects) > 1 else objects[0]))
+    else:
+        _write("\n".join(shown.render(plan, report, _style(options)) for plan, report in zip(plans, reports)))
+    return max(CODES[plan.state] for plan in plans)
 
 
 def _kernels(options: Options) -> int:

@@ -82,6 +82,7 @@ COMMANDS: "Dict[str, Command]" = {
         ),
         (("files", "FILE", "+", "a kernel image"),),
     ),
+    "plan": Command("the ordered steps that make this guest safe to switch, with the commands to type, and the way back", (_FORMAT,)),
     "explain": Command(
         "tell what a check looks at, why, and how to mend it", (), (("id", "ID", "?", "the check; without it all are listed"),),
     ),

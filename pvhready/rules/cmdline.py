@@ -57,7 +57,7 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
     for argument in arguments:
         if argument.name in ("nopv", "xen_nopv"):
             summary = "{} stops a PVH guest: it hangs in silence".format(argument.text)
-            yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry)))
+            yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
         elif argument.name == "xen_no_vector_callback":
             summary = "xen_no_vector_callback leaves a PVH guest without its bus and disks"
             yield _finding(
@@ -65,14 +65,14 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             )
         elif argument.name == "acpi" and argument.value in ("off", "ht"):
             summary = "{} hides PVH from the kernel: it comes up as HVM and finds no disks".format(argument.text)
-            yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry)))
+            yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
 
 
 def _blacklists(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
     """Arguments that keep a part of the kernel from starting: of the front end a failure, of anything else of Xen's not known."""
     for argument in arguments:
         names = (argument.value or "").replace("-", "_").split(",")
-        fix = remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry))
+        fix = remedies.remove_argument(guest, argument.text, entry)
         if argument.name in ("module_blacklist", "modprobe.blacklist") and "xen_blkfront" in names:
             summary = "{} keeps the block front end from being loaded".format(argument.text)
             yield _finding("cmdline-blacklist", FAIL, mode, entry, summary, argument.text, fix)
@@ -85,7 +85,8 @@ def _risky(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
     for argument in arguments:
         if argument.name == "nolapic":
             summary = "nolapic is harmless under PV and risky under PVH"
-            yield _finding("cmdline-nolapic", WARN, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, remedies.is_snippet(entry)))
+            fix = remedies.remove_argument(guest, argument.text, entry)
+            yield _finding("cmdline-nolapic", WARN, PVH, entry, summary, argument.text, fix)
         elif argument.name == "mem":
             summary = "{} also lowers the place where GRUB puts the initramfs".format(argument.text)
             yield _finding("cmdline-mem", INFO, PVH, entry, summary, argument.text)
@@ -101,7 +102,7 @@ def _console(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "
     summary = "no console=hvc0: it boots, and after GRUB the Xen console stays silent"
     if named:
         summary = "{} and no console=hvc0: it boots, and after GRUB the Xen console stays silent".format(" ".join(named))
-    yield _finding("console-silent", WARN, PVH, entry, summary, " ".join(named) or "no console=", remedies.add_console(guest, remedies.is_snippet(entry)))
+    yield _finding("console-silent", WARN, PVH, entry, summary, " ".join(named) or "no console=", remedies.add_console(guest, entry))
 
 
 def _dropped(entry: Entry, mode: str, guest: Guest, dropped: str) -> "Iterator[Finding]":

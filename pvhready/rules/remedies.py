@@ -6,7 +6,7 @@ from pvhready.host import Host, hosts_with
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Tuple
+    from typing import Optional, Tuple
 
     Remedies = Tuple[Remedy, ...]
 
@@ -193,6 +193,29 @@ def regenerate(guest: Guest, path: "Optional[str]" = None) -> "Remedies":
     return (command("write the menu anew", tool, "-o", path),)
 
 
+def move_copy(path: str) -> "Remedies":
+    """Take a copy of a kernel out of the folder where the menu's generator looks for kernels."""
+    return (command("move the copy out of /boot", "mv", path, "/root/"),)
+
+
+def keep_kernel(guest: Guest, kernel: "Optional[Kernel]") -> "Remedies":
+    """Keep a kernel that is not the newest from being removed with an upgrade."""
+    kind = family(guest)
+    if kind == "debian" and kernel and kernel.package:
+        return (command("keep autoremove from taking this kernel", "apt-mark", "manual", kernel.package.partition(":")[0]),)
+    if kind == "redhat":
+        return (hint("Set installonly_limit=0 in /etc/dnf/dnf.conf (yum: /etc/yum.conf), so that no kernel is removed."),)
+    if kind == "suse" and kernel and kernel.release:
+        return (hint("Add {} to multiversion.kernels in /etc/zypp/zypp.conf, so that it is not purged.".format(kernel.release)),)
+    return ()
+
+
+def keep_default_kind(kind: str) -> "Remedies":
+    """Let an rpm system make kernels of the kind that boots now the default, and no others."""
+    line = "DEFAULTKERNEL={}".format(kind)
+    return (append_line("let only new kernels of the kind that boots now become the default", line, "/etc/sysconfig/kernel"),)
+
+
 def write_config(guest: Guest, path: str) -> "Remedies":
     """A grub.cfg where the host looks, for a guest that boots by something else."""
     kind, version = family(guest), release_number(guest)
@@ -205,7 +228,7 @@ def write_config(guest: Guest, path: str) -> "Remedies":
     tools = {
         "alpine": ("apk", "add", "grub", "grub-bios"),
         "debian": ("apt-get", "install", "grub-pc-bin", "grub2-common"),
-    }  # type: Dict[str, Tuple[str, ...]]
+    }
     fixes = (command("install the tools that write the menu", *tools[kind]),) if kind in tools else ()
     fixes += (command("make its folder", "mkdir", "-p", path.rpartition("/")[0]),)
     return fixes + regenerate(guest, path)
@@ -235,28 +258,38 @@ def rebuild_initramfs(guest: Guest, release: "Optional[str]", module: str = "") 
     """An initramfs that holds a module; without one, the same again."""
     kind, name = family(guest), module.replace("_", "-")
     if kind == "nixos":
-        asked = hint('In configuration.nix set: boot.initrd.availableKernelModules = [ "{}" ];'.format(name))
-        return ((asked,) if name else ()) + regenerate(guest)
+        return _ask_for_module(kind, name) + regenerate(guest)
     if kind == "debian":
-        asked_for = (append_line("ask for the module", name, "/etc/initramfs-tools/modules"),)
         # -c makes one where there is none, and where there is one it takes its place.
-        build = ("update-initramfs", "-c", "-k", release) if release else ("update-initramfs", "-u", "-k", "all")
+        build = ["update-initramfs", "-c", "-k", release] if release else ["update-initramfs", "-u", "-k", "all"]
     elif kind in ("redhat", "suse"):
-        line = "echo 'add_drivers+=\" {} \"' >/etc/dracut.conf.d/{}.conf".format(name, name)
-        asked_for = (command("ask for the module, now and for kernels to come", "sh", "-c", line),)
-        build = ("dracut", "--force") + (("--kver", release) if release else ("--regenerate-all",))
+        build = ["dracut", "--force"] + (["--kver", release] if release else ["--regenerate-all"])
     elif kind == "arch":
-        asked_for = (append_line("ask for the module", "MODULES+=({})".format(name), "/etc/mkinitcpio.conf"),)
-        build = ("mkinitcpio", "-P")
+        build = ["mkinitcpio", "-P"]
     elif kind == "alpine":
-        # mkinitfs has features for file systems and their layers; none of them takes the block front end.
-        line = "echo 'kernel/drivers/block/{0}.ko*' >/etc/mkinitfs/features.d/{0}.modules".format(name)
-        new = (command("make a feature of the module", "sh", "-c", line),) if name == "xen-blkfront" else ()
-        asked_for = new + (append_line("ask for the feature", 'features="$features {}"'.format(name), "/etc/mkinitfs/mkinitfs.conf"),)
-        build = ("mkinitfs", release) if release else ("mkinitfs",)
+        build = ["mkinitfs"] + ([release] if release else [])
     else:
         return (hint("Build the initramfs anew{}.".format(" with the module " + name if name else "")),)
-    return (asked_for if name else ()) + (command("build the initramfs anew", *build),)
+    return _ask_for_module(kind, name) + (command("build the initramfs anew", *build),)
+
+
+def _ask_for_module(kind: str, name: str) -> "Remedies":
+    """What lets every initramfs to come hold a module. Nothing for no name."""
+    if not name:
+        return ()
+    if kind == "nixos":
+        return (hint('In configuration.nix set: boot.initrd.availableKernelModules = [ "{}" ];'.format(name)),)
+    if kind == "debian":
+        return (append_line("ask for the module", name, "/etc/initramfs-tools/modules"),)
+    if kind == "arch":
+        return (append_line("ask for the module", "MODULES+=({})".format(name), "/etc/mkinitcpio.conf"),)
+    if kind in ("redhat", "suse"):
+        line = "echo 'add_drivers+=\" {0} \"' >/etc/dracut.conf.d/{0}.conf".format(name)
+        return (command("ask for the module, now and for kernels to come", "sh", "-c", line),)
+    # mkinitfs has features for file systems and their layers; none of them takes the block front end.
+    line = "echo 'kernel/drivers/block/{0}.ko*' >/etc/mkinitfs/features.d/{0}.modules".format(name)
+    feature = (command("make a feature of the module", "sh", "-c", line),) if name == "xen-blkfront" else ()
+    return feature + (append_line("ask for the feature", 'features="$features {}"'.format(name), "/etc/mkinitfs/mkinitfs.conf"),)
 
 
 def repack_initramfs(guest: Guest, release: "Optional[str]") -> "Remedies":
@@ -332,7 +365,8 @@ def _elrepo_kernel(guest: Guest, version: int) -> "Remedies":
     release = "https://www.elrepo.org/elrepo-release-{0}.el{0}.elrepo.noarch.rpm".format(version)
     keys = ("https://www.elrepo.org/RPM-GPG-KEY-elrepo.org",) if version < 9 else ()
     keys += ("https://www.elrepo.org/RPM-GPG-KEY-v2-elrepo.org",)
-    return (
+    moved = hint("CentOS {} is out of support: let /etc/yum.repos.d point to vault.centos.org first.".format(version))
+    return ((moved,) if guest.distribution.id == "centos" and version < 9 else ()) + (
         command("trust ELRepo's keys", "rpm", "--import", *keys),
         command("add ELRepo, whose kernels are built for Xen", tool, "install", release),
         command("install its kernel", tool, "--enablerepo=elrepo-kernel", "install", "kernel-ml"),

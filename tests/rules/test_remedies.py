@@ -119,7 +119,8 @@ def _by_grub_mkconfig(defaults, remedy, tmp_path):
 
 
 @pytest.mark.parametrize("defaults", [
-    'GRUB_CMDLINE_LINUX="quiet"\n', "GRUB_CMDLINE_LINUX='quiet'", "# nothing but GRUB_CMDLINE_LINUX\nGRUB_CMDLINE_LINUX=quiet\nGRUB_TIMEOUT=5\n",
+    'GRUB_CMDLINE_LINUX="quiet"\n', "GRUB_CMDLINE_LINUX='quiet'",
+    "# nothing but GRUB_CMDLINE_LINUX\nGRUB_CMDLINE_LINUX=quiet\nGRUB_TIMEOUT=5\n",
 ])
 def test_an_argument_is_added_and_removed_whatever_the_file_looks_like(defaults, tmp_path):
     debian = _guest("debian", "12")
