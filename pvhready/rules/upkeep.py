@@ -56,7 +56,7 @@ def _lost_with_the_next(defaults: Defaults, entry: Entry, menu: Menu, mode: str,
     if known and has_xen_console(parse(entry.cmdline)) and not has_xen_console(parse(" ".join(asked))):
         summary = "this entry has console=hvc0, and /etc/default/grub does not ask for it: the next menu may be without it"
         path, _, line = defaults.sources.get(_VARIABLES[0], "/etc/default/grub:").rpartition(":")
-        fix = remedies.add_console(guest, remedies.is_snippet(entry))
+        fix = remedies.add_console(guest, entry)
         yield Finding("grub-config-stale", INFO, mode, entry.title, summary, (Evidence(path, "line " + line, "no console=hvc0"),), fix)
     wanted = defaults.values.get("GRUB_DEFAULT")
     if wanted and wanted != "saved" and menu.default and menu.default != wanted:
