@@ -166,8 +166,11 @@ def _in_file(root: Root, path: str) -> "Iterator[Offer]":
 def _in_package(root: Root, subject: Subject, path: str) -> "Iterator[Offer]":
     try:
         with root.open(path) as file:
-            label = package.describe(file).label
-            entry = package.take(file, subject.paths, _MAX_IMAGE)
+            described = package.describe(file)
+            label = described.label
+            # A package of another kernel is not unpacked to its end: its list of checksums says enough.
+            is_other = bool(described.digests) and not any(path in described.digests for path in subject.paths)
+            entry = None if is_other else package.take(file, subject.paths, _MAX_IMAGE)
     except Unreadable as error:
         yield "{}: {}".format(error.path, error.reason)
     except UnpackError as error:
