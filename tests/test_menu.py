@@ -400,6 +400,40 @@ def test_boot_loader_specification(read):
     assert entry.source == "/boot/loader/entries/0123-5.14.0-70.el9.x86_64.conf:1"
 
 
+def snippets(files):
+    tree = {"/boot/grub2/grub.cfg": BLS["/boot/grub2/grub.cfg"]}
+    for name, text in files.items():
+        tree["/boot/loader/entries/{}.conf".format(name)] = "title Linux {0}\nlinux /boot/vmlinuz\ninitrd /boot/initrd\n{1}".format(name, text)
+    return dict(tree, **{"/boot/vmlinuz": "k", "/boot/initrd": "i"})
+
+
+@pytest.mark.parametrize("names", [
+    ["m-6.12.4-200.fc41.x86_64", "m-6.12.4-100.fc41.x86_64", "m-6.11.10-300.fc41.x86_64", "m-6.9.1-1.fc41.x86_64", "m-0-rescue"],
+    ["m2-5.14.0-1.el9.x86_64", "m1-6.1.0-1.el9.x86_64"],  # another machine's id counts before the version
+    ["m-6.11.0-63.x86_64+debug", "m-6.11.0-63.x86_64", "m-6.11.0-63~rc1.x86_64"],
+    ["m-10-1", "m-9-2", "m-9-1.1", "m-9-1", "m-9-a", "m-9", "m"],
+])
+def test_the_order_of_boot_loader_specification_entries(read, names):
+    # The key ``version`` is not looked at.
+    files = snippets({name: "version {}\n".format(number) for number, name in enumerate(sorted(names))})
+    assert [entry.id for entry in read(files, "fedora-41").entries] == names
+
+
+@pytest.mark.parametrize("options, cmdline", [
+    ("options $kernelopts", "root=UUID={} ro console=hvc0".format(UUID)), ("options $nosuch", "root=default"), ("", "root=default"),
+    ("options a $nosuch b", "a b"), ("options root=x $tuned_params", "root=x"),
+])
+def test_the_options_of_a_boot_loader_specification_entry(read, options, cmdline):
+    files = snippets({"m-1-1": options + "\n"})
+    files["/boot/grub2/grub.cfg"] = "set default_kernelopts='root=default'\n" + files["/boot/grub2/grub.cfg"]
+    assert chosen(read(files, "fedora-41")).cmdline == cmdline
+
+
+def test_a_directory_of_boot_loader_specification_entries_that_is_empty(read, tmp_path):
+    (tmp_path / "loader" / "entries").mkdir(parents=True)
+    assert read(snippets({"m-1-1": ""}), "fedora-41").reason == "no-entries"
+
+
 @pytest.mark.parametrize("host", ["fedora-41", "bitfolk"])
 def test_no_boot_loader_specification_entries(read, host):
     menu = read({"/boot/grub2/grub.cfg": BLS["/boot/grub2/grub.cfg"]}, host)
@@ -807,7 +841,8 @@ def test_an_entry_of_which_it_is_not_known_what_it_loads_is_unknown(guest, pvhre
 
 
 @pytest.mark.parametrize("body", [
-    "loopback loop /boot/image.iso; linux (loop)/vmlinuz x; initrd (loop)/initrd", "loopback l /boot/image.iso; set root=l,gpt2; linux /vmlinuz",
+    "loopback loop /boot/image.iso; linux (loop)/vmlinuz x; initrd (loop)/initrd",
+    "loopback l /boot/image.iso; set root=l,gpt2; linux /vmlinuz",
     "cryptomount -u 1234; set root=crypto0; linux /vmlinuz", "loopback loop /boot/image.iso; configfile (loop)/grub.cfg",
 ])
 def test_what_is_on_a_device_that_grub_makes_is_not_known(read, body):

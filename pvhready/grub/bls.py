@@ -6,7 +6,7 @@ from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Tuple
+    from typing import Dict, List, Optional, Tuple
 
     from pvhready.grub.interpreter import Interpreter
 
@@ -39,7 +39,9 @@ def add_entries(run: "Interpreter", arguments: "List[str]") -> None:
     if not run.devices.exists(device):
         raise Failure(UNKNOWN_DEVICE, "disk `{}' not found.".format(device))
     directory = (run.environment.get("blsdir") or DIRECTORY).rstrip("/")
-    snippets = read_all(run, device, directory) or read_all(run, device, "/boot" + DIRECTORY)
+    if run.devices.information(device, directory) is None:
+        directory = "/boot" + DIRECTORY
+    snippets = read_all(run, device, directory)
     wanted = arguments[0] if arguments else ""
     default = run.environment.get("default") or ""
     for index, snippet in enumerate(snippets):
@@ -63,9 +65,7 @@ def read_all(run: "Interpreter", device: str, directory: str) -> "List[Snippet]"
             if information and information.size <= _MAX_SIZE:
                 text = run.devices.read(device, path, _MAX_SIZE).decode("utf-8", "surrogateescape")
                 snippets.append(Snippet(name[:-5], run.devices.shown(device, path), keys(text)))
-    if all("version" in snippet.keys for snippet in snippets):
-        return sorted(snippets, key=lambda snippet: (version_key(snippet.first("version")), version_key(snippet.name)), reverse=True)
-    return sorted(snippets, key=lambda snippet: version_key(snippet.name), reverse=True)
+    return sorted(snippets, key=lambda snippet: package_key(snippet.name), reverse=True)
 
 
 def keys(text: str) -> "Dict[str, List[str]]":
@@ -84,14 +84,25 @@ def keys(text: str) -> "Dict[str, List[str]]":
     return found
 
 
+def package_key(name: str) -> "Tuple[Tuple[Tuple[int, int, str], ...], ...]":
+    """Return a key that sorts the names of snippets as GRUB does: MACHINE-VERSION-RELEASE, the parts one after another.
+
+    So the machine's id counts before the version: of two machines' kernels, the newer one need not come first.
+    """
+    first, dash, release = name.rpartition("-")
+    machine, another, version = first.rpartition("-")
+    parts = (machine, version, release) if another else (first, release, "") if dash else (name, "", "")
+    return tuple(version_key(part) for part in parts)
+
+
 def version_key(text: str) -> "Tuple[Tuple[int, int, str], ...]":
-    """Return a key that sorts versions as rpm and GRUB do: digits by value, above letters, above the end, above ``~``."""
+    """Return a key that sorts versions as rpm and GRUB do: digits by value, above letters, above ``+``, above the end, above ``~``."""
     parts: List[Tuple[int, int, str]] = []
     at = 0
     while at < len(text):
         char = text[at]
-        if char == "~":
-            parts.append((0, 0, ""))
+        if char in "~+":
+            parts.append((0 if char == "~" else 2, 0, ""))
             at += 1
             continue
         digits = char in "0123456789"
@@ -101,7 +112,7 @@ def version_key(text: str) -> "Tuple[Tuple[int, int, str], ...]":
             while end < len(text) and ord(text[end]) < 128 and (text[end].isdigit() if digits else text[end].isalpha()):
                 end += 1
             run = text[at:end]
-            parts.append((3, len(run.lstrip("0")), run.lstrip("0")) if digits else (2, 0, run))
+            parts.append((4, len(run.lstrip("0")), run.lstrip("0")) if digits else (3, 0, run))
         at = end
     parts.append((1, 0, ""))
     return tuple(parts)
@@ -118,16 +129,26 @@ def _add(run: "Interpreter", snippet: Snippet) -> None:
     folder = (snippet.first("initrd") or kernel).rpartition("/")[0] + "/"
     initrds = [folder + name for name in early if name] + snippet.keys.get("initrd", [])
     options = _expanded(run, snippet.first("options"))
-    lines = ["load_video", "set gfx_payload=keep", "insmod gzio", "linux ($root){} {}".format(kernel, options)]
+    if options is None:
+        options = _expanded(run, run.environment.get("default_kernelopts") or "") or ""
+    lines = ["load_video", "set gfxpayload=keep", "insmod gzio", "linux ($root){} {}".format(kernel, options)]
     if initrds:
         lines.append("initrd " + " ".join("($root)" + name for name in initrds))
     body = [node for unit in parse("\n".join(lines), from_file=False) for node in unit.body]
-    users = snippet.first("grub_users")
+    users = _expanded(run, snippet.first("grub_users"))
     run.add_entry(MenuEntry(arguments[0], snippet.name, arguments, users or None, False, body, snippet.path, 1))
 
 
-def _expanded(run: "Interpreter", text: str) -> str:
-    """Put variables into the options when the entry is made, as GRUB does; those that are not set vanish."""
+def _expanded(run: "Interpreter", text: str) -> "Optional[str]":
+    """Put variables into a value when the entry is made; None where nothing comes of it, so that GRUB takes its default.
+
+    Variables that are not set vanish. Nothing comes of a value that begins with one of them, unless other text follows.
+    """
     import re
 
-    return re.sub(r"\$([A-Za-z0-9_]*)", lambda found: run.environment.get(found.group(1)) or "", text)
+    result: Optional[str] = None
+    for number, part in enumerate(re.split(r"\$([A-Za-z0-9_]*)", text)):
+        value = run.environment.get(part) if number % 2 else part
+        if value is not None and (value or number % 2):
+            result = (result or "") + value
+    return result

@@ -97,7 +97,7 @@ def test_a_hostile_regular_expression_costs_steps():
 @given(st.text(max_size=100), st.text(max_size=30))
 def test_any_snippet(text, version):
     bls.keys(text)
-    bls.version_key(version)
+    bls.package_key(version)
 
 
 def test_the_time_grows_with_the_menu():
