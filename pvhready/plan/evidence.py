@@ -1,5 +1,6 @@
 """Steps that find out what is not known, and those for whatever no other step answers."""
 
+from pvhready.checks import explanation
 from pvhready.findings import FAIL, WARN, Finding, Remedy, command, hint
 from pvhready.findings import UNKNOWN as NOT_KNOWN
 from pvhready.host import NAMES
@@ -100,7 +101,7 @@ def _other(case: Case, found: "List[Finding]") -> Step:
     fix = remedies_of(found[:1])
     what = actions(fix) or (_explain(found[0]),)
     again = case.run("then plan again", "plan")
-    title = "Find out: {}".format(found[0].id)
+    title = "Find out: " + _subject(found[0].id)
     proof = Proof(again.where, again.argv, "this plan without this step")
     return Step("find-out-" + found[0].id, UNKNOWN, title, sentence(found[0]), what, proof, checks=ids(found))
 
@@ -108,12 +109,18 @@ def _other(case: Case, found: "List[Finding]") -> Step:
 def _mend(case: Case, found: "List[Finding]") -> Step:
     check = found[0].id
     fix = remedies_of(found)
-    if check == "newer-kernel":
+    if check == "newer-kernel" and not fix:
         fix = _without_kernel(case, found[0].subject)
-    what = actions(fix) or (_explain(found[0]),)
+    what = actions(fix) or (Action(GUEST, (), explanation(check).mend), _explain(found[0]))
     proof = case.proof("nothing of {} any more".format(check), "check")
     why = " ".join(sentence(item) for item in found[:3])
-    return Step("mend-" + check, TO_DO, "See to: {}".format(check), why, what, proof, checks=ids(found))
+    return Step("mend-" + check, TO_DO, "See to: " + _subject(check), why, what, proof, checks=ids(found))
+
+
+def _subject(check: str) -> str:
+    """What a check looks at, as the end of a title."""
+    text = explanation(check).looks.rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _explain(finding: Finding) -> Action:
