@@ -5,9 +5,9 @@ import sys
 
 from pvhready.errors import CommandError, NotPermitted, UsageError
 from pvhready.facts import PVH, Guest, Kernel, Menu
-from pvhready.host import Host, profile
+from pvhready.host import DEFAULT, Host, profile
 from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
-from pvhready.options import Options
+from pvhready.options import SETTINGS_FILE, Options
 from pvhready.root import Denied, Root, Unreadable
 
 TYPE_CHECKING = False
@@ -15,23 +15,47 @@ if TYPE_CHECKING:
     from typing import List
 
     from pvhready.report.text import Style
+    from pvhready.undo.outcome import Outcome
 
 _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
+_OWN_SETTINGS = ("hook", "explain", "demo")  # commands that read the settings by themselves, or need none
 _FROM_BEST = (0, 1, 3, 2)  # a proven failure weighs more than what is not known
 
 
 def run(options: Options) -> int:
     """Carry out the command that was parsed. Returns the exit code; raises CommandError."""
+    _complete(options)
     commands = {
         "check": _check,
         "kernels": _kernels,
         "entries": _entries,
         "image": _image,
         "plan": _plan,
+        "undo": _undo,
         "explain": _explain,
         "demo": _demo,
+        "hook": _hook,
     }
     return commands[options.command](options)
+
+
+def _complete(options: Options) -> None:
+    """Let the running system's settings say what the command line leaves open, and the defaults say what those leave open."""
+    # Most machines have no such file: then this one look is all that it costs.
+    if options.command not in _OWN_SETTINGS and not _is_elsewhere(options) and os.path.lexists(SETTINGS_FILE):
+        from pvhready.settings import read_settings
+
+        with _open_root("/") as root:
+            settings = read_settings(root)
+        options.host = options.host or settings.host
+        options.assume_guest = options.assume_guest or settings.assume
+        options.skip = getattr(options, "skip", ()) or list(settings.skip)
+    options.host = options.host or DEFAULT
+
+
+def _is_elsewhere(options: Options) -> bool:
+    """Whether a guest other than the running system is asked about."""
+    return any(os.path.abspath(directory) != "/" for directory in options.root or ())
 
 
 def check(directory: str, host: Host, options: Options) -> Report:
@@ -78,6 +102,35 @@ def _plan(options: Options) -> int:
     else:
         _write("\n".join(shown.render(plan, report, _style(options)) for plan, report in zip(plans, reports)))
     return max(CODES[plan.state] for plan in plans)
+
+
+def _undo(options: Options) -> int:
+    from pvhready.report import undo as shown
+    from pvhready.undo.changes import Refused
+    from pvhready.undo.command import undo
+
+    if len(options.root or ()) > 1:
+        raise UsageError("one --root at a time: each undo is to be looked at")
+    seen: List[Outcome] = []
+
+    def confirm(plan: "Outcome") -> bool:
+        if options.yes:
+            return True
+        if options.format == "json" or sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise Refused("there is no terminal to ask on, and no --yes")
+        seen.append(plan)
+        _write(shown.render(plan, _style(options)))
+        return input("Do it now? [y/N] ").strip().lower() in ("y", "yes")
+
+    with _open_root((options.root or ["/"])[0]) as root:
+        outcome = undo(root, profile(options.host), options, confirm)
+    if options.format == "json":
+        from pvhready.report.json import dump
+
+        _write(dump(shown.as_object(outcome)))
+    elif outcome.applied or outcome.obstacles or not seen:
+        _write(shown.render(outcome, _style(options), bool(seen)))
+    return outcome.exit_code
 
 
 def _kernels(options: Options) -> int:
@@ -217,6 +270,12 @@ def _show_example(name: str, text: str, options: Options) -> int:
     title = "\n".join(wrap("A made-up guest, small and synthetic: " + text, style.width))
     _write("{}\n\n{}\nOther examples: pvhready demo --list\n".format(title, _as_text(report, options)))
     return 0
+
+
+def _hook(options: Options) -> int:
+    from pvhready.hooks.run import run as run_hook
+
+    return run_hook(options.kind, options.arguments)
 
 
 def _demand_known_ids(ids: "List[str]") -> None:

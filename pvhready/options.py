@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 DEFAULT = "check"  # the command where none is named
+SETTINGS_FILE = "/etc/pvhready.conf"  # of the running system: it says what the command line leaves open
 
 
 class Option(NamedTuple):
@@ -44,7 +45,7 @@ class Command(NamedTuple):
 
 GLOBAL = (
     Option(("--root",), "a guest's file system mounted at DIR", "DIR", repeated=True),
-    Option(("--host",), "the host's GRUB (bitfolk), as in debian-12 or debian-12+linux16", "PROFILE", default="bitfolk"),
+    Option(("--host",), "the host's GRUB (bitfolk), as in debian-12 or debian-12+linux16", "PROFILE"),
     Option(("--assume-guest",), "what the guest is, where it cannot be seen", choices=("pv", "pvh", "hvm")),
     Option(("--color",), choices=("auto", "always", "never"), default="auto"),
     Option(("-q", "--quiet"), "the verdict and the next step only", default=False),
@@ -83,6 +84,20 @@ COMMANDS: "Dict[str, Command]" = {
         (("files", "FILE", "+", "a kernel image"),),
     ),
     "plan": Command("the ordered steps that make this guest safe to switch, with the commands to type, and the way back", (_FORMAT,)),
+    "undo": Command(
+        "undo the decompression of kernels; without --apply only show what would be done",
+        (
+            Option(("--apply",), "do it", default=False),
+            Option(("--yes",), "do not ask before it is done", default=False),
+            Option(("--switching",), "the switch to the other mode comes right after it", default=False),
+            Option(("--from",), "an image, .deb or .rpm that holds a packed kernel", "FILE", default=(), repeated=True),
+            Option(("--keep-pv",), "keep the decompressed kernels for PV, beside the packed ones for PVH", default=False),
+            Option(("--revert",), "put back what the undo replaced", default=False),
+            Option(("--resume",), "finish a run that was interrupted", default=False),
+            Option(("--abandon",), "take back a run that was interrupted", default=False),
+            _FORMAT,
+        ),
+    ),
     "explain": Command(
         "tell what a check looks at, why, and how to mend it", (), (("id", "ID", "?", "the check; without it all are listed"),),
     ),
@@ -90,6 +105,12 @@ COMMANDS: "Dict[str, Command]" = {
         "make an example guest in a temporary folder and check it",
         (Option(("--list",), "list the examples", default=False),),
         (("name", "NAME", "?", "the example; --list shows them"),),
+    ),
+    "hook": Command(
+        "what package managers call when kernels come and go; it speaks when something is wrong, and ends with 0",
+        (),
+        (("kind", "KIND", "?", "the hook: kernel-postinst, apt, apt-pre-install, kernel-install, dnf or rpm-trigger"),
+         ("arguments", "ARG", "...", "what the package manager tells it")),
     ),
 }
 

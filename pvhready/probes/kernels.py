@@ -1,6 +1,7 @@
 """Which kernels are installed: every file that is one, or is named like one."""
 
 from pvhready.facts import Guest, Kernel
+from pvhready.kept import kept_release
 from pvhready.probes.image import read_image
 from pvhready.probes.kconfig import read_config
 from pvhready.root import Missing, Root, Unreadable
@@ -60,7 +61,7 @@ def release_in_name(path: str) -> "Optional[str]":
         if name.startswith(prefix):
             release = name[len(prefix):]
             return release if release[:1].isdigit() else None
-    return None
+    return kept_release(path)
 
 
 def _from_modules(root: Root) -> "List[str]":

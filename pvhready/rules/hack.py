@@ -2,16 +2,16 @@
 
 from pvhready.facts import PVH, Facts, Guest, Hook, Kernel
 from pvhready.findings import INFO, PASS, WARN, Evidence, Finding
+from pvhready.kept import is_kept
 from pvhready.rules import remedies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Tuple
 
-
 def decompressed_kernels(facts: Facts) -> "Tuple[Kernel, ...]":
-    """Return the kernels that stand as raw ELF files where a bzImage should be."""
-    return tuple(kernel for kernel in facts.kernels if kernel.image.container == "elf")
+    """Return the kernels that stand as raw ELF files where a bzImage should be. Those that are kept for PV have names of their own."""
+    return tuple(kernel for kernel in facts.kernels if kernel.image.container == "elf" and not is_kept(kernel.path))
 
 
 def judge_hack(facts: Facts, target: str) -> "List[Finding]":

@@ -39,6 +39,7 @@ class Transaction:
         """``root`` is the guest, ``store`` its journal and backups."""
         self._root = root
         self._store = store
+        self.left_behind = ""  # why sweep could not remove something
 
     def run(
         self, action: str, changes: "Sequence[Change]", options: "Dict[str, Any]", reverts: "Tuple[str, ...]" = (),
@@ -106,6 +107,13 @@ class Transaction:
         except (OSError, Unreadable) as error:
             raise Failed(describe(error), False) from error
         return foreign
+
+    def sweep(self) -> None:
+        """Remove what no run needs any more. Where the system refuses, the next run does it."""
+        try:
+            self._store.sweep()
+        except (OSError, Unreadable) as error:
+            self.left_behind = describe(error)
 
     def _put_back(self, name: str, folder: Folder) -> bool:
         """Roll a run back that the system would not let go on; False when it does not let that be done either."""

@@ -62,6 +62,13 @@ class Folder:
             return False
         return True
 
+    def is_file(self, name: str) -> bool:
+        """Whether a name is a regular file, and no link to one."""
+        try:
+            return stat.S_ISREG(self.status(name).st_mode)
+        except FileNotFoundError:
+            return False
+
     def look(self, name: str) -> State:
         """Return what stands at a name, its content read to the end."""
         try:

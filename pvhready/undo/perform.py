@@ -1,0 +1,208 @@
+"""The command ``undo``, from what is found to the check afterwards."""
+
+from pvhready.facts import PV, PVH, Facts
+from pvhready.host import Host
+from pvhready.judge import Report, judge
+from pvhready.records import NamedTuple
+from pvhready.root import Root
+from pvhready.survey import survey
+from pvhready.undo import guards, keep_pv, regenerate
+from pvhready.undo.changes import REMOVE, Change, Refused
+from pvhready.undo.find import Restored, Work, find_work
+from pvhready.undo.outcome import Outcome, old_files
+from pvhready.undo.preview import Preview
+from pvhready.undo.store import History, Store, history
+from pvhready.undo.transaction import Transaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+    Confirm = Callable[[Outcome], bool]
+
+_NEXT_KERNEL = (
+    "without the hook the next kernel that is installed stays packed, and the PV loader may not read it. Add --switching if the switch to "
+    "PVH comes right after this"
+)
+
+
+class Wish(NamedTuple):
+    """What the user wants. ``named`` are the files of --from; the rest are the options of the same names."""
+
+    apply: bool = False
+    switching: bool = False
+    keep_pv: bool = False
+    named: "Tuple[str, ...]" = ()
+
+    def as_options(self) -> "Dict[str, Any]":
+        """Return what the journal keeps of it, so that an interrupted run can go on."""
+        return {"switching": self.switching, "keep_pv": self.keep_pv, "from": list(self.named)}
+
+
+class Guest:
+    """A guest, and whose GRUB boots it."""
+
+    def __init__(self, root: Root, host: Host, assume: "Optional[str]" = None) -> None:
+        """``assume`` says what the guest is where it cannot be seen."""
+        self.root = root
+        self.host = host
+        self._assume = assume
+
+    def report(self, changes: "Sequence[Change]" = ()) -> Report:
+        """Judge the guest as it would be after some changes."""
+        with Preview(self.root, changes) as root:
+            return self.judged(survey(root, self.host, self._assume))
+
+    def judged(self, facts: Facts) -> Report:
+        """Judge what was seen."""
+        return judge(facts, self.host, PVH, by_hand=True)
+
+    def command(self, *words: str) -> "Tuple[str, ...]":
+        """Return the command to be typed for an undo of this guest."""
+        return ("pvhready", "undo") + (() if self.root.live else ("--root", self.root.directory)) + words
+
+
+class Undo:
+    """One undo: look, ask, change."""
+
+    def __init__(self, guest: Guest, wish: Wish) -> None:
+        """Nothing is read before ``outcome`` is called."""
+        self._guest = guest
+        self._root = guest.root
+        self._wish = wish
+
+    def outcome(self, confirm: "Confirm") -> Outcome:
+        """Return what would be done, or was done where the user wants that and ``confirm`` says yes to the plan of it.
+
+        Raises Refused where something stands against it that shows only when it is done, and Failed where the system refuses.
+        """
+        before = self._guest.report()
+        work = find_work(self._root, before.facts, self._wish.named, self._wish.apply and self._root.live)
+        kept = keep_pv.kernels_to_keep(work, self._guest.host, before.facts.guest) if self._wish.keep_pv else ()
+        plan = self._plan(before, work, kept)
+        if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
+            return plan
+        runs = self._perform(before, work, kept)
+        return plan._replace(applied=True, runs=runs, report=self._guest.report())
+
+    def _plan(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
+        obstacles = list(work.obstacles)
+        notes = list(work.notes)
+        changes = self._changes(work)
+        commands: "Tuple[Tuple[str, ...], ...]" = ()
+        if kept or work.copies:
+            obstacles += self._objections_to_a_menu(before)
+            if not self._root.live:
+                commands = regenerate.by_hand(self._root.directory, ("--apply",) + self._words())
+            notes.append("the boot menu is generated anew, and looked at for both modes before it is put in place")
+        elif changes:
+            mode = guards.mode_now(before)
+            obstacles += guards.boots_no_more(before, self._guest.report(changes), mode, self._wish.switching)
+            if work.hooks and mode == PV and not obstacles and not self._wish.switching:
+                obstacles.append(_NEXT_KERNEL)
+        if self._wish.keep_pv and not kept:
+            notes.append("--keep-pv: there is no decompressed kernel whose packed image PV could not boot, so none is kept")
+        changes = (keep_pv.preparation(self._root, kept) if kept else ()) + changes
+        old = old_files(self._root, changes)
+        obstacles += guards.cannot_be_written(self._root, changes, {path: item.size for path, item in old.items()}) if changes else ()
+        return Outcome(
+            "undo", self._root.directory, changes=changes, old=old, restored=work.restored, refused=work.refused,
+            obstacles=tuple(obstacles), notes=tuple(notes), commands=commands,
+            next=self._guest.command("--apply") + self._words(),
+        )
+
+    def _objections_to_a_menu(self, before: Report) -> "List[str]":
+        if not self._root.live:
+            return ["the boot menu must be generated anew, and nothing of this guest is run from outside: type the commands below"]
+        try:
+            regenerate.path_of_menu(self._root, before)
+        except Refused as error:
+            return [str(error)]
+        return []
+
+    def _changes(self, work: Work) -> "Tuple[Change, ...]":
+        copies = tuple(Change(REMOVE, kernel.path, why="a decompressed kernel beside the packed one") for kernel in work.copies)
+        return work.hooks + work.images + copies + work.helpers
+
+    def _perform(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
+        with exclusive(self._root) as transaction:
+            if not kept and not work.copies:
+                return (transaction.run("undo", self._changes(work), self._wish.as_options()),)
+            runs: "List[str]" = []
+            path = regenerate.path_of_menu(self._root, before)
+            first = keep_pv.preparation(self._root, kept) if kept else ()
+            if first:
+                runs.append(transaction.run("undo", first, dict(self._wish.as_options(), more=True)))
+            try:
+                changes = (self._menu(path, before, work, kept),) + self._changes(work)
+            except Refused:
+                take_back(self._root, transaction, runs)
+                raise
+            return tuple(runs) + (transaction.run("undo", changes, self._wish.as_options()),)
+
+    def _menu(self, path: str, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Change:
+        """Return the change to the boot menu. Raises Refused for one under which the guest would not come up as it should."""
+        change = regenerate.new_menu(path)
+        changes = self._changes(work)
+        after = self._guest.report((change,) + changes)
+        wrong = keep_pv.wrong_menu(after, self._guest.report(changes)) if kept else ""
+        for kernel in work.copies:
+            if any(entry.kernel in kernel.names for menu in after.facts.menus.values() for entry in menu.entries):
+                wrong = wrong or "it still names {}: take that out of /etc/grub.d first".format(kernel.path)
+        said = guards.boots_no_more(before, after, guards.mode_now(before), self._wish.switching)
+        if wrong or said:
+            raise Refused("the boot menu that grub-mkconfig writes is not put in place, and all is as it was: {}".format(wrong or said[0]))
+        return change
+
+    def _words(self) -> "Tuple[str, ...]":
+        words = tuple(word for word, wanted in (("--keep-pv", self._wish.keep_pv), ("--switching", self._wish.switching)) if wanted)
+        return words + tuple(word for path in self._wish.named for word in ("--from", path))
+
+
+class exclusive:  # noqa: N801 - used as a function in a with
+    """The locked store and the locks of the package managers, as long as changes are made. Raises Refused where somebody is at work."""
+
+    def __init__(self, root: Root, resuming: bool = False) -> None:
+        self._root = root
+        self._resuming = resuming
+        self._store = Store(root, make=True)
+        self._managers = guards.PackageManagers(root)
+
+    def __enter__(self) -> Transaction:
+        try:
+            self._store.lock()
+            if not self._resuming:
+                demand_no_interrupted_run(self._root, self._store.history())
+            self._managers.__enter__()
+            if self._managers.busy:
+                raise Refused(self._managers.busy[0])
+        except BaseException:
+            self.__exit__()
+            raise
+        return Transaction(self._root, self._store)
+
+    def __exit__(self, *_: object) -> None:
+        self._managers.__exit__()
+        self._store.__exit__()
+
+
+def demand_no_interrupted_run(root: Root, runs: History) -> None:
+    """Raise Refused where an earlier run was interrupted, with what to type."""
+    run = runs.interrupted
+    if run is not None:
+        raise Refused("an earlier run ({} of {}) was interrupted. {}".format(run.name, run.time, two_ways(root)))
+
+
+def two_ways(root: Root) -> str:
+    """Return how an interrupted run is ended, as a sentence or two."""
+    words = "" if root.live else " --root " + root.directory
+    return "Finish it: pvhready undo --resume{}. Or take it back: pvhready undo --abandon{}".format(words, words)
+
+
+def take_back(root: Root, transaction: Transaction, runs: "Sequence[str]") -> None:
+    """Revert runs of this very process. Raises Failed."""
+    from pvhready.undo.revert import reverting
+
+    if runs:
+        found = reverting(root, [run for run in history(root).runs if run.name in runs])
+        transaction.run("revert", found.changes, {}, tuple(runs))

@@ -1,0 +1,187 @@
+"""``undo --revert``: what the undo replaced is put back, bit for bit. And the two ends of an interrupted run."""
+
+from pvhready.facts import PVH
+from pvhready.kept import is_kept
+from pvhready.records import NamedTuple
+from pvhready.root import Root, Unreadable
+from pvhready.undo import diversion, guards, regenerate
+from pvhready.undo.changes import CREATE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
+from pvhready.undo.journal import BEGUN, Run
+from pvhready.undo.outcome import Outcome, old_files
+from pvhready.undo.perform import Guest, Undo, Wish, exclusive
+from pvhready.undo.store import history
+from pvhready.undo.writer import folder_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Sequence, Tuple
+
+    Confirm = Callable[[Outcome], bool]
+
+
+class Reverting(NamedTuple):
+    """The changes that put everything back, and the paths that somebody else has changed since."""
+
+    changes: "Tuple[Change, ...]"
+    foreign: "Tuple[str, ...]"
+
+
+def reverting(root: Root, runs: "Sequence[Run]") -> Reverting:
+    """Return what takes these finished runs back, the last change first. Raises Refused where a path cannot be looked at."""
+    newest: "Dict[str, State]" = {}
+    oldest: "Dict[str, Saved]" = {}
+    for run in reversed(runs):
+        for index, step in reversed(list(enumerate(run.steps))):
+            newest.setdefault(step.path, step.after)
+            oldest[step.path] = Saved(run.name, index, step.before)
+    changes: "List[Change]" = []
+    foreign: "List[str]" = []
+    for path, after in newest.items():
+        now = _look(root, path)
+        if now.is_like(oldest[path].state):
+            continue
+        if not now.is_like(after):
+            foreign.append(path)
+            continue
+        changes.append(_back(path, now, oldest[path]))
+    return Reverting(tuple(changes), tuple(foreign))
+
+
+class Revert:
+    """One revert of all undos that are in force."""
+
+    def __init__(self, guest: Guest, wish: Wish) -> None:
+        """Nothing is read before ``outcome`` is called."""
+        self._guest = guest
+        self._root = guest.root
+        self._wish = wish
+
+    def outcome(self, confirm: "Confirm") -> Outcome:
+        """Return what would be put back, or was where the user wants that and ``confirm`` says yes. Raises Refused and Failed."""
+        runs = history(self._root).in_force
+        found = reverting(self._root, runs)
+        diversions = self._own_diversions(found, runs)
+        changes = tuple(sorted(found.changes + diversions, key=lambda change: is_kept(change.path)))
+        late = tuple(change for change in changes if is_kept(change.path)) if self._menu_names_kept(found) else ()
+        changes = tuple(change for change in changes if change not in late)
+        plan = self._plan(changes, late, found.foreign)
+        if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
+            return plan
+        made = self._perform(changes, late, tuple(run.name for run in runs))
+        return plan._replace(applied=True, runs=made, report=self._guest.report())
+
+    def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", foreign: "Tuple[str, ...]") -> Outcome:
+        notes = ["{}: changed by somebody else since, and left as it is".format(path) for path in foreign]
+        obstacles: "List[str]" = []
+        commands: "Tuple[Tuple[str, ...], ...]" = ()
+        if late and self._root.live:
+            notes.append("the boot menu is generated anew, and the kernels kept for PV are removed after that")
+        elif late:
+            obstacles.append("the boot menu must be generated anew, and nothing of this guest is run from outside: type the commands below")
+            commands = regenerate.by_hand(self._root.directory, ("--revert", "--apply"))
+        if changes:
+            before = self._guest.report()
+            obstacles += guards.boots_no_more(before, self._guest.report(changes), guards.mode_now(before), self._wish.switching)
+        old = old_files(self._root, changes + late)
+        sizes = {path: item.size for path, item in old.items()}
+        obstacles += guards.cannot_be_written(self._root, changes, sizes) if changes else ()
+        return Outcome(
+            "revert", self._root.directory, changes=changes + late, old=old, obstacles=tuple(obstacles), notes=tuple(notes),
+            commands=commands, next=self._guest.command("--revert", "--apply") + (("--switching",) if self._wish.switching else ()),
+        )
+
+    def _perform(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", runs: "Tuple[str, ...]") -> "Tuple[str, ...]":
+        with exclusive(self._root) as transaction:
+            made = [transaction.run("revert", changes, self._wish.as_options(), runs)]
+            if late:
+                path = regenerate.path_of_menu(self._root, self._guest.report())
+                menu = regenerate.new_menu(path)
+                after = self._guest.report((menu,) + late)
+                if any(is_kept(entry.kernel or "") for shown in after.facts.menus.values() for entry in shown.entries):
+                    raise Refused(
+                        "all is as before the undo, but the boot menu still names a kernel kept for PV: look into /etc/grub.d, write the "
+                        "menu anew, then remove /boot/pvhready-*.elf")
+                made.append(transaction.run("revert", (menu,) + late, {}))
+            transaction.sweep()
+        return tuple(made)
+
+    def _own_diversions(self, found: Reverting, runs: "Sequence[Run]") -> "Tuple[Change, ...]":
+        """Where dpkg's list was changed since, ours are taken out of it, line by line."""
+        if diversion.LIST not in found.foreign:
+            return ()
+        hooks = [step.path for run in runs for step in run.steps if step.kind == REMOVE]
+        try:
+            return diversion.without(self._root, hooks)
+        except Unreadable as error:
+            raise Refused(str(error)) from error
+
+    def _menu_names_kept(self, found: Reverting) -> bool:
+        """Whether a menu that is not ours any more names a kernel that is to be removed."""
+        config = self._guest.report().facts.menus[PVH].config if any(is_kept(change.path) for change in found.changes) else None
+        if not config:
+            return False
+        try:
+            return self._root.resolve(config) in found.foreign and b"/pvhready-" in self._root.read(config)
+        except Unreadable as error:
+            raise Refused(str(error)) from error
+
+
+def resume(guest: Guest) -> Outcome:
+    """Finish the run that was interrupted. Raises Refused when there is none or it cannot be finished, and Failed."""
+    _interrupted(guest.root)
+    with exclusive(guest.root, resuming=True) as transaction:
+        run = _interrupted(guest.root)
+        begun = run.stage == BEGUN
+        foreign = transaction.abandon(run) if begun else transaction.resume(run)
+        if run.action == "revert" and not begun:
+            transaction.sweep()
+    notes = _notes(foreign)
+    if not begun and not run.options.get("more"):
+        return Outcome("resume", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())
+    again = _again(guest, run)
+    return again._replace(action="resume", notes=notes + again.notes, runs=(run.name,) + again.runs)
+
+
+def abandon(guest: Guest) -> Outcome:
+    """Take back what the interrupted run did. Raises Refused when there is none, and Failed."""
+    _interrupted(guest.root)
+    with exclusive(guest.root, resuming=True) as transaction:
+        run = _interrupted(guest.root)
+        notes = _notes(transaction.abandon(run))
+    return Outcome("abandon", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())
+
+
+def _again(guest: Guest, run: Run) -> Outcome:
+    """Do what an interrupted run was to do, with the options that the user gave it."""
+    named = run.options.get("from")
+    files = tuple(str(path) for path in named) if isinstance(named, list) else ()
+    wish = Wish(True, bool(run.options.get("switching")), bool(run.options.get("keep_pv")), files)
+    if run.action == "revert":
+        return Revert(guest, wish).outcome(lambda plan: True)
+    return Undo(guest, wish).outcome(lambda plan: True)
+
+
+def _interrupted(root: Root) -> Run:
+    run = history(root).interrupted
+    if run is None:
+        raise Refused("no run was interrupted: there is nothing to resume or to abandon")
+    return run
+
+
+def _notes(foreign: "Sequence[str]") -> "Tuple[str, ...]":
+    return tuple("{}: changed by somebody else since, and left as it is".format(path) for path in foreign)
+
+
+def _look(root: Root, path: str) -> State:
+    try:
+        folder, name = folder_of(root, path)
+        with folder:
+            return folder.look(name)
+    except (Unreadable, OSError) as error:
+        raise Refused("{} cannot be looked at: {}".format(path, error)) from error
+
+
+def _back(path: str, now: State, saved: Saved) -> Change:
+    kind = REMOVE if saved.state.kind == NOTHING else CREATE if now.kind == NOTHING else REPLACE
+    why = "it was not there" if kind == REMOVE else "as it was before the undo"
+    return Change(kind, path, why=why, saved=None if kind == REMOVE else saved)
