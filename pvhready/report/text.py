@@ -209,15 +209,15 @@ def next_step(report: Report) -> str:
     if worst:
         # A hook that still runs would undo what comes after it.
         first = [finding for finding in report.checks if finding.id == "hack-hook-active" and finding is not worst]
-        steps = [_step(finding) for finding in (first if worst.id == "image-not-bzimage" else []) + [worst]]
+        steps = [step_of(finding) for finding in (first if worst.id == "image-not-bzimage" else []) + [worst]]
         return "; then ".join(step for step in steps if step) or "pvhready explain {}".format(worst.id)
     if guest.type == "PVH" and report.target == PVH:
         return ""
     return "in the provider's shell (at BitFolk: virtmode {}), then shut down and boot.".format(report.target)
 
 
-def _step(finding: Finding) -> str:
-    """The first command among the remedies, after the advice that stands before it."""
+def step_of(finding: Finding) -> str:
+    """Return the first command among the remedies, after the advice that stands before it; "" where there is neither."""
     words: List[str] = []
     for remedy in finding.remedies:
         if remedy.type == "command":

@@ -1,0 +1,53 @@
+"""Before apt installs: would a kernel in the packages boot in the mode that this machine runs in?"""
+
+import os
+
+from pvhready.hooks.image import about_kernel, fault_of
+from pvhready.hooks.situation import Situation
+from pvhready.probes.packaged import kernels_in
+from pvhready.root import Unreadable
+from pvhready.unpack import UnpackError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Tuple
+
+    from pvhready.facts import Kernel
+
+MAX_INPUT = 1024 * 1024  # bytes of file names
+STOPPED = "apt is stopped, because /etc/pvhready.conf says block = yes; with PVHREADY_SUSPEND=1 in its environment it goes on"
+
+
+def about_packages(situation: Situation, descriptor: int) -> "Tuple[List[str], bool]":
+    """Return what there is to say of the kernels in packages, and whether to stop apt. ``descriptor`` gives file names, one a line."""
+    lines = []  # type: List[str]
+    for path in _names(descriptor):
+        for kernel in _kernels(situation, path):
+            lines = lines or about_kernel(situation, kernel)
+            if situation.current and situation.settings.block and fault_of(situation, kernel, situation.current):
+                return about_kernel(situation, kernel) + [STOPPED], True
+    return lines, False
+
+
+def _kernels(situation: Situation, path: str) -> "List[Kernel]":
+    """The kernels in a package; none in one that cannot be read, which apt itself will complain of."""
+    try:
+        with situation.root.open(path) as file:
+            return kernels_in(file)
+    except (UnpackError, Unreadable) as error:
+        situation.complaints.append("{} could not be looked into before it is installed: {}".format(path, error))
+        return []
+
+
+def _names(descriptor: int) -> "List[str]":
+    """The names of package files, as apt passes them (apt.conf(5), DPkg::Pre-Install-Pkgs)."""
+    parts = []  # type: List[bytes]
+    length = 0
+    while length < MAX_INPUT:
+        part = os.read(descriptor, 65536)
+        if not part:
+            break
+        parts.append(part)
+        length += len(part)
+    names = b"".join(parts).decode("utf-8", "surrogateescape").split("\n")
+    return [name for name in names if os.path.isabs(name) and name.endswith(".deb")]
