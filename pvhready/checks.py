@@ -110,6 +110,30 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "A change that was never generated into grub.cfg has no effect, until it suddenly has.",
         "Write the menu anew, then check again.",
     ),
+    "boot-filesystem": (
+        CONFIG,
+        "The file system of /boot: its superblock, and LUKS and LVM below it.",
+        "The host's GRUB reads it by itself, with what its version knows of the file system.",
+        "Nothing to do.",
+    ),
+    "boot-filesystem-feature": (
+        CONFIG,
+        "Features of the file system of /boot, and the layers below it, that not every GRUB reads.",
+        "GRUB refuses the file system, finds no grub.cfg and stops at its prompt.",
+        "Take the feature away where that is possible, or give /boot a plain ext4 of its own; or name a host that reads it with --host.",
+    ),
+    "boot-filesystem-unknown": (
+        CONFIG,
+        "The superblock of the file system of /boot.",
+        "What cannot be read says nothing about what GRUB can read.",
+        "Run the check as root.",
+    ),
+    "boot-filesystem-not-judged": (
+        CONFIG,
+        "The file system of /boot under --root.",
+        "Its type is known, its features are not: they stand in the superblock, on a device.",
+        "Name the device or image with --device, or check again on the live system.",
+    ),
     "entry": (
         ENTRY,
         "The commands of the entry that boots next.",

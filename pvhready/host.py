@@ -10,7 +10,7 @@ from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Tuple
+    from typing import Dict, Sequence, Tuple
 
 YES = "yes"
 NO = "no"
@@ -42,6 +42,12 @@ class Host(NamedTuple):
     def command(self, name: str) -> str:
         """Return yes, no or unknown for a GRUB command of the optional kind; yes for all others."""
         return self.commands.get(name, YES)
+
+    def reads(self, feature: str) -> str:
+        """Return yes, no or unknown for a file system, a feature of one or a layer below it, as readable.py names them."""
+        from pvhready.readable import reads  # the table is needed only where a device was read
+
+        return reads(self.name.partition("+")[0], self.grub, feature)
 
 
 _DEBIAN_CONFIGS = {"/boot/grub/grub.cfg": YES, "/grub/grub.cfg": YES}
@@ -94,6 +100,11 @@ def profile(text: str) -> Host:
     commands = dict(host.commands)
     commands.update((command, YES) for command in added.split("+") if command)
     return host._replace(name=text, commands=commands)
+
+
+def hosts_that_read(features: "Sequence[str]") -> "Tuple[str, ...]":
+    """Return the names of the profiles that surely read all of these features."""
+    return tuple(host.name for host in _PROFILES if all(host.reads(feature) == YES for feature in features))
 
 
 def hosts_with(command: str) -> "Tuple[str, ...]":

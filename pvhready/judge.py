@@ -9,6 +9,7 @@ from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UN
 from pvhready.host import DEFAULT, Host
 from pvhready.records import NamedTuple
 from pvhready.rules.cmdline import judge_cmdline
+from pvhready.rules.bootfs import judge_boot_systems
 from pvhready.rules.config import judge_config
 from pvhready.rules.guest import is_candidate, judge_guest
 from pvhready.rules.hack import judge_hack
@@ -106,7 +107,7 @@ def answer_of(findings: "List[Finding]") -> str:
 
 def _judge_chain(mode: str, facts: Facts, host: Host) -> Chain:
     menu = facts.menus.get(mode, Menu("xen_pvh" if mode == PVH else "xen-x86_64"))
-    findings = judge_menu(menu, mode, host, facts)
+    findings = judge_menu(menu, mode, host, facts) + judge_boot_systems(mode, host, facts)
     if not menu.candidates:
         return Chain(mode, answer_of(findings), tuple(findings), None, ())
     entries = {entry.index: entry for entry in menu.entries}

@@ -3,7 +3,7 @@
 import os
 import time
 
-from pvhready.facts import MODES, PV, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem, Storage
+from pvhready.facts import MODES, PV, BootFileSystem, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem, Storage
 from pvhready.host import Host
 from pvhready.probes.guest import read_guest
 from pvhready.probes.storage import free_space, read_storage
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Tuple
 
     from pvhready.memory.folder import Folder
+    from pvhready.probes.blockdevice import Given
     from pvhready.probes.packages import Owners
 
 
@@ -28,10 +29,19 @@ def survey(
     """
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
+    given: Sequence[Given] = ()
     if devices:
+        from pvhready.probes.blockdevice import read_given
         from pvhready.probes.superblock import known_devices
 
-        storage = known_devices(storage, devices)
+        given = read_given(devices)
+        storage = known_devices(storage, given)
+    facts = _facts(root, host, guest, storage, deep, folder)
+    return facts._replace(boot_systems=_boot_systems(root, facts, given))
+
+
+def _facts(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, folder: "Optional[Folder]") -> Facts:
+    """Return what the guest's files tell: from an earlier run, where nothing in them has changed."""
     if folder is None or deep:
         return _read(root, host, guest, storage, deep, folder)
     from pvhready.memory.facts import RememberedFacts
@@ -95,6 +105,14 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
 def was_booted(root: Root, guest: Guest) -> bool:
     """Whether the host's GRUB has started this guest from this very file system: one that runs in PV or PVH was."""
     return root.live and guest.type in ("PV", "PVH") and not guest.assumed
+
+
+def _boot_systems(root: Root, facts: Facts, given: "Sequence[Given]") -> "Tuple[BootFileSystem, ...]":
+    """Return the file systems that GRUB reads. They are never remembered: a superblock changes and no file tells of it."""
+    from pvhready.probes.bootfs import Origin, read_boot_systems
+
+    origin = Origin(given, was_booted(root, facts.guest), facts.guest.assumed)
+    return read_boot_systems(root, facts.storage, facts.menus, origin)
 
 
 def _is_damaged(kernels: "Tuple[Kernel, ...]", archives: "Dict[str, Initramfs]") -> bool:

@@ -119,9 +119,13 @@ def _chain(report: Report, style: Style) -> "List[str]":
         groups.setdefault(link_of(finding.id), []).append(finding)
     for link in CHAIN:
         if link in groups:
-            worst = max(groups[link], key=lambda finding: SEVERITY.index(finding.status))
-            lines += _row(worst, link, style)
+            lines += _row(max(groups[link], key=_rank), link, style)
     return lines
+
+
+def _rank(finding: Finding) -> int:
+    """Return how much a finding stands for its link: what was not judged of the file system says less than a grub.cfg that was found."""
+    return 0 if finding.id == "boot-filesystem-not-judged" else SEVERITY.index(finding.status)
 
 
 def _row(finding: Finding, link: str, style: Style) -> "List[str]":
@@ -147,7 +151,7 @@ def _details(report: Report, style: Style) -> "List[str]":
 
 
 def _is_worth(finding: Finding) -> bool:
-    return finding.id not in ("guest-type", "root-device-not-judged", "grub-assumption", "hack-helper")
+    return finding.id not in ("guest-type", "root-device-not-judged", "boot-filesystem-not-judged", "grub-assumption", "hack-helper")
 
 
 def _detail(finding: Finding, style: Style) -> "List[str]":
