@@ -255,15 +255,14 @@ class Storage(NamedTuple):
     boot_free: "Optional[int]" = None
 
 
-class Defaults(NamedTuple):
-    """What /etc/default/grub and /etc/default/grub.d/*.cfg set. ``sources`` maps a variable to "path:line".
 class BootFileSystem(NamedTuple):
     """A file system that GRUB has to read: it holds grub.cfg, or a kernel or initramfs of an entry that may boot next.
 
     ``modes`` are those for which that is so. ``point`` is where it is mounted, ``filesystem`` its type ("" when that is not known),
     ``device`` what it lies on for the guest. ``features`` are what a reader has to know of it and of the layers below, as
     "ext4:inline_data" or "lvm:thin"; they are those of the superblock only where ``read`` says so, and otherwise what the type and the
-    device's name tell. ``source`` is what was read. ``booted``: the host's GRUB has started this guest from it. ``problem`` says why it was not read where it could have been.
+    device's name tell. ``source`` is what was read. ``booted``: the host's GRUB has started this guest from it.
+    ``problem`` says why it was not read where it could have been.
     """
 
     modes: "Tuple[str, ...]"
@@ -277,6 +276,8 @@ class BootFileSystem(NamedTuple):
     problem: "Optional[Problem]" = None
 
 
+class Defaults(NamedTuple):
+    """What /etc/default/grub and /etc/default/grub.d/*.cfg set. ``sources`` maps a variable to "path:line".
 
     ``unknown`` holds the variables whose value depends on more than these files say, each with the place and the reason.
     """
