@@ -403,7 +403,8 @@ def test_boot_loader_specification(read):
 def snippets(files):
     tree = {"/boot/grub2/grub.cfg": BLS["/boot/grub2/grub.cfg"]}
     for name, text in files.items():
-        tree["/boot/loader/entries/{}.conf".format(name)] = "title Linux {0}\nlinux /boot/vmlinuz\ninitrd /boot/initrd\n{1}".format(name, text)
+        lines = ("title Linux " + name, "linux /boot/vmlinuz", "initrd /boot/initrd", text)
+        tree["/boot/loader/entries/{}.conf".format(name)] = "\n".join(lines)
     return dict(tree, **{"/boot/vmlinuz": "k", "/boot/initrd": "i"})
 
 

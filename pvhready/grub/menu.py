@@ -119,12 +119,22 @@ class Collector:
             other = over
         except LimitReached as limit:
             self._give_up(limit)
-        item: Optional[Item] = None
         if other is None:
             self.results.append(self._result(entry, environment, path))
-            item = Item(entry, len(self.results) - 1, None)
         run.complaints, run.modules, run.loader, run.unknowns = outer
-        return item or Item(entry, None, self.collect(other.menu, other.environment, path + ">", "", depth + 1) if other else None)
+        return self._opened(entry, other, path, depth) if other else Item(entry, len(self.results) - 1, None)
+
+    def _opened(self, entry: MenuEntry, other: TookOver, path: str, depth: int) -> Item:
+        """Return the item of an entry that opens another menu. Where menus open each other without end, it is not known what boots."""
+        known = len(self.results)
+        try:
+            return Item(entry, None, self.collect(other.menu, other.environment, path + ">", "", depth + 1))
+        except LimitReached as limit:
+            if self._run.exhausted:
+                raise
+            del self.results[known:]
+            self.results.append(Result(path, entry, Loader(), (), (Complaint(limit.text, limit.source, None, None),), None))
+            return Item(entry, known, None)
 
     def _give_up(self, limit: LimitReached) -> None:
         """Note that an entry has no end that can be seen. Raises LimitReached when the whole menu has had its share."""
