@@ -54,7 +54,7 @@ def boots_no_more(before: Report, after: Report, mode: str, switching: bool) -> 
 
 def _loses(before: Report, after: Report, mode: str) -> bool:
     """Whether the default entry, or the last kernel, that boots in a mode does so no longer."""
-    if after.modes[mode] != BOOTS and after.modes[mode] != before.modes[mode]:
+    if before.modes[mode] != FAILS and after.modes[mode] not in (BOOTS, before.modes[mode]):
         return True
     had = any(answer.modes[mode] == BOOTS for answer in before.kernels)
     return had and not any(answer.modes[mode] == BOOTS for answer in after.kernels)
