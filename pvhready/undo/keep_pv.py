@@ -45,17 +45,17 @@ def preparation(root: Root, kept: "Tuple[Restored, ...]") -> "Tuple[Change, ...]
     return tuple(changes)
 
 
-def wrong_menu(after: Report, plain: Report) -> str:
+def wrong_menu(before: Report, after: Report, plain: Report) -> str:
     """Return what is wrong with a menu that should take the kept kernels under PV only, "" for nothing.
 
-    ``after`` judges the guest with that menu, ``plain`` the same guest with its present one.
+    ``before`` judges the guest as it is, ``after`` as it would be with that menu, ``plain`` as it would be with its present one.
     """
     menu = after.facts.menus[PV]
     entries = {entry.index: entry for entry in menu.entries}
     chosen = [entries[candidate.index].kernel or "" for candidate in menu.candidates]
     if not chosen or not all(is_kept(path) for path in chosen):
         return "under PV it would boot {}".format(", ".join(chosen) or "nothing")
-    if after.modes[PV] != BOOTS:
+    if after.modes[PV] not in (BOOTS, before.modes[PV]):
         reasons = [finding.summary for finding in after.checks if finding.mode == PV and finding.status in ("fail", "unknown")]
         return "the kept kernel would not boot under PV: {}".format("; ".join(reasons[:2]) or after.modes[PV])
     named = any(is_kept(entry.kernel or "") for entry in after.facts.menus[PVH].entries)

@@ -3,6 +3,7 @@
 from pvhready.facts import PV, PVH, Facts
 from pvhready.host import Host
 from pvhready.judge import Report, judge
+from pvhready.kept import is_kept
 from pvhready.records import NamedTuple
 from pvhready.root import Root
 from pvhready.survey import survey
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     Confirm = Callable[[Outcome], bool]
 
+_NONE_TO_KEEP = "there is no decompressed kernel whose packed image PV could not boot, so none is kept"
 _NEXT_KERNEL = (
     "without the hook the next kernel that is installed stays packed, and the PV loader may not read it. Add --switching if the switch to "
     "PVH comes right after this"
@@ -101,7 +103,8 @@ class Undo:
             if work.hooks and mode == PV and not obstacles and not self._wish.switching:
                 obstacles.append(_NEXT_KERNEL)
         if self._wish.keep_pv and not kept:
-            notes.append("--keep-pv: there is no decompressed kernel whose packed image PV could not boot, so none is kept")
+            there = any(is_kept(kernel.path) for kernel in before.facts.kernels)
+            notes.append("--keep-pv: " + ("kernels are kept for PV already" if there else _NONE_TO_KEEP))
         changes = (keep_pv.preparation(self._root, kept) if kept else ()) + changes
         old = old_files(self._root, changes)
         obstacles += guards.cannot_be_written(self._root, changes, {path: item.size for path, item in old.items()}) if changes else ()
@@ -145,7 +148,7 @@ class Undo:
         change = regenerate.new_menu(path)
         changes = self._changes(work)
         after = self._guest.report((change,) + changes)
-        wrong = keep_pv.wrong_menu(after, self._guest.report(changes)) if kept else ""
+        wrong = keep_pv.wrong_menu(before, after, self._guest.report(changes)) if kept else ""
         for kernel in work.copies:
             if any(entry.kernel in kernel.names for menu in after.facts.menus.values() for entry in menu.entries):
                 wrong = wrong or "it still names {}: take that out of /etc/grub.d first".format(kernel.path)
