@@ -65,14 +65,13 @@ def undo(case: Case) -> "List[Step]":
         why = "Something of it is left, but no hook runs and no kernel is decompressed."
         return [Step("undo-hack", DONE, "Undo the decompression of the kernels", why)]
     why = _why_undo(unpacked, [hook.path for hook in active])
-    in_pvh = case.switched and case.live  # a guest that is only mounted counts as one in PV
-    closes = closes_way_back(case) if unpacked and not in_pvh else False
-    switching = () if closes is False else ("--switching",)  # type: Tuple[str, ...]
+    # The undo asks for that word in PV, so that nobody is left without a mode to boot in; this plan ends with the switch.
+    switching = () if case.switched else ("--switching",)  # type: Tuple[str, ...]
     steps = (
-        case.run("see what it would do, file by file", "undo"),
+        case.run("see what it would do; where it lacks a package it says what to do", "undo", *switching),
         case.run("then do it", "undo", "--apply", *switching),
     )
-    note, others = ("", ()) if case.switched or not unpacked else _way_back_of_undo(case, closes)
+    note, others = ("", ()) if case.switched else _way_back_of_undo(case, bool(unpacked))
     proof = case.proof('every kernel as a bzImage, and none as "ELF"', "kernels")
     answered = ("image-not-bzimage",) * bool(case.said(("image-not-bzimage",))) + ("hack-hook-active",) * bool(active)
     checks = answered + ("hack-kernel",) * bool(unpacked)
@@ -110,16 +109,16 @@ def _why_undo(unpacked: "List[Kernel]", hooks: "List[str]") -> str:
     return " ".join(words)
 
 
-def _way_back_of_undo(case: Case, closes: "Optional[bool]") -> "Tuple[str, Tuple[Action, ...]]":
+def _way_back_of_undo(case: Case, unpacked: bool) -> "Tuple[str, Tuple[Action, ...]]":
     """What is to be said of the way back at the undo, and what keeps it open."""
+    if not unpacked:
+        return "From then on new kernels stay packed: PV boots those that are packed with gzip or xz.", ()
+    closes = closes_way_back(case)
     if closes is False:
-        both = [kernel for kernel in case.installed(PV) if kernel in case.installed(PVH)]
-        if both:
-            return "The way back stays open: {} boots under PV and PVH.".format(both[0].path), ()
         others = case.installed(PV)
         if others:
-            return "PV then still boots {}: choose it in GRUB's menu.".format(others[0].path), ()
-        return "The way back stays open: the packed kernel boots under PV too.", ()
+            return "The way back stays open: PV still boots {}. Choose it there in GRUB's menu.".format(others[0].path), ()
+        return "The way back stays open: PV boots the packed kernel too.", ()
     what = "PV then boots none of these kernels any more" if closes else "Very likely PV boots none of these kernels then"
     note = what + ": its loader reads neither lz4 nor zstd. So switch right after this step, or keep PV open with one of these instead."
     keep = case.run("keeps each unpacked kernel beside the packed one, for PV only", "undo", "--apply", "--keep-pv")
