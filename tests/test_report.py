@@ -136,3 +136,14 @@ def test_a_damaged_file_makes_one_look_at_the_space_on_boot():
     assert said(None) == []
     assert "make room" in said(3 << 20)[0] and "3 MiB" in said(3 << 20)[0]
     assert "make room" not in said(900 << 20)[0]
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("debian-12-silent", "/etc/default/grub; then update-grub"),
+    ("ubuntu-18.04", "Next: apt-get install --install-recommends linux-generic-hwe-18.04"),
+    ("centos-8", "; then pvhready plan"),
+])
+def test_the_next_step_is_whole(name, expected, tmp_path, pvhready):
+    make(name, str(tmp_path))
+    words = " ".join(pvhready("check", "-q", "--root", str(tmp_path)).out.split())
+    assert expected in words

@@ -221,13 +221,17 @@ def next_step(report: Report) -> str:
 
 
 def step_of(finding: Finding) -> str:
-    """Return the first command among the remedies, after the advice that stands before it; "" where there is neither."""
-    words: List[str] = []
-    for remedy in finding.remedies:
-        if remedy.type == "command":
-            return " ".join(words + ["Then:"] * bool(words) + [shell(remedy.argv)])
-        words.append(printable(remedy.text))
-    return " ".join(words[:1])
+    """Return the commands among the remedies, after the advice that stands before them; "" where there is neither.
+
+    Of more than two only the first: the plan has them all.
+    """
+    first = next((index for index, remedy in enumerate(finding.remedies) if remedy.type == "command"), len(finding.remedies))
+    words = [printable(remedy.text) for remedy in finding.remedies[:first]]
+    typed = [shell(remedy.argv) for remedy in finding.remedies[first:] if remedy.type == "command"]
+    if not typed:
+        return " ".join(words[:1])
+    typed = typed if len(typed) < 3 else typed[:1] + ["pvhready plan"]
+    return " ".join(words + ["Then:"] * bool(words) + ["; then ".join(typed)])
 
 
 def _worst(report: Report) -> "Optional[Finding]":
