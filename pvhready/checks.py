@@ -538,9 +538,33 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "newer-kernel": (
         UPKEEP,
-        "Kernels newer than the default.",
-        "The next regeneration of the menu may make one the default.",
-        "Remove it, or install one that boots.",
+        "The kernel that comes first once the menu is written anew, with its initramfs; or any newer than the default.",
+        "The next upgrade writes the menu anew, and mostly the first entry is the default.",
+        "Mend it, remove it, or install one that boots.",
+    ),
+    "kernel-copy": (
+        UPKEEP,
+        "Copies of kernels in /boot, such as vmlinuz-VERSION.bak.",
+        "The menu's generator takes every vmlinuz-* for a kernel and sorts most copies above their original; only .old stands below.",
+        "Move the copy out of /boot and write the menu anew.",
+    ),
+    "autoremove": (
+        UPKEEP,
+        "A default that names its kernel, which is neither the newest nor running.",
+        "The next upgrade and its autoremove take that kernel away, and GRUB falls back to the first entry.",
+        "Keep the kernel, or mend the newest one.",
+    ),
+    "default-stale": (
+        UPKEEP,
+        "GRUB's variable default: GRUB_DEFAULT, or saved_entry of grubenv.",
+        "It names no entry: GRUB takes the first without a word.",
+        "Set GRUB_DEFAULT to an entry that is there (see pvhready entries), or to 0, and write the menu anew.",
+    ),
+    "upgrade-default": (
+        UPKEEP,
+        "UPDATEDEFAULT and DEFAULTKERNEL in /etc/sysconfig/kernel.",
+        "The next kernel of that package becomes the default entry, also where another source's kernel boots now.",
+        "Name the package of the kernel that boots in DEFAULTKERNEL.",
     ),
     "boot-space": (
         UPKEEP,
@@ -553,6 +577,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Kernels older than the default.",
         "They are no way out if the default fails.",
         "Nothing to do.",
+    ),
+    "pv-kept": (
+        UPKEEP,
+        "A kernel that undo --keep-pv has kept decompressed, where the menu takes it under PV.",
+        "Newer kernels are not decompressed: under PV this one stays the default for as long as it is installed.",
+        "Nothing to do. Without its package the way back to PV is closed; undo --revert takes it out of the menu.",
     ),
     "fallback-entry": (
         UPKEEP,

@@ -1,4 +1,4 @@
-"""A kernel's command line: as GRUB writes it (lib/cmdline.c), and split as the kernel splits it (lib/cmdline.c next_arg, kernel/params.c)."""
+"""A kernel's command line: as GRUB makes it (lib/cmdline.c), and split as the kernel splits it (lib/cmdline.c, kernel/params.c)."""
 
 from pvhready.records import NamedTuple
 

@@ -179,6 +179,7 @@ class Menu(NamedTuple):
     waits at its menu for a key. ``elsewhere`` are configurations that the host does not look for, of any boot loader.
     ``may_show_nothing``: where the host's profile does not know, one of the answers leads to no entry at all.
     ``broken`` are the entries that GRUB tries before the candidates, and that it cannot boot: ``fallback`` is what helps.
+    ``stale``: ``default`` names no entry, or none in the submenu that it names, so that GRUB takes the first there.
     """
 
     platform: str
@@ -196,6 +197,7 @@ class Menu(NamedTuple):
     elsewhere: "Tuple[str, ...]" = ()
     may_show_nothing: bool = False
     broken: "Tuple[int, ...]" = ()
+    stale: bool = False
 
 
 class Initramfs(NamedTuple):
@@ -288,6 +290,18 @@ class Defaults(NamedTuple):
     unknown: "Dict[str, Problem]" = {}
 
 
+class Upgrades(NamedTuple):
+    """What rpm systems' settings say of the next kernel. ``keeps`` is how many of a kind stay (installonly_limit).
+
+    ``updates_default``: a new kernel becomes the default, if its package is of the kind ``default_kernel``. None is not set.
+    """
+
+    keeps: "Optional[int]" = None
+    updates_default: "Optional[bool]" = None
+    default_kernel: "Optional[str]" = None
+    problem: "Optional[Problem]" = None
+
+
 class Hook(NamedTuple):
     """A file that decompresses kernels, or helps to. ``form`` is the shape it is known by; ``why`` says why it is active or inert."""
 
@@ -308,7 +322,10 @@ class Hack(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All that was seen of a guest. ``today`` is a date as YYYY-MM-DD; ``denied`` are paths that only root may read."""
+    """All that was seen of a guest. ``today`` is a date as YYYY-MM-DD; ``denied`` are paths that only root may read.
+
+    ``boot_names`` are the names in /boot.
+    """
 
     root: str
     run_as_root: bool
@@ -323,3 +340,5 @@ class Facts(NamedTuple):
     denied: "Tuple[str, ...]" = ()
     problems: "Tuple[Problem, ...]" = ()
     boot_systems: "Tuple[BootFileSystem, ...]" = ()
+    boot_names: "Tuple[str, ...]" = ()
+    upgrades: Upgrades = Upgrades()

@@ -7,18 +7,31 @@ makes a verdict worse than ready-with-warnings.
 from pvhready.facts import MODES, PV, PVH, Candidate, Entry, Facts, Guest, Kernel, Menu
 from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UNKNOWN, WARN, Finding
 from pvhready.host import DEFAULT, Host
+from pvhready.kept import is_kept
+from pvhready.nextmenu import first_entry
 from pvhready.records import NamedTuple
-from pvhready.rules.cmdline import judge_cmdline
 from pvhready.rules.bootfs import judge_boot_systems
+from pvhready.rules.cmdline import judge_cmdline
 from pvhready.rules.config import judge_config
 from pvhready.rules.guest import is_candidate, judge_guest
 from pvhready.rules.hack import judge_hack
 from pvhready.rules.image import judge_image
 from pvhready.rules.initramfs import judge_initramfs
+from pvhready.rules.kept import judge_kept
 from pvhready.rules.menu import judge_entry, judge_menu
 from pvhready.rules.remedies import RUN_AGAIN
 from pvhready.rules.rootdevice import judge_root_device
-from pvhready.rules.upkeep import judge_defaults, judge_fallback, judge_other_kernels, judge_space, judge_way_back
+from pvhready.rules.upkeep import (
+    Following,
+    judge_defaults,
+    judge_fallback,
+    judge_next_first,
+    judge_other_kernels,
+    judge_space,
+    judge_stale_default,
+    judge_upgrade,
+    judge_way_back,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +87,7 @@ def judge(facts: Facts, host: Host, target: str = PVH, by_hand: bool = False, sk
     chain = chains[target]
     chosen = _kernel_of(chain.entry, facts) if chain.entry else None
     kernels = tuple(answer._replace(default=answer.kernel is chosen) for answer in kernels)
-    findings = judge_guest(facts) + list(chain.findings) + _off_chain(facts, kernels, chains, target)
+    findings = judge_guest(facts) + list(chain.findings) + _off_chain(facts, host, kernels, chains, target)
     checks = tuple(_skip(_with_options(finding, facts, host, target), skipped) for finding in findings)
     modes = {mode: chains[mode].answer for mode in MODES}
     return Report(facts, host.name, target, _verdict(checks, facts.guest, by_hand), modes, chain, kernels, checks)
@@ -131,11 +144,16 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> "List
                 Finding("entry-kernel", UNKNOWN, mode, entry.title, "its kernel {} could not be looked at".format(entry.kernel))
             )
         return findings
-    findings += kernel_findings(kernel, mode, host, facts.guest, entry.modules)
-    findings += judge_cmdline(entry, kernel, mode, facts.guest)
-    findings += judge_initramfs(entry, kernel, mode, facts)
+    findings += _judge_load(entry, kernel, mode, facts, host)
     findings += judge_root_device(entry, kernel, mode, facts)
     return findings + judge_defaults(facts.defaults, entry, facts.menus[mode], mode, facts.guest)
+
+
+def _judge_load(entry: Entry, kernel: Kernel, mode: str, facts: Facts, host: Host) -> "List[Finding]":
+    """Return what there is to say of what an entry loads."""
+    findings = kernel_findings(kernel, mode, host, facts.guest, entry.modules)
+    findings += judge_cmdline(entry, kernel, mode, facts.guest)
+    return findings + judge_initramfs(entry, kernel, mode, facts)
 
 
 def _weigh(
@@ -178,15 +196,47 @@ def _kernel_of(entry: Entry, facts: Facts) -> "Optional[Kernel]":
     return None
 
 
-def _off_chain(facts: Facts, kernels: "Tuple[KernelAnswer, ...]", chains: "Dict[str, Chain]", target: str) -> "List[Finding]":
+def _off_chain(
+    facts: Facts, host: Host, kernels: "Tuple[KernelAnswer, ...]", chains: "Dict[str, Chain]", target: str,
+) -> "List[Finding]":
     other = PV if target == PVH else PVH
     answers = {answer.kernel.path: answer.modes[target] for answer in kernels}
-    findings = list(judge_other_kernels(facts.kernels, chains[target].kernels, answers, target))
+    findings = _judge_next_menu(facts, host, chains[target], answers)
     findings += judge_hack(facts, target)
     findings += judge_space(facts.storage)
     objections = tuple(finding for finding in chains[other].findings if finding.status in (FAIL, UNKNOWN))
     way_back = judge_way_back(other, chains[other].answer, objections, chains[target].answer)
     return findings + ([way_back] if way_back else [])
+
+
+def _judge_next_menu(facts: Facts, host: Host, chain: Chain, answers: "Dict[str, str]") -> "List[Finding]":
+    """Return what there is to say of other kernels: what comes first once the menu is written anew, and what stands behind."""
+    now, mode = chain.entry, chain.mode
+    if now is None:
+        return list(judge_other_kernels(facts.kernels, chain.kernels, answers, mode))
+    if is_kept(now.kernel or ""):
+        return list(judge_kept(now, facts.kernels, mode))
+    names = [name for kernel in facts.kernels for name in kernel.names]
+    first = first_entry(facts.menus[mode], names, facts.boot_names, facts.guest.distribution, facts.defaults.values)
+    kernel = _kernel_of(first, facts) if first else None
+    told = first.kernel if first and kernel else None
+    findings = list(judge_other_kernels(facts.kernels, chain.kernels, answers, mode, told))
+    findings += judge_stale_default(facts.menus[mode], now, mode)
+    findings += judge_upgrade(facts, now, facts.kernels, answers, mode)
+    if first and kernel and first.kernel != now.kernel:
+        said = judge_next_first(_following(first, kernel, mode, facts, host), now, facts.kernels, facts, mode)
+        findings += [said] if said else []
+    return findings
+
+
+def _following(entry: Entry, kernel: Kernel, mode: str, facts: Facts, host: Host) -> Following:
+    said = _judge_load(entry, kernel, mode, facts, host)
+    if entry.initrd:  # without one the generator writes a device that only grub-probe knows
+        said += judge_root_device(entry, kernel, mode, facts)
+    objections = [finding for finding in said if finding.status == FAIL] or [finding for finding in said if finding.status == UNKNOWN]
+    if not objections:
+        return Following(entry, BOOTS, "", (), ())
+    return Following(entry, answer_of(said), objections[0].summary, objections[0].evidence, objections[0].remedies)
 
 
 def _with_options(finding: Finding, facts: Facts, host: Host, target: str) -> Finding:

@@ -3,11 +3,11 @@
 import os
 import time
 
-from pvhready.facts import MODES, PV, BootFileSystem, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem, Storage
+from pvhready.facts import MODES, PV, BootFileSystem, Defaults, Entry, Facts, Guest, Initramfs, Kernel, Menu, Problem, Storage
 from pvhready.host import Host
 from pvhready.probes.guest import read_guest
 from pvhready.probes.storage import free_space, read_storage
-from pvhready.root import Root, Unreadable
+from pvhready.root import Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,13 +77,16 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
     from pvhready.probes.hack import find_hack
     from pvhready.probes.menu import read_menu
     from pvhready.probes.packages import Owners
+    from pvhready.probes.upgrades import read_upgrades
 
     scripts = Scripts()
     booted = was_booted(root, guest)
     menus = {mode: read_menu(root, host, platform(mode, guest), storage, scripts, booted) for mode in MODES}
+    defaults = read_defaults(root)
+    names = _boot_names(root)
     owners = Owners(root)
-    kernels, problems = _kernels(root, guest, owners, menus, deep)
-    archives = _initramfs(root, guest, menus, kernels, folder)
+    kernels, following, problems = _kernels(root, guest, owners, menus, defaults, names, deep)
+    archives = _initramfs(root, guest, menus, following, kernels, folder)
     if root.live and _is_damaged(kernels, archives):
         storage = storage._replace(boot_free=free_space("/boot"))
     return Facts(
@@ -95,16 +98,13 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
         menus,
         archives,
         storage,
-        read_defaults(root),
+        defaults,
         find_hack(root, owners),
         tuple(sorted(root.denied)),
         problems,
+        boot_names=names,
+        upgrades=read_upgrades(root),
     )
-
-
-def was_booted(root: Root, guest: Guest) -> bool:
-    """Whether the host's GRUB has started this guest from this very file system: one that runs in PV or PVH was."""
-    return root.live and guest.type in ("PV", "PVH") and not guest.assumed
 
 
 def _boot_systems(root: Root, facts: Facts, given: "Sequence[Given]") -> "Tuple[BootFileSystem, ...]":
@@ -113,6 +113,11 @@ def _boot_systems(root: Root, facts: Facts, given: "Sequence[Given]") -> "Tuple[
 
     origin = Origin(given, was_booted(root, facts.guest), facts.guest.assumed)
     return read_boot_systems(root, facts.storage, facts.menus, origin)
+
+
+def was_booted(root: Root, guest: Guest) -> bool:
+    """Whether the host's GRUB has started this guest from this very file system: one that runs in PV or PVH was."""
+    return root.live and guest.type in ("PV", "PVH") and not guest.assumed
 
 
 def _is_damaged(kernels: "Tuple[Kernel, ...]", archives: "Dict[str, Initramfs]") -> bool:
@@ -129,6 +134,13 @@ def platform(mode: str, guest: Guest) -> str:
     return "xen_pvh"
 
 
+def _boot_names(root: Root) -> "Tuple[str, ...]":
+    try:
+        return root.names("/boot")
+    except (Missing, Unreadable):
+        return ()  # the search for kernels tells of it
+
+
 def _next_entries(menus: "Dict[str, Menu]") -> "List[Entry]":
     """The entries that may boot next in either mode, the fallbacks too."""
     entries = []
@@ -143,28 +155,37 @@ def _kernels(
     guest: Guest,
     owners: "Owners",
     menus: "Dict[str, Menu]",
+    defaults: Defaults,
+    files: "Tuple[str, ...]",
     deep: bool,
-) -> "Tuple[Tuple[Kernel, ...], Tuple[Problem, ...]]":
+) -> "Tuple[Tuple[Kernel, ...], List[Entry], Tuple[Problem, ...]]":
+    """Return the kernels, the entries that come first once the menu is written anew, and why there are no kernels."""
+    from pvhready.nextmenu import first_entry
     from pvhready.probes.kernels import find_kernels, read_kernel
     from pvhready.rules import initramfs, rootdevice
 
     named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
-    chosen = {entry.kernel for entry in _next_entries(menus)}
     try:
         found = find_kernels(root, dict.fromkeys(named))
     except Unreadable as error:
-        return (), (Problem(error.path, error.reason),)
+        return (), [], (Problem(error.path, error.reason),)
+    paths = [name for names in found.values() for name in names]
+    firsts = [first_entry(menu, paths, files, guest.distribution, defaults.values) for menu in menus.values()]
+    entries = _next_entries(menus)
+    following = [entry for entry in firsts if entry is not None and entry not in entries]
+    chosen = {entry.kernel for entry in entries + following}
     kernels = []
     for names in found.values():
         extra = rootdevice.SYMBOLS + initramfs.SYMBOLS if chosen.intersection(names) else ()
         kernels.append(read_kernel(root, names, guest, owners.owner, extra, deep)._replace(has_dpkg=owners.has_dpkg))
-    return tuple(kernels), ()
+    return tuple(kernels), following, ()
 
 
 def _initramfs(
-    root: Root, guest: Guest, menus: "Dict[str, Menu]", kernels: "Tuple[Kernel, ...]", folder: "Optional[Folder]",
+    root: Root, guest: Guest, menus: "Dict[str, Menu]", following: "List[Entry]", kernels: "Tuple[Kernel, ...]",
+    folder: "Optional[Folder]",
 ) -> "Dict[str, Initramfs]":
-    """What the archives hold that the next entries name, unless their kernel finds no disks in any case."""
+    """What the archives hold that the next entries name, and those of ``following``, unless their kernel finds no disks in any case."""
     from pvhready.memory.results import Memory
     from pvhready.probes.initramfs import read_initramfs
     from pvhready.probes.proof import read_or_prove
@@ -173,7 +194,7 @@ def _initramfs(
     by_name = {name: kernel for kernel in kernels for name in kernel.names}
     memory = Memory(folder) if folder is not None else None
     users: Dict[str, List[Tuple[Entry, Kernel]]] = {}
-    for entry in _next_entries(menus):
+    for entry in _next_entries(menus) + following:
         kernel = by_name.get(entry.kernel or "")
         if kernel is not None and kernel.config.values.get(FRONT_END) in ("y", "m"):
             for path in entry.initrd:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
 MAX_MENUS = 20  # menus within menus
+MAX_TRIES = 1000  # entries that GRUB tries one after another, where menus fall back to menus
 _DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
 _ORIGINS = {"next_entry": "next_entry", "saved_entry": "saved_entry", "prev_saved_entry": "saved_entry"}
 
@@ -54,8 +55,10 @@ class Shown:
 class Choice:
     """The entry that boots, why, and what follows when it fails, as numbers of results. ``index`` is None for no entry.
 
-    ``broken`` are those that GRUB tries before it.
+    ``broken`` are those that GRUB tries before it. ``stale``: ``default`` names no entry.
     """
+
+    stale = False
 
     def __init__(self, index: "Optional[int]", reason: str, fallbacks: "Tuple[int, ...]", broken: "Tuple[int, ...]" = ()) -> None:
         self.index = index
@@ -161,6 +164,8 @@ class Collector:
 
 
 def _entered(environment: Environment, chosen: str) -> Environment:
+    """Set what an entry's body finds: ``chosen``, and no ``default`` (GRUB leaves what follows the first ``>`` there)."""
+    environment.unset("default")
     environment.set("chosen", chosen)
     environment.export("chosen")
     return environment
@@ -168,6 +173,20 @@ def _entered(environment: Environment, chosen: str) -> Environment:
 
 def choose(shown: Shown, results: "List[Result]", names_first: bool = False) -> Choice:
     """Return what boots. ``names_first``: ids and titles before numbers, as Fedora's GRUB looks at ``default``."""
+    choice = _choose(shown, results, names_first)
+    choice.stale = bool(results) and _names_nothing(shown, shown.environment.get("default"), names_first)
+    return choice
+
+
+def _names_nothing(shown: Shown, default: "Optional[str]", names_first: bool) -> bool:
+    number, reason, tail = _select(shown, default, names_first)
+    if default and reason == _FIRST:
+        return True
+    below = shown.items[number].menu if number < len(shown.items) else None
+    return below is not None and tail is not None and _names_nothing(below, tail, names_first)
+
+
+def _choose(shown: Shown, results: "List[Result]", names_first: bool) -> Choice:
     default = shown.environment.get("default")
     if not results:
         return Choice(None, "no-entries", ())
@@ -175,20 +194,49 @@ def choose(shown: Shown, results: "List[Result]", names_first: bool = False) -> 
     origin = shown.environment.origins.get("default")
     if origin in _ORIGINS and reason != _FIRST:
         reason = _ORIGINS[origin]
+    order = _Order(names_first)
+    ways = [order.of_item(shown.items[number], default)]
+    default = default if shown.items[number].menu else tail
+    for other in _fallbacks(shown):
+        if other < len(shown.items):
+            ways.append(order.of_item(shown.items[other], default))
+            default = default if shown.items[other].menu else _tail(default or "")
+    others = tuple(next((index for index in way if results[index].boots is not False), way[0]) for way in ways[1:] if way)
     broken: List[int] = []
-    first = _leaf(shown, results, number, tail, names_first, broken)
-    ways: List[List[int]] = [[] for _ in _fallbacks(shown)]
-    fallbacks = [_leaf(shown, results, other, None, names_first, way) for other, way in zip(_fallbacks(shown), ways)]
-    others = tuple(index for index in fallbacks if index is not None)
-    if first is not None and results[first].boots is not False:
-        return Choice(first, reason, others, tuple(broken))
-    broken += [] if first is None or first in broken else [first]
-    for index, way in zip(fallbacks, ways):
-        broken += [other for other in way if other not in broken]
-        if index is not None and results[index].boots is not False:
-            return Choice(index, "fallback", others, tuple(broken))
-        broken += [] if index is None or index in broken else [index]
-    return Choice(first, reason, others)
+    for way in ways:
+        for index in way:
+            if results[index].boots is not False:
+                return Choice(index, reason if way is ways[0] else "fallback", others, tuple(broken))
+            broken += [] if index in broken else [index]
+    return Choice(ways[0][0] if ways[0] else None, reason, others)
+
+
+class _Order:
+    """The order in which GRUB tries entries, as numbers of results, were none of them to boot."""
+
+    def __init__(self, names_first: bool) -> None:
+        self._names_first = names_first
+        self._left = MAX_TRIES
+
+    def of_item(self, item: Item, default: "Optional[str]") -> "List[int]":
+        """Return what an item comes down to: itself, or what is tried in its menu. ``default`` is that of the menu it stands in."""
+        if item.menu is None:
+            return [] if item.result is None else [item.result]
+        own = item.menu.environment.get("default")
+        return self._of_menu(item.menu, _tail(default or "") if own is None else own)
+
+    def _of_menu(self, shown: Shown, default: "Optional[str]") -> "List[int]":
+        found: List[int] = []
+        if not shown.items:
+            return found
+        for number in [_select(shown, default, self._names_first)[0]] + _fallbacks(shown):
+            if self._left and number < len(shown.items):
+                self._left -= 1
+                found += self.of_item(shown.items[number], default)
+                if shown.items[number].menu is None:
+                    # GRUB takes a step of the path off for every entry that it runs.
+                    default = _tail(default or "")
+        return found
 
 
 def _select(shown: Shown, default: "Optional[str]", names_first: bool) -> "Tuple[int, str, Optional[str]]":
@@ -244,34 +292,6 @@ def _tail(default: str) -> "Optional[str]":
         else:
             at += 1
     return None
-
-
-def _leaf(
-    shown: Shown, results: "List[Result]", number: int, tail: "Optional[str]", names_first: bool, broken: "List[int]",
-) -> "Optional[int]":
-    """Return the entry that an item comes down to: itself, or the default of the menu that it opens.
-
-    Put into ``broken`` what fails before in that menu.
-    """
-    if not 0 <= number < len(shown.items):
-        return None
-    item = shown.items[number]
-    if item.menu is None:
-        return item.result
-    if not item.menu.items:
-        return None
-    default = tail if tail is not None else item.menu.environment.get("default")
-    below, _, rest = _select(item.menu, default, names_first)
-    first = _leaf(item.menu, results, below, rest, names_first, broken)
-    if first is not None and results[first].boots is not False:
-        return first
-    broken += [] if first is None or first in broken else [first]
-    for other in _fallbacks(item.menu):
-        index = _leaf(item.menu, results, other, None, names_first, broken)
-        if index is not None and results[index].boots is not False:
-            return index
-        broken += [] if index is None or index in broken else [index]
-    return first
 
 
 def _fallbacks(shown: Shown) -> "List[int]":

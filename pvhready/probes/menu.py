@@ -186,7 +186,7 @@ class _Reader:
             self._all_assumptions([text for outcome in outcomes.values() for text in outcome.assumptions]),
             problem, first.default, any(outcome.waits for outcome in outcomes.values()),
             may_show_nothing=bool(self._condition) or any(outcome.choice.index is None for outcome in outcomes.values()),
-            broken=tuple(sorted(set(broken))),
+            broken=tuple(sorted(set(broken))), stale=first.choice.stale,
         )
 
     def _no_snippets(self, entries: "List[Entry]", errors: "List[EntryError]", outcomes: "Dict[Facts, _Outcome]") -> "Optional[Problem]":

@@ -193,7 +193,7 @@ def _without_xzio(kernel: Kernel, mode: str, host: Host) -> Finding:
     if host.xzio == NO:
         summary = 'payload xz, and nothing inserts GRUB\'s module xzio before this kernel is loaded ("not xen image")'
         return _finding("image-xzio", FAIL, mode, kernel, summary, _payload_evidence(kernel), remedies.insert_xzio(host))
-    summary = "payload xz: nothing inserts GRUB's module xzio before this kernel is loaded, and whether host {} has it built in is not known"
+    summary = "payload xz: nothing inserts GRUB's module xzio before this kernel is loaded; whether host {} has it built in is not known"
     return _finding("image-xzio", UNKNOWN, mode, kernel, summary.format(host.name), _payload_evidence(kernel), remedies.insert_xzio(host))
 
 

@@ -1,8 +1,11 @@
 """What the next upgrade, regeneration or failure would bring: nothing here is about the boot that comes next."""
 
 from pvhready.cmdline import parse
-from pvhready.facts import Defaults, Entry, Guest, Kernel, Menu, Storage
-from pvhready.findings import BOOTS, BOTH, FAILS, INFO, WARN, Evidence, Finding
+from pvhready.facts import Defaults, Entry, Facts, Guest, Kernel, Menu, Storage
+from pvhready.findings import BOOTS, BOTH, FAILS, INFO, WARN, Evidence, Finding, Remedy
+from pvhready.kept import is_kept
+from pvhready.nextmenu import PINNED, UNKNOWN, is_copy, next_default
+from pvhready.records import NamedTuple
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import has_xen_console
 from pvhready.rules.versions import sort_key
@@ -11,9 +14,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Optional, Tuple
 
+_INSTALLONLY_LIMIT = 3  # dnf.conf(5)
 _DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "xen_no_vector_callback", "root", "nolapic")
 _ROOM_FOR_A_KERNEL = 150  # MiB: an image, and an initramfs twice while it is written
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
+
+
+class Following(NamedTuple):
+    """The entry that comes first in the next menu, with what was said of it: its answer, and the first objection."""
+
+    entry: Entry
+    answer: str
+    reason: str
+    evidence: "Tuple[Evidence, ...]"
+    remedies: "Tuple[Remedy, ...]"
 
 
 def judge_defaults(defaults: Defaults, entry: Entry, menu: Menu, mode: str, guest: Guest) -> "List[Finding]":
@@ -59,7 +73,7 @@ def _lost_with_the_next(defaults: Defaults, entry: Entry, menu: Menu, mode: str,
         fix = remedies.add_console(guest, entry)
         yield Finding("grub-config-stale", INFO, mode, entry.title, summary, (Evidence(path, "line " + line, "no console=hvc0"),), fix)
     wanted = defaults.values.get("GRUB_DEFAULT")
-    if wanted and wanted != "saved" and menu.default and menu.default != wanted:
+    if wanted and wanted != "saved" and menu.default and menu.default != wanted and not is_kept(entry.kernel or ""):
         summary = "GRUB_DEFAULT is {}, and the menu's default is {}: it was not generated since".format(wanted, menu.default)
         path, _, line = defaults.sources.get("GRUB_DEFAULT", "/etc/default/grub:").rpartition(":")
         yield Finding("grub-config-stale", INFO, mode, entry.title, summary, (Evidence(path, "line " + line, wanted),))
@@ -75,32 +89,125 @@ def judge_space(storage: Storage) -> "Iterator[Finding]":
         yield Finding("boot-space", INFO, BOTH, "/boot", summary, (Evidence("/boot", "free bytes", str(storage.boot_free)),))
 
 
+def judge_stale_default(menu: Menu, entry: Entry, mode: str) -> "Iterator[Finding]":
+    """Return that the menu's default names nothing, which GRUB does not tell: it takes the first entry."""
+    if menu.stale and menu.default:
+        summary = "the default is {!r}, and no entry is called so: GRUB takes the first, {}".format(menu.default, entry.title)
+        where = Evidence(menu.config or "", "default", menu.default)
+        yield Finding("default-stale", INFO, mode, menu.config or "", summary, (where,))
+
+
+def judge_next_first(following: Following, now: Entry, kernels: "Tuple[Kernel, ...]", facts: Facts, mode: str) -> "Optional[Finding]":
+    """Return what is to be said of the entry that comes first once the menu is written anew, where it is another than now."""
+    path = following.entry.kernel or ""
+    copy = is_copy(path, [name for kernel in kernels for name in kernel.names])
+    fix = (remedies.move_copy(path) + remedies.regenerate(facts.guest)) if copy else following.remedies
+    subject, check = path, "kernel-copy" if copy else "newer-kernel"
+    comes = "a copy, which the next menu begins with" if copy else "the next menu begins with it"
+    if following.answer == BOOTS:
+        return Finding(check, INFO, mode, path, comes, (Evidence(path),), fix) if copy else None
+    fails = "it {} under {}: {}".format(_verb(following.answer), mode.upper(), following.reason)
+    menu = facts.menus[mode]
+    default = next_default(menu, now, facts.defaults.values, "GRUB_DEFAULT" not in facts.defaults.unknown)
+    status = WARN
+    if default == UNKNOWN:
+        comes += ", and may boot it by default"
+    elif default == PINNED and _stays(now.kernel, kernels, facts):
+        status = INFO
+        comes += ", though its default is another by name"
+    elif default == PINNED:
+        subject, check = now.kernel or "", "autoremove"
+        comes = "the next upgrade and its autoremove take it away, and then {} boots".format(path)
+        fix = remedies.keep_kernel(facts.guest, _named(now.kernel, kernels)) + fix
+    evidence = (Evidence(path, "", following.answer),) + following.evidence
+    return Finding(check, status, mode, subject, "{}; {}".format(comes, fails), evidence, fix)
+
+
+def _named(path: "Optional[str]", kernels: "Tuple[Kernel, ...]") -> "Optional[Kernel]":
+    return next((kernel for kernel in kernels if path in kernel.names or path == kernel.path), None)
+
+
+def _stays(path: "Optional[str]", kernels: "Tuple[Kernel, ...]", facts: Facts) -> bool:
+    """Whether a kernel is still there after the next upgrade and autoremove.
+
+    apt keeps the running kernel and the newest, and the second newest only where these are one (apt-pkg/algorithms.cc);
+    zypper does much the same; dnf keeps three of a kind, or as many as installonly_limit says, and the running one.
+    """
+    kernel = _named(path, kernels)
+    family = remedies.family(facts.guest)
+    if kernel is None:
+        return False
+    if kernel.running or kernel.has_dpkg and kernel.package is None or family not in ("debian", "redhat", "suse"):
+        return True
+    room, rivals = 1, [other for other in kernels if other.path.startswith("/boot/")]
+    if family == "redhat":
+        limit = _INSTALLONLY_LIMIT if facts.upgrades.keeps is None else facts.upgrades.keeps
+        if limit < 2:
+            return True  # dnf knows no limit then
+        room, rivals = limit - 1, [other for other in rivals if _kind(other) == _kind(kernel)]
+    order = sorted({_age(other) for other in rivals}, reverse=True)
+    return _age(kernel) in order[:room]
+
+
+def _age(kernel: Kernel) -> "Tuple[Tuple[int, ...], bool, str]":
+    return sort_key(kernel.release or kernel.named_release)
+
+
+def judge_upgrade(facts: Facts, entry: Entry, kernels: "Tuple[Kernel, ...]", answers: "Dict[str, str]", mode: str) -> "Iterator[Finding]":
+    """Return whether the next kernel of the default kind becomes the default, and the newest of that kind does not boot.
+
+    So it is where the guest boots a kernel of another source beside the distribution's: rpm's scriptlets set saved_entry.
+    """
+    settings = facts.upgrades
+    wanted = (settings.default_kernel or "").replace("-core", "")
+    if not settings.updates_default or not wanted or facts.defaults.values.get("GRUB_DEFAULT") != "saved":
+        return
+    kernel = _named(entry.kernel, kernels)
+    rivals = [other for other in kernels if other.path.startswith("/boot/") and _kind(other) == wanted and "-rescue-" not in other.path]
+    if kernel is None or _kind(kernel) == wanted or not rivals:
+        return
+    newest = max(rivals, key=_age)
+    if answers.get(newest.path) != BOOTS:
+        summary = "a new kernel of the package {} becomes the default once it is installed, and the newest of these {} under {}".format(
+            settings.default_kernel, _verb(answers.get(newest.path, "unknown")), mode.upper()
+        )
+        evidence = (Evidence("/etc/sysconfig/kernel", "DEFAULTKERNEL", settings.default_kernel or ""), Evidence(newest.path))
+        yield Finding("upgrade-default", WARN, mode, newest.path, summary, evidence, remedies.keep_default_kind(_kind(kernel)))
+
+
+def _kind(kernel: Kernel) -> str:
+    """Return the name of the package family that a kernel of an rpm system is of, as far as its package and release tell."""
+    release = kernel.release or kernel.named_release or ""
+    for kind in ("kernel-ml", "kernel-lt", "kernel-uek", "kernel-rt", "kernel-plus"):
+        if (kernel.package or "").startswith(kind):
+            return kind
+    if "elrepo" in release:
+        return "kernel-ml"
+    return "kernel-uek" if "uek" in release else "kernel-plus" if "plus" in release else "kernel"
+
+
 def judge_other_kernels(
     kernels: "Tuple[Kernel, ...]",
     chosen: "Tuple[str, ...]",
     answers: "Dict[str, str]",
     mode: str,
+    told: "Optional[str]" = None,
 ) -> "Iterator[Finding]":
     """Return the findings on kernels that do not boot next.
 
-    ``chosen`` are the paths that do, ``answers`` maps a path to boots, fails or unknown.
-    A newer one that would not come up is a warning: an upgrade of the menu makes it the default. An older one is shown plainly.
-    Copies outside /boot get into no menu.
+    ``chosen`` are the paths that do, ``answers`` maps a path to boots, fails or unknown. ``told`` is the kernel that comes first
+    in the next menu; where that cannot be told, any that is newer than the default may. Those are a warning, all others are
+    shown plainly. Copies outside /boot get into no menu.
     """
     newest = max((sort_key(kernel.named_release or kernel.release) for kernel in kernels if kernel.path in chosen), default=None)
-    others = [kernel for kernel in kernels if kernel.path.startswith("/boot/") and kernel.path not in chosen]
-    others = [kernel for kernel in others if answers.get(kernel.path) != BOOTS]
+    others = [kernel for kernel in kernels if kernel.path.startswith("/boot/") and kernel.path not in chosen and told not in kernel.names]
+    others = [kernel for kernel in others if answers.get(kernel.path) != BOOTS and not is_kept(kernel.path)]
     newer = [kernel for kernel in others if newest is not None and sort_key(kernel.named_release or kernel.release) > newest]
+    newer = [] if told else newer
     older = [kernel for kernel in others if kernel not in newer]
     if newer:
-        yield _group(
-            "newer-kernel",
-            WARN,
-            newer,
-            answers,
-            mode,
-            "newer than the default, and {} under {}: the next regeneration of the menu may choose it",
-        )
+        text = "newer than the default, and {} under {}: the next regeneration of the menu may choose it"
+        yield _group("newer-kernel", WARN, newer, answers, mode, text)
     if older:
         yield _group("older-kernel", INFO, older, answers, mode, "another kernel that {} under {}")
 

@@ -1,0 +1,313 @@
+"""What the next upgrade brings: which kernel the next menu begins with, what autoremove takes, and what a default that is gone means."""
+
+import os
+import subprocess
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pvhready import nextmenu
+from pvhready.demo import menus, parts
+from pvhready.demo.image import bzimage, elf_kernel
+from pvhready.demo.initramfs import initramfs
+from pvhready.facts import Distribution
+from support import realtree
+from support.program import findings
+from support.trees import GRUB_CFG, MODULES, RELEASE, UUID, base, kernel
+
+NEWER, OLDER = "6.1.0-51-amd64", "6.1.0-49-amd64"
+READY, WARNINGS = "ready", "ready-with-warnings"
+CONSOLE = "console=hvc0"
+
+
+def boot(*releases):
+    return ["/boot/vmlinuz-" + release for release in releases]
+
+
+@pytest.mark.parametrize("release,expected", [
+    ("6.1.0-50-amd64", {"dpkg": 1, "sort": 1}),
+    ("6.1.0-50-amd64.bak", {"dpkg": 0, "sort": 0}),
+    ("6.1.0-50-amd64.orig", {"dpkg": 0, "sort": 0}),
+    ("6.1.0-50-amd64.lz4", {"dpkg": 0, "sort": 0}),
+    ("6.1.0-50-amd64.compressed", {"dpkg": 0, "sort": 0}),
+    ("6.1.0-50-amd64.old", {"dpkg": 1, "sort": 1}),
+    ("6.1.0-50-amd64~", {"dpkg": 1, "sort": 1}),
+    ("6.1.0-50-amd64-old", {"dpkg": 1, "sort": 0}),  # Debian's own comparison knows more words
+])
+def test_copies_stand_above_or_below(release, expected):
+    for way, name in ((nextmenu.DPKG, "dpkg"), (nextmenu.SORT, "sort")):
+        order = nextmenu.in_order(boot("6.1.0-50-amd64", "6.1.0-9-amd64", release), way)
+        assert order.index(boot(release)[0]) == (0 if release == "6.1.0-50-amd64" else expected[name]), (way, order)
+
+
+def test_what_is_no_kernel_for_a_generator():
+    names = boot("6.1", "6.1.dpkg-new", "6.1.rpmsave", "6.1.sig") + ["/boot/vmlinuz", "/boot/kernel-6.1", "/lib/modules/6.1/vmlinuz"]
+    assert nextmenu.listed(names) == ["/boot/kernel-6.1", "/boot/vmlinuz-6.1"]
+
+
+@pytest.mark.parametrize("distribution,way", [
+    (Distribution("debian", "12"), nextmenu.DPKG), (Distribution("debian", "13"), nextmenu.SORT), (Distribution("debian"), nextmenu.SORT),
+    (Distribution("ubuntu", "22.04"), nextmenu.DPKG), (Distribution("ubuntu", "24.04"), nextmenu.SORT),
+    (Distribution("devuan", "5"), nextmenu.DPKG), (Distribution("devuan", "6"), nextmenu.SORT),
+    (Distribution("almalinux", "9.4", like=("rhel", "centos", "fedora")), nextmenu.RPM), (Distribution("arch"), nextmenu.SORT),
+])
+def test_ways(distribution, way):
+    assert nextmenu.way_of(distribution) == way
+
+
+def test_rpm_systems_put_rescue_and_debug_last():
+    names = boot("0-rescue-5d1c7a0e9b4f4f6c8a2e3d4b5c6f7a81", "5.14.0-70.el9.x86_64", "5.14.0-362.el9.x86_64", "6.1.0-1.el9.x86_64+debug")
+    assert nextmenu.in_order(names, nextmenu.RPM) == [names[2], names[1], names[3], names[0]]
+
+
+VERSIONS = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["6.1.0", "6.1", "6.10", "5.4.0", "6.12.107+deb13", "4.19.0", "6.1.0.1", "linux"]),
+    st.sampled_from(["", "-1", "-9", "-50", "-050", "-rc1", "~rc1", "_rc2"]),
+    st.sampled_from(["", "-amd64", "-cloud-amd64", "-generic", "-686-pae", "-rt-amd64", "-lts", "-trunk-amd64"]),
+    st.sampled_from(["", ".bak", ".old", ".orig", "-old", "_old", ".lz4", "~", ".compressed", "-git", "-bak", ".2", ".OLD", ".old.old"]),
+)
+LISTS = st.lists(VERSIONS, min_size=2, max_size=5, unique=True)
+_ALL_LATEST = """
+. "$0"
+list="$*"
+while [ "x$list" != x ]; do
+    linux=`version_find_latest $list`
+    echo "$linux"
+    list=`echo $list | tr ' ' '\\n' | grep -Fvx "$linux" | tr '\\n' ' '`
+done
+"""
+
+
+@pytest.fixture(scope="module")
+def bookworm():
+    return realtree.make("bookworm")
+
+
+@pytest.fixture(scope="module")
+def trixie():
+    return realtree.make("trixie")
+
+
+def answer(script, tree, paths):
+    library = tree.path("/usr/share/grub/grub-mkconfig_lib")
+    run = subprocess.run(["sh", "-c", script, library] + paths, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+    return run.stdout.split()
+
+
+@pytest.mark.download
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(releases=LISTS)
+def test_order_of_debian_12(bookworm, releases):
+    paths = sorted(boot(*releases))
+    assert nextmenu.in_order(paths, nextmenu.DPKG) == answer(_ALL_LATEST, bookworm, paths)
+
+
+@pytest.mark.download
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(releases=LISTS)
+def test_order_of_debian_13(trixie, releases):
+    paths = sorted(boot(*releases))
+    with open(trixie.path("/etc/grub.d/10_linux"), encoding="utf-8") as handle:
+        (line,) = [line for line in handle if line.startswith("reverse_sorted_list=")]
+    script = '. "$0"\nlist="$*"\n' + line + "echo $reverse_sorted_list\n"
+    assert nextmenu.in_order(paths, nextmenu.SORT) == answer(script, trixie, paths)
+
+
+def upkeep(report):
+    return {check["id"]: check["status"] for check in report["checks"] if check["id"] in (
+        "newer-kernel", "kernel-copy", "autoremove", "default-stale", "upgrade-default", "older-kernel")}
+
+
+def damaged(release):
+    return {"/boot/vmlinuz-" + release: elf_kernel(release)}
+
+
+def both(**options):
+    """The files of a sound guest and of a newer kernel that no entry names."""
+    tree = dict(base())
+    tree.update(kernel())
+    tree.update(kernel(NEWER, **options))
+    return tree
+
+
+def test_a_newer_kernel_that_boots_is_no_news(guest, pvhready):
+    report = pvhready.check(guest.write(both()))
+    assert (report["verdict"], upkeep(report)) == (READY, {})
+
+
+@pytest.mark.parametrize("options", [
+    {"image": "elf"}, {"modules": ()}, {"symbols": {"XEN": "y", "XEN_BLKDEV_FRONTEND": "m", "XEN_PVH": "n", "XEN_PV": "y"}},
+])
+def test_a_newer_kernel_that_does_not_boot(options, guest, pvhready):
+    report = pvhready.check(guest.write(both(**options)))
+    assert (report["verdict"], upkeep(report)) == (WARNINGS, {"newer-kernel": "warn"})
+    assert report["modes"]["pvh"] == "boots"
+    assert NEWER in [check for check in report["checks"] if check["id"] == "newer-kernel"][0]["subject"]
+
+
+def test_a_newer_kernel_without_an_initramfs(guest, pvhready):
+    tree = both()
+    del tree["/boot/initrd.img-" + NEWER]
+    report = pvhready.check(guest.write(tree))
+    assert (report["verdict"], upkeep(report)) == (WARNINGS, {"newer-kernel": "warn"})
+
+
+def test_only_the_newest_counts(guest, pvhready):
+    tree = both()
+    tree.update(kernel("6.1.0-52-amd64"))
+    tree.update(damaged(NEWER))
+    report = pvhready.check(guest.write(tree))
+    assert (report["verdict"], upkeep(report)) == (READY, {"older-kernel": "info"})
+
+
+@pytest.mark.parametrize("suffix,image,expected", [
+    (".bak", "elf", WARNINGS), (".orig", "elf", WARNINGS), (".lz4", "lz4", WARNINGS), (".compressed", "xz", WARNINGS),
+    (".old", "elf", READY), ("~", "elf", READY), (".dpkg-bak", "elf", READY), ("-old", "elf", READY),
+])
+def test_a_copy_in_boot(suffix, image, expected, guest, pvhready):
+    """Also a sound copy does not boot: no initramfs is called as it is, and the disks' driver is in there."""
+    content = elf_kernel(RELEASE) if image == "elf" else bzimage(RELEASE, image)
+    report = pvhready.check(guest({"/boot/vmlinuz-" + RELEASE + suffix: content}))
+    said = upkeep(report)
+    assert report["verdict"] == expected, said
+    assert said.get("kernel-copy") == ("warn" if expected == WARNINGS else None), said
+    if expected == WARNINGS:
+        (check,) = [check for check in report["checks"] if check["id"] == "kernel-copy"]
+        assert check["remedies"][0]["argv"] == ["mv", "/boot/vmlinuz-" + RELEASE + suffix, "/root/"]
+
+
+def test_a_copy_that_boots_is_told_plainly(guest, pvhready):
+    name = RELEASE + ".bak"
+    report = pvhready.check(guest({
+        "/boot/vmlinuz-" + name: bzimage(RELEASE, "xz"), "/boot/initrd.img-" + name: initramfs(RELEASE, MODULES, "zstd"),
+    }))
+    assert (report["verdict"], upkeep(report)) == (READY, {"kernel-copy": "info"})
+
+
+def test_a_copy_of_an_older_kernel_changes_nothing(guest, pvhready):
+    report = pvhready.check(guest({"/boot/vmlinuz-" + OLDER + ".bak": elf_kernel(OLDER)}, older=(OLDER,)))
+    assert (report["verdict"], upkeep(report)) == (READY, {"older-kernel": "info"})
+
+
+BY_NAME = "gnulinux-advanced-{0}>gnulinux-{1}-advanced-{0}"
+
+
+def pinned(guest, default, defaults=None, package=True, **changes):
+    """A guest with two kernels whose newer one does not boot, and whose default is the older one."""
+    tree = dict(base((NEWER, RELEASE), default=default))
+    tree.update(kernel())
+    tree.update(kernel(NEWER, image="elf"))
+    tree["/etc/default/grub"] = parts.default_grub("", CONSOLE, '"{}"'.format(default if defaults is None else defaults))
+    if package:
+        for release in (NEWER, RELEASE):
+            name = "/boot/vmlinuz-" + release
+            content = tree[name]
+            assert isinstance(content, bytes)
+            tree.update(parts.dpkg_package("linux-image-" + release, {name: content}, ("/boot",)))
+    tree.update(changes)
+    return guest.write(tree)
+
+
+@pytest.mark.parametrize("default,expected,said", [
+    (BY_NAME.format(UUID, RELEASE), WARNINGS, {"autoremove": "warn"}),
+    ("1>1", WARNINGS, {"newer-kernel": "warn"}),
+])
+def test_an_older_kernel_by_default(default, expected, said, guest, pvhready):
+    report = pvhready.check(pinned(guest, default))
+    assert RELEASE in report["boot"]["default"]["kernel"], report["boot"]
+    assert (report["verdict"], upkeep(report)) == (expected, said)
+
+
+def test_what_autoremove_never_takes(guest, pvhready):
+    report = pvhready.check(pinned(guest, BY_NAME.format(UUID, RELEASE), package=False))
+    assert (report["verdict"], upkeep(report)) == (READY, {"newer-kernel": "info"})
+
+
+def test_a_default_that_the_next_menu_has_no_more(guest, pvhready):
+    """The menu is of a time when GRUB_DEFAULT named a kernel."""
+    report = pvhready.check(pinned(guest, BY_NAME.format(UUID, RELEASE), defaults="0"))
+    assert report["verdict"] == WARNINGS and upkeep(report) == {"newer-kernel": "warn"}
+
+
+@pytest.mark.parametrize("default", ["gone", "9", "1>9", "1>gone", BY_NAME.format(UUID, "6.1.0-1-amd64")])
+def test_a_default_that_names_nothing(default, guest, pvhready):
+    report = pvhready.check(guest(default=default, older=(OLDER,)))
+    assert (report["verdict"], upkeep(report)) == (READY, {"default-stale": "info"}), report["boot"]
+
+
+def test_a_saved_entry_that_is_gone(guest, pvhready):
+    directory = guest({"/boot/grub/grubenv": parts.grub_environment([("saved_entry", "gone")])}, default="saved")
+    with open(directory + GRUB_CFG, encoding="utf-8") as handle:
+        menu = handle.read().replace('default="saved"', 'default="${saved_entry}"')
+    with open(directory + GRUB_CFG, "w", encoding="utf-8") as handle:
+        handle.write(menu)
+    report = pvhready.check(directory, "--host", "upstream-2.06")
+    assert (report["verdict"], upkeep(report)) == (READY, {"default-stale": "info"}), report["boot"]
+    report = pvhready.check(directory, "--host", "debian-12")  # reads no grubenv: the default is empty
+    assert (report["verdict"], upkeep(report)) == (READY, {})
+
+
+EL = "6.9.7-1.el8.elrepo.x86_64"
+STOCK = "4.18.0-553.el8_10.x86_64"
+
+
+def el(guest, **changes):
+    """A guest with ELRepo's kernel beside the distribution's, its entries in grub.cfg."""
+    tree = {
+        "/etc/os-release": parts.os_release("AlmaLinux", "almalinux", "8.10", "rhel centos fedora"),
+        "/etc/fstab": parts.fstab(UUID),
+        "/etc/default/grub": parts.default_grub("", CONSOLE, "saved"),
+        "/etc/sysconfig/kernel": "# comment\nUPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel\n",
+        "/boot/grub2/grub.cfg": menus.fedora_menu([EL, STOCK], "8.10", UUID, CONSOLE),
+        "/boot/grub2/grubenv": parts.grub_environment([]),
+    }
+    for release, symbols in ((EL, {}), (STOCK, {"XEN_PVH": "n", "PVH": "n", "XEN_PV": "n"})):
+        files = kernel(release, symbols=dict(parts.symbols(XEN_BLKDEV_FRONTEND="m", EXT4_FS="m"), **symbols))
+        files["/boot/initramfs-{}.img".format(release)] = files.pop("/boot/initrd.img-" + release)
+        tree.update(files)
+    tree.update(changes)
+    return guest.write(tree)
+
+
+@pytest.mark.parametrize("text,expected", [
+    ("UPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel\n", True),
+    ("UPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel-core\n", True),
+    ("UPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel-ml\n", False),
+    ("UPDATEDEFAULT=no\nDEFAULTKERNEL=kernel\n", False),
+    ("", False),
+])
+def test_the_next_kernel_of_the_distribution_becomes_the_default(text, expected, guest, pvhready):
+    report = pvhready.check(el(guest, **{"/etc/sysconfig/kernel": text}))
+    assert report["modes"]["pvh"] == "boots", report["checks"]
+    assert ("upgrade-default" in upkeep(report)) == expected, upkeep(report)
+    assert report["verdict"] == (WARNINGS if expected else READY), findings(report, "fail", "unknown", "warn")
+
+
+@pytest.mark.download
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+@pytest.mark.parametrize("suffix,first", [(".bak", True), (".old", False)])
+def test_the_real_generator_puts_a_copy_first(suite, suffix, first, tmp_path, pvhready):
+    """Before the menu is written anew it is a warning; after that the verdict falls, as the warning said."""
+    tree = realtree.make(suite)
+    directory = os.path.join(os.path.dirname(tree.directory), "next-{}".format(os.getpid()))
+    subprocess.check_call(["cp", "-al", tree.directory, directory])
+    try:
+        copy = "/boot/vmlinuz-" + tree.release + suffix
+        with open(directory + copy, "wb") as handle:
+            handle.write(elf_kernel(tree.release))
+        before = pvhready.check(directory)
+        assert (before["verdict"], "kernel-copy" in upkeep(before)) == ((WARNINGS, True) if first else (READY, False))
+        for name in ("/boot/grub/grub.cfg", "/usr/sbin/grub-probe"):  # links to the cached ones
+            subprocess.check_call(["cp", "-p", tree.path(name), directory + name + ".own"])
+            os.rename(directory + name + ".own", directory + name)
+        realtree.write_menu(directory)
+        after = pvhready.check(directory)
+        assert (after["boot"]["default"]["kernel"] == copy) == first
+        assert after["verdict"] == ("not-ready" if first else READY)
+    finally:
+        subprocess.check_call(["rm", "-rf", directory])
