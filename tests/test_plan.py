@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pvhready.cli import build_parser
 from pvhready.demo import parts
 from pvhready.demo.guests import NAMES, make
-from pvhready.demo.image import bzimage
+from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.tree import write_tree
 from pvhready.facts import Distribution, Facts, Guest, Problem, Storage
 from pvhready.findings import FAIL, UNKNOWN, WARN
@@ -532,3 +532,18 @@ def test_the_undo_takes_the_command_of_the_plan(assume, examples, pvhready):
     # That this can fail: without the word, a guest in PV is refused it.
     if assume == "pv":
         assert "REFUSED" in pvhready("undo", "--root", directory, *options).out
+
+
+def test_a_kernel_that_is_kept_for_pv_is_not_undone_again(guest):
+    kept = "/boot/pvhready-{}.elf".format(RELEASE)
+    tree = guest(payload="zstd", changes={kept: elf_kernel(RELEASE, 64, True, True, True)})
+    assert "undo-hack" not in [one.id for one in plan_of(live(facts_of(tree))).steps]
+
+
+def test_a_console_that_only_the_old_entries_have_is_added(examples, tmp_path):
+    """Entries of the specification keep their own arguments; those that take their place are made from /etc/default/grub."""
+    shutil.copytree(str(examples / "centos-8"), str(tmp_path / "guest"), symlinks=True)
+    assert step(plan_of(facts_of(str(tmp_path / "guest"))), "console").state == "done"
+    (tmp_path / "guest/etc/default/grub").write_text(parts.default_grub("", "", "saved", "GRUB_ENABLE_BLSCFG=true\n"))
+    console = step(plan_of(facts_of(str(tmp_path / "guest"))), "console")
+    assert console.state == "to-do" and lines(console) == [_SED, "grub2-mkconfig -o /boot/grub2/grub.cfg"]

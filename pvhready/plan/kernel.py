@@ -72,7 +72,7 @@ def undo(case: Case) -> "List[Step]":
         case.run("then do it", "undo", "--apply", *switching),
     )
     note, others = ("", ()) if case.switched else _way_back_of_undo(case, bool(unpacked))
-    proof = case.proof('every kernel as a bzImage, and none as "ELF"', "kernels")
+    proof = case.proof("each /boot/vmlinuz-... as a bzImage", "kernels")
     answered = ("image-not-bzimage",) * bool(case.said(("image-not-bzimage",))) + ("hack-hook-active",) * bool(active)
     checks = answered + ("hack-kernel",) * bool(unpacked)
     return [Step("undo-hack", TO_DO, "Undo the decompression of the kernels", why, steps, proof, note, others, checks)]

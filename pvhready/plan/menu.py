@@ -45,11 +45,11 @@ def write(case: Case) -> "List[Step]":
 
 def console(case: Case) -> "List[Step]":
     """Return the step that adds console=hvc0, done where the entry has it."""
-    found = case.said(CONSOLE)
-    if case.has_console():
+    found, asked = case.said(CONSOLE), _asked_for_console(case)
+    moved = bool(case.said(SNIPPETS)) and not asked  # the entries to come are made from /etc/default/grub
+    if case.has_console() and not moved:
         return [Step("console", DONE, _CONSOLE_TITLE, "The entry that boots next has console=hvc0.")]
-    asked = _asked_for_console(case)
-    if not found and (case.entry is not None or asked):
+    if not found and not moved and (case.entry is not None or asked):
         return []
     again = remedies.regenerate(case.guest, case.menu.config)
     fix = again if asked else remedies.add_console(case.guest, _entry_that_stays(case))
