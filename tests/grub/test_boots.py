@@ -25,6 +25,14 @@ CHOICES = {
     "default-title"),
     "entries that a condition leaves out": ("set default=1\nif false; then\n" + entry("A") + "fi\n" + entry("B") + entry("C"), "C",
     "default-index"),
+    "a value that goes on in the next line": ("set default=\\\n1\n" + ABC, "B", "default-index"),
+    "a path of ids": ("set default='more>cee'\n" + entry("A") + "submenu 'S' --id more {\n" + entry("B") + entry("C", "--id cee") + "}\n",
+    "C", "default-id"),
+    "a path through two submenus": ("set default='1>0>1'\n" + entry("A") + "submenu 'S' {\nsubmenu 'T' {\n" + entry("B") + entry("C")
+    + "}\n}\n", "C", "default-index"),
+    "an id goes before what a number would mean only where it is no number": ("set default=1\n" + entry("A", "--id 1") + entry("B"), "B",
+    "default-index"),
+    "the first of two that have the same title": ("set default=B\n" + entry("A") + entry("B") + entry("C", "--id B"), "B", "default-title"),
     "the last setting counts": ("set default=2\n" + ABC + "set default=1\n", "B", "default-index"),
     "the next entry of a list of failures": ("set default=0\nset fallback='2 1'\n" + entry("A", kernel="/none") + entry("B") + entry("C"),
     "C", "fallback"),
@@ -85,16 +93,17 @@ COMMAND_LINES = {
     "status": ("false\ns=$?\ntrue\nt=$?\n", "s=$s t=$t", "s=1 t=0"),
     "assignments": ("x=1 y=2\nset z = 3\n", "x=$x y=$y z=$z", "x=1 y= z="),
     "no and, no or": ("true && set a=1\nfalse || set b=1\n", "a=$a b=$b", "a= b="),
-    "a line that goes on": ('set x="a\\\nb"\n', 'x="$x"', "x=ab"),
+    "a line that goes on": ('set x="a\\\nb"\nset y=\\\nc\n', 'x="$x" y=$y', "x=ab y=c"),
     "what the host sets": ("", "$prefix $root c=$cmdpath $chosen $config_file $config_directory",
                            "(memdisk)/boot/grub xen/xvda c= A (memdisk)/grub.cfg (memdisk)"),
 }
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("name", sorted(COMMAND_LINES))
-def test_command_line(name):
+def test_command_line(name, platform):
     before, arguments, expected = COMMAND_LINES[name]
-    assert show(HEAD + before + entry("A", more=arguments)).cmdline == "pick=A " + expected
+    assert show(HEAD + before + entry("A", more=arguments), platform=platform).cmdline == "pick=A " + expected
 
 
 def test_entries_made_in_a_loop_have_their_own_arguments():
@@ -157,6 +166,21 @@ def test_saved_entries_count_where_the_hosts_prefix_is_the_guests(head, env, pre
 def test_load_env_complains_where_there_is_no_block():
     shown = show(HEAD + "load_env\nset default=\"${saved_entry}\"\n" + ABC, {"/boot/grub/grubenv": grubenv("saved_entry=B\n")})
     assert (shown.cmdline, shown.texts) == ("pick=A", ["file `/boot/grub/grubenv' not found."])
+
+
+@pytest.mark.parametrize("block", ["saved_entry=B\n" + "#" * 1010, "# GRUB Environment Block", "", "saved_entry=B\n" * 80])
+def test_load_env_complains_where_the_header_is_not_there(block):
+    script = HEAD + 'load_env\nset default="${saved_entry}"\n' + ABC
+    shown = show(script, {"/boot/grub/grubenv": block}, prefix="(xen/xvda)/boot/grub")
+    assert (shown.cmdline, shown.texts) == ("pick=A", ["invalid environment block."])
+
+
+def test_custom_cfg_beside_the_configuration_and_not_in_prefix():
+    tail = "if [ -f ${config_directory}/custom.cfg ]; then\n source ${config_directory}/custom.cfg\n"
+    tail += 'elif [ -z "${config_directory}" -a -f $prefix/custom.cfg ]; then\n source $prefix/custom.cfg\nfi\n'
+    script = HEAD + "set default=1\n" + entry("A") + tail
+    assert show(script, {"/boot/grub/custom.cfg": entry("B")}).cmdline == "pick=B"
+    assert show(script, {"/other/custom.cfg": entry("B")}, prefix="(xen/xvda)/other").cmdline == "pick=A"
 
 
 @pytest.mark.parametrize("line, error", [
