@@ -175,10 +175,13 @@ def kernel(package: str, suite: str, architecture: str = "amd64") -> KernelFiles
 
 def kernel_package(package: str, suite: str) -> str:
     """Return the path of the .deb of the kernel that the meta package ``package`` leads to in ``suite``."""
+    known = cache("debs", suite, package + ".deb")
     with alone():
-        apt = Apt()
-        name = next(name for name in apt.depends(package, suite) if name.startswith("linux-image-"))
-        return apt.download(name, suite)
+        if not os.path.exists(known):
+            apt = Apt()
+            name = next(name for name in apt.depends(package, suite) if name.startswith("linux-image-"))
+            os.symlink(apt.download(name, suite), known)
+        return os.path.realpath(known)
 
 
 def _fetch_kernel(package: str, suite: str, architecture: str, folder: str) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import subprocess
-from typing import List, Mapping, NamedTuple, Sequence, Union
+from typing import List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from support import wanted
 
@@ -19,19 +19,26 @@ Files = Mapping[str, Union[bytes, Link]]
 
 def make_deb(
     folder: str, files: Files, name: str = "linux-image-1.0-test", version: str = "1.0-1", compression: str = "xz",
-    options: Sequence[str] = (), md5sums: str = "",
+    options: Sequence[str] = (), md5sums: str = "", control: Optional[Mapping[str, str]] = None,
 ) -> str:
-    """Return the path of a .deb that dpkg-deb makes of ``files`` (absolute paths). ``md5sums`` overrules the true ones."""
+    """Return the path of a .deb that dpkg-deb makes of ``files`` (absolute paths).
+
+    ``md5sums`` overrules the true ones; ``control`` are further control files, as conffiles or postinst.
+    """
     program = wanted.tool("dpkg-deb", "dpkg")
     tree = os.path.join(folder, "tree-{}-{}".format(name, len(os.listdir(folder))))
     write_files(tree, files)
     os.makedirs(tree + "/DEBIAN")
-    control = "Package: {}\nVersion: {}\nArchitecture: amd64\nMaintainer: nobody <x@example.org>\nDescription: made for a test\n of it\n"
+    fields = "Package: {}\nVersion: {}\nArchitecture: amd64\nMaintainer: nobody <x@example.org>\nDescription: made for a test\n of it\n"
     with open(tree + "/DEBIAN/control", "w", encoding="utf-8") as handle:
-        handle.write(control.format(name, version))
+        handle.write(fields.format(name, version))
     with open(tree + "/DEBIAN/md5sums", "w", encoding="utf-8", errors="surrogateescape") as handle:
         handle.write(md5sums or "".join(
             "{}  {}\n".format(hashlib.md5(content).hexdigest(), path[1:]) for path, content in files.items() if isinstance(content, bytes)))
+    for extra, text in (control or {}).items():
+        with open(os.path.join(tree, "DEBIAN", extra), "w", encoding="utf-8") as handle:
+            handle.write(text)
+        os.chmod(os.path.join(tree, "DEBIAN", extra), 0o755 if text.startswith("#!") else 0o644)
     path = os.path.join(folder, "{}_{}_amd64.deb".format(name, version.replace(":", "%3a")))
     command = [program, "--root-owner-group", "-Z" + compression] + list(options) + ["--build", tree, path]
     run(command)
@@ -60,7 +67,7 @@ def make_rpm(
 
 
 def write_files(tree: str, files: Files) -> None:
-    """Write ``files`` below ``tree``, with mode 0644 and in folders of 0755."""
+    """Write ``files`` below ``tree``, with mode 0644 (scripts: 0755) and in folders of 0755."""
     for path, content in files.items():
         target = tree + path
         os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
@@ -69,7 +76,7 @@ def write_files(tree: str, files: Files) -> None:
             continue
         with open(target, "wb") as handle:
             handle.write(content)
-        os.chmod(target, 0o644)
+        os.chmod(target, 0o755 if content.startswith(b"#!") else 0o644)
 
 
 def run(command: List[str], data: bytes = b"") -> bytes:

@@ -4,16 +4,17 @@ One program in them is not the real one: grub-probe, which has to look at the di
 a stand-in answers for a guest whose root file system is ext4 on the first partition of a Xen disk.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
-from typing import NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
 from support import debian, wanted
 
 UUID = "8f3b6c1e-2f57-4d6a-9b0e-5a1d7c9e4b20"
 _PACKAGES = (
-    "linux-image-amd64", "initramfs-tools", "zstd", "grub-common", "grub2-common", "grub-pc-bin",
+    "initramfs-tools", "zstd", "grub-common", "grub2-common", "grub-pc-bin",
     "python3", "python3-psutil", "python3-packaging", "python3-distro", "python3-magic",  # to run the program inside
 )
 
@@ -44,10 +45,10 @@ class RealTree(NamedTuple):
         return self.directory + name
 
 
-def make(suite: str, name: str = "", packages: Sequence[str] = ()) -> RealTree:
+def make(suite: str, name: str = "", packages: Sequence[str] = (), kernel: str = "linux-image-amd64") -> RealTree:
     """Return a guest of the Debian release ``suite``, from the cache or made now; skips the test where that cannot be.
 
-    A guest with further ``packages`` is kept under a ``name`` of its own.
+    A guest with further ``packages`` or another ``kernel`` is kept under a ``name`` of its own.
     """
     wanted.root()
     wanted.tool("mmdebstrap", "mmdebstrap")
@@ -56,7 +57,7 @@ def make(suite: str, name: str = "", packages: Sequence[str] = ()) -> RealTree:
         if not os.path.isdir(directory):
             partial = directory + ".partial"
             shutil.rmtree(partial, ignore_errors=True)
-            _install(suite, partial, _PACKAGES + tuple(packages))
+            _install(suite, partial, (kernel,) + _PACKAGES + tuple(packages))
             _configure(partial)
             os.rename(partial, directory)
     image = next(image for image in sorted(os.listdir(directory + "/boot")) if image.startswith("vmlinuz-"))
@@ -83,6 +84,14 @@ def _configure(directory: str) -> None:
 
 def write_menu(directory: str) -> None:
     """Run the guest's own grub-mkconfig."""
+    os.makedirs(directory + "/boot/grub", exist_ok=True)
+    with disks(directory):
+        _demand(["chroot", directory, "/usr/sbin/grub-mkconfig", "-o", "/boot/grub/grub.cfg"])
+
+
+@contextlib.contextmanager
+def disks(directory: str) -> Iterator[None]:
+    """Let the guest's own programs find what they ask for below /dev, and the stand-in answer for grub-probe."""
     probe = directory + "/usr/sbin/grub-probe"
     os.rename(probe, probe + ".real")
     with open(probe, "w", encoding="utf-8") as handle:
@@ -92,8 +101,7 @@ def write_menu(directory: str) -> None:
     os.makedirs(by_uuid)
     with open(os.path.join(by_uuid, UUID), "w"):
         pass  # 10_linux writes root=UUID= only where udev has made this
-    os.makedirs(directory + "/boot/grub", exist_ok=True)
-    _demand(["chroot", directory, "/usr/sbin/grub-mkconfig", "-o", "/boot/grub/grub.cfg"])
+    yield
     shutil.rmtree(directory + "/dev/disk")
     os.replace(probe + ".real", probe)
 
