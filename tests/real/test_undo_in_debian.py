@@ -95,8 +95,8 @@ class Chroot:
                        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "/opt"}
         environment.update((name, os.environ[name]) for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ)
         result = subprocess.run(
-            ["unshare", "--mount", "sh", "-ec", _ENTER, "sh", self.directory] + list(command), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, universal_newlines=True)
+            ["unshare", "--mount", "sh", "-ec", _ENTER, "sh", self.directory] + list(command), env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
         return result.returncode, result.stdout
 
     def demand(self, *command):

@@ -23,8 +23,9 @@ def judged(mode: str, kernels: List[str]) -> Any:
 
 
 @pytest.mark.parametrize("before, after, lost", [
-    ("boots", "boots", False), ("boots", "unknown", True), ("boots", "fails", True), ("unknown", "unknown", False), ("unknown", "boots", False),
-    ("unknown", "fails", True), ("fails", "fails", False), ("fails", "unknown", False), ("fails", "boots", False),
+    ("boots", "boots", False), ("boots", "unknown", True), ("boots", "fails", True),
+    ("unknown", "unknown", False), ("unknown", "boots", False), ("unknown", "fails", True),
+    ("fails", "fails", False), ("fails", "unknown", False), ("fails", "boots", False),
 ])
 def test_only_what_gets_worse_is_lost(before: str, after: str, lost: bool) -> None:
     assert bool(boots_no_more(judged(before, []), judged(after, []), PV, False)) == lost
