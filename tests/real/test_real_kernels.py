@@ -5,11 +5,8 @@ entry point for PV (Xen note 1, CONFIG_XEN_PV), without which the domain crashes
 """
 
 import json
-import lzma
 import os
-import struct
 import subprocess
-import zlib
 
 import pytest
 
@@ -20,6 +17,7 @@ from pvhready.probes.image import read_image
 from pvhready.root import Root
 from pvhready.rules.image import judge_image
 from support import debian, wanted
+from support.vmlinux import vmlinux_of
 
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 
@@ -54,32 +52,6 @@ class Sample:
     def has_symbol(self, symbol):
         with open(self.files.config, encoding="utf-8") as handle:
             return "CONFIG_{}=y\n".format(symbol) in handle.readlines()
-
-
-def vmlinux_of(path):
-    """Unpack a bzImage beside itself, with nothing of the program under test; return the path of the ELF."""
-    target = path.replace("vmlinuz-", "vmlinux-")
-    with debian.alone():
-        if not os.path.exists(target):
-            with open(path, "rb") as handle:
-                data = handle.read()
-            start = ((data[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
-            payload = data[start:start + struct.unpack_from("<I", data, 0x24C)[0]]
-            with open(target + ".partial", "wb") as handle:
-                handle.write(unpack(payload))
-            os.rename(target + ".partial", target)
-    return target
-
-
-def unpack(payload):
-    if payload.startswith(b"\x1f\x8b"):
-        return zlib.decompressobj(31).decompress(payload)
-    if payload.startswith(b"\xfd7zXZ\0"):
-        return lzma.LZMADecompressor().decompress(payload)
-    name = "lz4" if payload.startswith(b"\x02\x21\x4c\x18") else "zstd"
-    result = subprocess.run([wanted.tool(name, name), "-dcq"], input=payload[:-4], stdout=subprocess.PIPE)
-    assert result.returncode == 0
-    return result.stdout
 
 
 @pytest.fixture(params=[(name, form) for name in sorted(KERNELS) for form in (False, True)],

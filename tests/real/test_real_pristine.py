@@ -6,13 +6,13 @@ import shutil
 import subprocess
 
 import pytest
-from test_real_kernels import vmlinux_of
 
 from pvhready.host import DEFAULT, profile
 from pvhready.root import Root
 from pvhready.survey import survey
 from pvhready.undo.sources import Pristine, Refusal, pristine_image
 from support import debian
+from support.vmlinux import vmlinux_of
 
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 

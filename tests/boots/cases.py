@@ -1,0 +1,201 @@
+"""What is booted: the matrix, as data.
+
+A case is a guest (kernel, form of its image, command line, menu, initramfs, file system under /boot) and the mode and the host's GRUB
+that start it.
+"""
+
+from typing import Callable, Dict, List, NamedTuple, Tuple
+
+from pvhready.demo import menus
+
+UUID = "8f3b6c1e-2f57-4d6a-9b0e-5a1d7c9e4b20"
+BOOT_UUID = "0c6f2d2a-5c39-4a0a-8b7d-2f4b8d1f7e31"
+CONSOLE = "console=hvc0"
+Menu = Callable[[str, str], str]  # of a release and a command line
+
+
+class Case(NamedTuple):
+    """One boot. ``kernel`` is a name of ``kernels.py``.
+
+    ``form`` is that of the image: shipped, elf (decompressed), both (the way back: an ELF for PV beside the bzImage), cut (half of it).
+    ``modules`` are loaded by the initramfs. ``boot`` is a file system for a /boot of its own with mkfs's options; () for none.
+    ``flaw`` says what the emulator is known to do wrong here: the case is run and shown, and does not count.
+    """
+
+    name: str
+    kernel: str
+    mode: str
+    form: str = "shipped"
+    host: str = "debian-12"
+    cmdline: str = CONSOLE
+    menu: Menu = lambda release, cmdline: menus.debian_menu([release], UUID, cmdline)
+    modules: Tuple[str, ...] = ("xen-blkfront", "ext4")
+    boot: Tuple[str, ...] = ()
+    files: Dict[str, str] = {}
+    memory: int = 512
+    seconds: int = 150
+    extra: str = ""
+    flaw: str = ""
+
+
+def _short() -> List[Case]:
+    """What CI boots: the hack's whole life, on Debian 12's lz4 kernel."""
+    return [
+        Case("life-hacked-pv", "debian-12-cloud", "pv", "elf"),
+        Case("life-hacked-pvh", "debian-12-cloud", "pvh", "elf"),
+        Case("life-undone-pvh", "debian-12-cloud", "pvh"),
+        Case("life-undone-pv", "debian-12-cloud", "pv"),
+    ]
+
+
+def _debian() -> List[Case]:
+    """Debian's kernels, as shipped and decompressed."""
+    cases = []
+    for kernel in ("debian-11", "debian-12", "debian-12-cloud", "debian-13", "debian-13-cloud", "debian-12-686-pae", "debian-12-686"):
+        for form in ("shipped", "elf"):
+            for mode in ("pv", "pvh"):
+                cases.append(_emulated(Case("{}-{}-{}".format(kernel, form, mode), kernel, mode, form, memory=768, seconds=240)))
+    return cases
+
+
+def _emulated(case: Case) -> Case:
+    """Work round what the emulator does wrong, where there is a way."""
+    if "686" in case.kernel and case.mode == "pvh":
+        return case._replace(extra="hap=0")  # with nested paging an i386 guest hangs at its first CPUID, also without GRUB
+    if case.kernel == "debian-13-cloud":
+        return case._replace(cmdline=CONSOLE + " mitigations=off")  # else it panics at cmpxchg16b
+    return case
+
+
+def _command_lines() -> List[Case]:
+    cases = []
+    for name, text in (
+        ("none", ""), ("tty0", "console=tty0"), ("ttyS0", "console=ttyS0"), ("hvc0-tty0", "console=hvc0 console=tty0"),
+        ("tty0-hvc0", "console=tty0 console=hvc0"), ("nopv", CONSOLE + " nopv"), ("xen_nopv", CONSOLE + " xen_nopv"),
+        ("acpi-off", CONSOLE + " acpi=off"), ("no-vector-callback", CONSOLE + " xen_no_vector_callback"),
+    ):
+        for mode in ("pv", "pvh"):
+            cases.append(Case("cmdline-{}-{}".format(name, mode), "debian-12", mode, cmdline=text, seconds=100))
+    return cases
+
+
+def _initramfs() -> List[Case]:
+    return [
+        Case("no-front-end-" + mode, "debian-12", mode, modules=("ext4",), seconds=100) for mode in ("pv", "pvh")
+    ] + [
+        Case("cut-" + mode, "debian-12", mode, "cut", seconds=60) for mode in ("pv", "pvh")
+    ]
+
+
+def _by_platform(release: str, cmdline: str) -> str:
+    return menus.debian_menu([release], UUID, cmdline, "none") + """
+if [ "$grub_platform" = xen_pvh ]; then
+  set default=pvh-only
+else
+  set default=pv-only
+fi
+menuentry 'For PVH' --id pvh-only {{
+  linux /boot/vmlinuz-{0} root=UUID={1} ro {2} from=pvh
+  initrd /boot/initrd.img-{0}
+}}
+menuentry 'For PV' --id pv-only {{
+  linux /boot/vmlinuz-{0} root=UUID={1} ro {2} from=pv
+  initrd /boot/initrd.img-{0}
+}}
+""".format(release, UUID, cmdline)
+
+
+def _in_submenu(release: str, cmdline: str) -> str:
+    return """\
+set default="more>second"
+set timeout=0
+menuentry 'broken' {{ linux /boot/none; }}
+submenu 'more' --id more {{
+  menuentry 'first' --id first {{ linux /boot/none; }}
+  menuentry 'second' --id second {{
+    linux /boot/vmlinuz-{0} root=UUID={1} ro {2}
+    initrd /boot/initrd.img-{0}
+  }}
+}}
+""".format(release, UUID, cmdline)
+
+
+def _saved(release: str, cmdline: str) -> str:
+    """The saved entry does not boot; where grubenv is not read, the first one does."""
+    return """\
+load_env
+set default="${{saved_entry}}"
+if [ "${{next_entry}}" ]; then set default="${{next_entry}}"; fi
+set timeout=0
+menuentry 'good' --id good {{
+  linux /boot/vmlinuz-{0} root=UUID={1} ro {2}
+  initrd /boot/initrd.img-{0}
+}}
+menuentry 'bad' --id bad {{ linux /boot/none; }}
+""".format(release, UUID, cmdline)
+
+
+def _only_blscfg(release: str, cmdline: str) -> str:
+    return "set timeout=0\ninsmod blscfg\nblscfg\n"
+
+
+def _menus() -> List[Case]:
+    cases = []
+    for mode in ("pv", "pvh"):
+        cases += [
+            Case("menu-platform-" + mode, "debian-12", mode, menu=_by_platform, seconds=100),
+            Case("menu-submenu-" + mode, "debian-12", mode, menu=_in_submenu, seconds=100),
+            Case("menu-saved-" + mode, "debian-12", mode, menu=_saved, files={"/boot/grub/grubenv": _environment("saved_entry=bad")}, seconds=100),
+            Case("menu-next-" + mode, "debian-12", mode, menu=_saved, files={"/boot/grub/grubenv": _environment("next_entry=bad")}, seconds=100),
+            Case("menu-blscfg-" + mode, "debian-12", mode, menu=_only_blscfg, files={"/boot/loader/entries/one.conf": _SNIPPET}, seconds=60),
+        ]
+    return cases
+
+
+_SNIPPET = "title One\nversion 1\nlinux /boot/vmlinuz\ninitrd /boot/initrd.img\noptions console=hvc0\n"
+
+
+def _environment(line: str) -> str:
+    return ("# GRUB Environment Block\n" + line + "\n").ljust(1024, "#")
+
+
+def _hosts() -> List[Case]:
+    """The GRUB of four Debian releases as the host's."""
+    cases = []
+    for host in ("debian-11", "debian-13", "debian-sid"):
+        for kernel in ("debian-12", "debian-12-cloud"):
+            for mode in ("pv", "pvh"):
+                cases.append(Case("{}-on-{}-{}".format(kernel, host, mode), kernel, mode, host=host, seconds=120))
+    return cases
+
+
+def _file_systems() -> List[Case]:
+    """A /boot of its own, of file systems with features that not every GRUB reads."""
+    cases = []
+    for name, boot in (
+        ("ext4-csum-seed", ("ext4", "-O", "metadata_csum_seed,orphan_file")), ("ext4-inline", ("ext4", "-O", "inline_data")),
+        ("ext4-casefold", ("ext4", "-O", "casefold")), ("ext4-bigalloc", ("ext4", "-O", "bigalloc")), ("ext4-large-dir", ("ext4", "-O", "large_dir")),
+        ("ext2", ("ext2",)), ("xfs", ("xfs",)), ("xfs-v4", ("xfs", "-m", "crc=0")), ("xfs-nrext64", ("xfs", "-i", "nrext64=1")),
+        ("btrfs", ("btrfs",)),
+    ):
+        cases.append(Case("boot-{}-pvh".format(name), "debian-12", "pvh", boot=boot, seconds=100))
+    return cases
+
+
+def _small() -> List[Case]:
+    """Small kernels in every compression, and without the options that matter."""
+    cases = []
+    for compression in ("gzip", "bzip2", "lzma", "xz", "lzo", "lz4", "zstd"):
+        for mode in ("pv", "pvh"):
+            cases.append(Case("small-{}-{}".format(compression, mode), "small-" + compression, mode, modules=(), seconds=90))
+    for variant in ("nopvh", "nopv", "noxen"):
+        for mode in ("pv", "pvh"):
+            cases.append(Case("small-{}-{}".format(variant, mode), "small-" + variant, mode, modules=(), seconds=60))
+    return cases
+
+
+SHORT = _short()
+BATCHES = {
+    "life": SHORT, "debian": _debian(), "cmdline": _command_lines(), "initramfs": _initramfs(), "menu": _menus(), "host": _hosts(),
+    "filesystem": _file_systems(), "small": _small(),
+}

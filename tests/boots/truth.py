@@ -1,0 +1,52 @@
+"""What really came up, read from what a guest left on its console."""
+
+import re
+from typing import NamedTuple
+
+from boots.laboratory import Log
+
+_NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
+_TELLING = ("error: ", "Kernel panic", "PANIC")
+
+
+class Truth(NamedTuple):
+    """What was seen. ``boots``: it came up in the mode that was asked for, with its root device.
+
+    ``type`` is what the kernel said of itself, "" for nothing. ``console``: the kernel writes to the Xen console. ``words`` are GRUB's, the
+    kernel's or Xen's last ones where it did not come up.
+    """
+
+    boots: bool
+    type: str = ""
+    disks: str = ""
+    root: str = ""
+    console: bool = False
+    words: str = ""
+    seconds: int = 0
+
+
+def read(log: Log, mode: str) -> Truth:
+    """Return what a guest's log shows; ``mode`` is pv, pv32 or pvh."""
+    text = _NOISE.sub("", log.console)
+    kind, disks, root, consoles = (_told(text, key) for key in ("UP", "DISKS", "ROOT", "CONSOLES"))
+    found = re.search(r"type=(\S*)", kind)
+    kind = found.group(1) if found else ""
+    boots = kind == ("PVH" if mode == "pvh" else "PV") and root.startswith("/dev/")
+    return Truth(boots, kind, disks, root, "hvc0" in consoles.split(), "" if boots else _last_words(text, log), log.seconds)
+
+
+def _told(text: str, key: str) -> str:
+    found = re.search("PVHREADY-{} (.*)".format(key), text)
+    return found.group(1).strip() if found else ""
+
+
+def _last_words(text: str, log: Log) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for telling in _TELLING:
+        for line in lines:
+            if telling in line and "pvboot-" not in line:
+                return line[line.index(telling):][:100]
+    crash = re.search(r"domain_crash.*|d\d+v\d+.*(?:crash|Triple|Unhandled).*", log.xen)
+    if crash:
+        return "Xen: " + crash.group(0)[:100]
+    return "{} after {} s, at: {}".format(log.end or "never started", log.seconds, lines[-1][:80] if lines else "silence")
