@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Tuple
 
     from pvhready.memory.folder import Folder
-    from pvhready.probes.blockdevice import Given
     from pvhready.probes.packages import Owners
+    from pvhready.probes.superblock import Given
 
 
 def survey(
@@ -31,8 +31,7 @@ def survey(
     storage = read_storage(root, root.live)
     given: Sequence[Given] = ()
     if devices:
-        from pvhready.probes.blockdevice import read_given
-        from pvhready.probes.superblock import known_devices
+        from pvhready.probes.superblock import known_devices, read_given
 
         given = read_given(devices)
         storage = known_devices(storage, given)

@@ -183,7 +183,7 @@ def _partuuid(disk, number):
 ])
 def test_encrypted(words, bitfolk, debian, guest, tmp_path, pvhready):
     """What a container needs of GRUB; Debian's images never ask for a passphrase before they look for grub.cfg."""
-    from pvhready.probes.blockdevice import read_given
+    from pvhready.probes.superblock import read_given
 
     image = images.empty(str(tmp_path / "luks"), 32 * images.MIB)
     key = str(tmp_path / "key")

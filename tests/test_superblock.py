@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from pvhready.disk.superblocks import identify
-from pvhready.probes.blockdevice import read_given
+from pvhready.probes.superblock import read_given
 from support import wanted
 
 MAKERS = {

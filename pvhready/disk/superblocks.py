@@ -5,15 +5,17 @@ A feature is named ``TYPE:NAME`` with the name that the file system's own tools 
 include/uapi/linux/btrfs_tree.h and btrfs.h, include/linux/f2fs_fs.h, include/linux/swap.h.
 """
 
-import struct
-
 from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict, List, Optional, Tuple
 
+    Reader = Callable[[int, int], bytes]  # offset and size in bytes; what it returns may be shorter
+
 SIZE = 65536 + 4096  # bytes; the furthest superblock, that of btrfs, ends here
+LUKS = "crypto_LUKS"  # what blkid calls containers
+LVM = "LVM2_member"
 
 
 class _Layout(NamedTuple):
@@ -37,12 +39,44 @@ _LAYOUTS = (
 )
 
 
+class Content(NamedTuple):
+    """A file system or a container. ``filesystem`` is its type, "" when it is not known.
+
+    ``where`` says in words where in the device it lies ("" for all of it). ``features`` are what a reader has to know
+    of it and of the LVM below it. ``number`` is that of its partition, 0 for none, ``partuuid`` the partition's. ``volume``
+    is (group, name) of a logical volume. ``problem`` says what could not be told.
+    """
+
+    filesystem: str
+    uuid: str = ""
+    label: str = ""
+    features: "Tuple[str, ...]" = ()
+    where: str = ""
+    number: int = 0
+    partuuid: str = ""
+    volume: "Optional[Tuple[str, str]]" = None
+    problem: str = ""
+
+
 class Identity(NamedTuple):
     """A file system: ``ext4`` stands for its elders, too. ``label`` is "" when it has none."""
 
     filesystem: str
     uuid: str
     label: str
+
+
+def file_system(read: "Reader") -> "Optional[Content]":
+    """Return the file system at the start of a device; None when none is known. More than one superblock is a problem."""
+    data = read(0, SIZE)
+    found = identities(data)
+    if not found:
+        return None
+    name, uuid, label = found[0]
+    if len(found) > 1:
+        names = " and ".join(identity.filesystem for identity in found)
+        return Content("", uuid, label, problem="it has superblocks of {}".format(names))
+    return Content(name, uuid, label, features(name, data))
 
 
 def identify(data: bytes) -> "Optional[Identity]":
@@ -81,6 +115,14 @@ def features(filesystem: str, data: bytes) -> "Tuple[str, ...]":
     return (filesystem,) + tuple("{}:{}".format(filesystem, name) for name in names)
 
 
+def _little(data: bytes, at: int, size: int = 4) -> int:
+    return int.from_bytes(data[at:at + size], "little")
+
+
+def _big(data: bytes, at: int, size: int = 4) -> int:
+    return int.from_bytes(data[at:at + size], "big")
+
+
 def _named(value: int, names: "Dict[int, str]", field: str) -> "List[str]":
     """Return the names of the bits that are set, the lowest first."""
     bits = (1 << number for number in range(value.bit_length()))
@@ -101,13 +143,11 @@ _EXT4_LARGEST = 6  # log2 of the block size in KiB: 64 KiB is the largest that t
 
 
 def _ext4(data: bytes) -> "List[str]":
-    block, = struct.unpack_from("<I", data, 1024 + 24)
-    revision, = struct.unpack_from("<I", data, 1024 + 76)
-    incompatible, read_only = struct.unpack_from("<II", data, 1024 + 96)
-    names = ["block-size"] if block > _EXT4_LARGEST else []
-    if not revision:
-        return names  # before there were features
-    return names + _named(incompatible, _EXT4_INCOMPATIBLE, "incompat") + _named(read_only, _EXT4_READ_ONLY, "ro_compat")
+    names = ["block-size"] if _little(data, 1024 + 24) > _EXT4_LARGEST else []
+    if not _little(data, 1024 + 76):
+        return names  # the first revision, before there were features
+    names += _named(_little(data, 1024 + 96), _EXT4_INCOMPATIBLE, "incompat")
+    return names + _named(_little(data, 1024 + 100), _EXT4_READ_ONLY, "ro_compat")
 
 
 _XFS_INCOMPATIBLE = {
@@ -124,9 +164,8 @@ _XFS4_NAMES = {0x200: "shared", 0x4000: "ascii-ci"}
 
 
 def _xfs(data: bytes) -> "List[str]":
-    version, = struct.unpack_from(">H", data, 100)
-    more, = struct.unpack_from(">I", data, 200)
-    read_only, incompatible = struct.unpack_from(">II", data, 212)
+    version, more = _big(data, 100, 2), _big(data, 200)
+    read_only, incompatible = _big(data, 212), _big(data, 216)
     if version & 0xF == 5:
         return ["v5"] + _named(incompatible, _XFS_INCOMPATIBLE, "incompat") + _named(read_only, _XFS_READ_ONLY, "ro_compat")
     if version & 0xF != 4:
@@ -145,9 +184,8 @@ _BTRFS_READ_ONLY = {0x1: "free_space_tree", 0x2: "free_space_tree_valid", 0x4: "
 
 
 def _btrfs(data: bytes) -> "List[str]":
-    devices, = struct.unpack_from("<Q", data, 65536 + 136)
-    read_only, incompatible = struct.unpack_from("<QQ", data, 65536 + 180)
-    names = ["several-devices"] if devices > 1 else []
+    read_only, incompatible = _little(data, 65536 + 180, 8), _little(data, 65536 + 188, 8)
+    names = ["several-devices"] if _little(data, 65536 + 136, 8) > 1 else []
     return names + _named(incompatible, _BTRFS_INCOMPATIBLE, "incompat") + _named(read_only, _BTRFS_READ_ONLY, "ro_compat")
 
 
@@ -160,6 +198,5 @@ _F2FS_BLOCK = 12  # log2 of 4096 bytes, the only block size that GRUB has (grub-
 
 
 def _f2fs(data: bytes) -> "List[str]":
-    block, = struct.unpack_from("<I", data, 1024 + 16)
-    flags, = struct.unpack_from("<I", data, 1024 + 2180)
-    return (["block-size"] if block != _F2FS_BLOCK else []) + _named(flags, _F2FS, "feature")
+    names = ["block-size"] if _little(data, 1024 + 16) != _F2FS_BLOCK else []
+    return names + _named(_little(data, 1024 + 2180), _F2FS, "feature")

@@ -1,4 +1,4 @@
-"""Devices and image files as bytes: those that the user names, and on the running system those below a file system.
+"""The block devices of the running system: the file system on one, and the layers below it.
 
 Sources: Linux Documentation/ABI/testing/sysfs-block; dm/uuid: LVM2 lib/activate/dev_manager.c, cryptsetup lib/libdevmapper.c.
 """
@@ -6,45 +6,18 @@ Sources: Linux Documentation/ABI/testing/sysfs-block; dm/uuid: LVM2 lib/activate
 import os
 import stat
 
-from pvhready.disk import luks
-from pvhready.disk.contents import Content, contents, file_system
-from pvhready.errors import CommandError
-from pvhready.records import NamedTuple
+from pvhready.disk.superblocks import Content, file_system
 from pvhready.root import Denied, Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Sequence, Tuple
+    from typing import List, Sequence
 
 _BLOCKS = "/sys/class/block/"
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _DEPTH = 16  # devices below a file system
 _SHORT = 4096  # bytes; no attribute of sysfs is longer
 _UUID = 32  # characters of each of the two UUIDs, of group and volume, after "LVM-"
-
-
-class Given(NamedTuple):
-    """A device or image file of this machine that the user named, and what it holds."""
-
-    path: str
-    contents: "Tuple[Content, ...]"
-
-
-def read_given(paths: "Sequence[str]") -> "Tuple[Given, ...]":
-    """Return what devices or images hold, by paths of this machine, not of the guest. Raises CommandError when one cannot be read."""
-    return tuple(Given(path, tuple(_contents(path))) for path in paths)
-
-
-def _contents(path: str) -> "List[Content]":
-    try:
-        descriptor = os.open(path, _OPEN)
-        try:
-            return contents(lambda offset, size: os.pread(descriptor, size, offset))
-        finally:
-            os.close(descriptor)
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise CommandError("{} cannot be read: {}".format(path, reason.lower())) from error
 
 
 class Live:
@@ -123,6 +96,8 @@ class Live:
 
     def _container(self, slaves: "Sequence[str]", found: "List[str]") -> None:
         """Add what it takes to open an encrypted container."""
+        from pvhready.disk import luks
+
         found.append("cryptomount")
         for name in slaves:
             with _Reader(self._root, name) as read:

@@ -1,13 +1,42 @@
-"""The ids of a mounted guest's file systems, from the devices or images that the user named."""
+"""The devices or images that the user named: what they hold, and the ids of a mounted guest's file systems."""
 
-from pvhready.disk.contents import LUKS
-from pvhready.errors import UsageError
+import os
+
+from pvhready.disk.contents import contents
+from pvhready.disk.superblocks import LUKS, Content
+from pvhready.errors import CommandError, UsageError
 from pvhready.facts import Storage
-from pvhready.probes.blockdevice import Given
+from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Sequence
+    from typing import Dict, List, Sequence, Tuple
+
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Given(NamedTuple):
+    """A device or image file of this machine that the user named, and what it holds."""
+
+    path: str
+    contents: "Tuple[Content, ...]"
+
+
+def read_given(paths: "Sequence[str]") -> "Tuple[Given, ...]":
+    """Return what devices or images hold, by paths of this machine, not of the guest. Raises CommandError when one cannot be read."""
+    return tuple(Given(path, tuple(_contents(path))) for path in paths)
+
+
+def _contents(path: str) -> "List[Content]":
+    try:
+        descriptor = os.open(path, _OPEN)
+        try:
+            return contents(lambda offset, size: os.pread(descriptor, size, offset))
+        finally:
+            os.close(descriptor)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CommandError("{} cannot be read: {}".format(path, reason.lower())) from error
 
 
 def known_devices(storage: Storage, given: "Sequence[Given]") -> Storage:
