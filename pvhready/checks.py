@@ -392,6 +392,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Loaders leave out whole arguments from the first that does not fit, without a word: what is left out is judged as not there.",
         "Take arguments out of /etc/default/grub and write the menu anew.",
     ),
+    "cmdline-built-in": (
+        CMDLINE,
+        "CONFIG_CMDLINE_BOOL, CONFIG_CMDLINE and CONFIG_CMDLINE_OVERRIDE.",
+        "A kernel may have arguments built in: they stand before the entry's, or in their place.",
+        "Build the kernel without them, if they harm.",
+    ),
     "console-silent": (
         CMDLINE,
         "console= arguments.",

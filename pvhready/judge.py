@@ -221,10 +221,10 @@ def _judge_next_menu(facts: Facts, host: Host, chain: Chain, answers: "Dict[str,
     kernel = _kernel_of(first, facts) if first else None
     told = first.kernel if first and kernel else None
     findings = list(judge_other_kernels(facts.kernels, chain.kernels, answers, mode, told))
-    findings += judge_stale_default(facts.menus[mode], now, mode)
-    findings += judge_upgrade(facts, now, facts.kernels, answers, mode)
+    findings += judge_stale_default(facts.menus[mode], now, facts, mode)
+    findings += judge_upgrade(facts, now, answers, mode)
     if first and kernel and first.kernel != now.kernel:
-        said = judge_next_first(_following(first, kernel, mode, facts, host), now, facts.kernels, facts, mode)
+        said = judge_next_first(_following(first, kernel, mode, facts, host), now, facts, host, mode)
         findings += [said] if said else []
     return findings
 

@@ -4,7 +4,8 @@ Pure: names in, names out. Sources: util/grub.d/10_linux.in and util/grub-mkconf
 Fedora and upstream have them.
 """
 
-from pvhready.facts import Distribution, Entry, Menu
+from pvhready.facts import Defaults, Distribution, Entry, Menu
+from pvhready.host import NO, YES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def first_entry(
     if menu.uses_blscfg:
         return menu.entries[0]
     written = any((entry.id or "").startswith("gnulinux-") for entry in menu.entries)
-    order = in_order(names, way_of(distribution))
+    way = way_of(distribution)
+    order = in_order(names, way)
     if not written or not order or values.get("GRUB_FLAVOUR_ORDER"):
         return None
-    top = values.get("GRUB_TOP_LEVEL")
+    top = values.get("GRUB_TOP_LEVEL") if way == SORT else None  # since 2.12
     path = top if top in order else order[0]
     now = menu.entries[menu.candidates[0].index]
     return now if now.kernel == path else entry_for(path, now, files)
@@ -84,14 +86,14 @@ def entry_for(path: str, like: Entry, files: "Iterable[str]") -> Entry:
     return like._replace(kernel=path, initrd=archives, written=path, errors=(), id=None)
 
 
-def next_default(menu: Menu, entry: Entry, values: "Dict[str, str]", is_known: bool) -> str:
+def next_default(menu: Menu, entry: Entry, defaults: Defaults, saves: str) -> str:
     """Return what the default of the next menu is: its FIRST entry, the kernel of ``entry`` (PINNED), or UNKNOWN.
 
-    ``is_known``: all that sets GRUB_DEFAULT was read.
+    ``saves``: whether the host reads grubenv, yes, no or unknown.
     """
-    wanted = values.get("GRUB_DEFAULT", "0" if is_known and not menu.uses_blscfg else None)
+    wanted = defaults.values.get("GRUB_DEFAULT", None if "GRUB_DEFAULT" in defaults.unknown else "0")
     if wanted == "saved" or menu.uses_blscfg:
-        wanted = (menu.default or "") if len(menu.candidates) == 1 else None
+        wanted = {YES: menu.default or "", NO: ""}.get(saves)
     if wanted is None:
         return UNKNOWN
     if wanted in ("", "0", "1>0"):

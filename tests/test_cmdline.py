@@ -13,7 +13,7 @@ from pvhready.facts import PV, PVH, Entry, Image, Kernel
 from pvhready.rules.cmdline import effective_line
 from support import debian, wanted
 from support.program import findings
-from support.trees import GRUB_CFG, RELEASE, UUID
+from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
 
 # What the kernel's next_arg() makes of a line: name and value.
 TAKEN_APART = [
@@ -139,6 +139,7 @@ def test_a_path_that_leaves_no_room():
     assert effective_line(entry("a", "/" + "x" * 300), kernel(None), PVH) == ("", "a")
 
 
+CONSOLE = "console=hvc0"
 FILL = " ".join("x{}=y".format(number) for number in range(200))[:1000]
 
 
@@ -232,3 +233,20 @@ def test_xz_where_the_module_is_known_to_be_missing():
     assert (finding.id, finding.status) == ("image-xzio", "fail")
     (finding,) = judge_image(Kernel("/boot/vmlinuz", image), PV, host, Guest("PV"), ("xzio",))
     assert finding.status == "pass"
+
+
+@pytest.mark.parametrize("built_in,line,expected,said", [
+    ({}, CONSOLE, "ready", ()),
+    ({"CMDLINE_BOOL": "n"}, CONSOLE, "ready", ()),
+    ({"CMDLINE_BOOL": "y", "CMDLINE": '"console=hvc0"'}, "", "ready", ("cmdline-built-in",)),
+    ({"CMDLINE_BOOL": "y", "CMDLINE": '""'}, CONSOLE, "ready", ()),
+    ({"CMDLINE_BOOL": "y", "CMDLINE": '"nopv"'}, CONSOLE, "not-ready", ("cmdline-nopv",)),
+    ({"CMDLINE_BOOL": "y", "CMDLINE": '"a=\\"b nopv c\\""'}, CONSOLE, "ready", ()),
+    ({"CMDLINE_BOOL": "y", "CMDLINE": '"console=hvc0 root=/dev/xvda1"', "CMDLINE_OVERRIDE": "y"}, "nopv", "ready", ("cmdline-built-in",)),
+    ({"CMDLINE_BOOL": "y", "CMDLINE": '"root=/dev/sda1"', "CMDLINE_OVERRIDE": "y"}, CONSOLE, "not-ready", ("root-device-name",)),
+    ({"CMDLINE_BOOL": "y"}, CONSOLE, "unknown", ("cmdline-built-in",)),
+])
+def test_what_is_built_into_the_kernel(built_in, line, expected, said, guest, pvhready):
+    report = pvhready.check(guest(cmdline=line, symbols=debian_symbols(**built_in)))
+    assert report["verdict"] == expected, findings(report, "fail", "unknown", "warn")
+    assert set(said) <= set(findings(report, "fail", "unknown", "warn", "info"))

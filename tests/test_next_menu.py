@@ -251,6 +251,40 @@ def test_a_saved_entry_that_is_gone(guest, pvhready):
     assert (report["verdict"], upkeep(report)) == (READY, {})
 
 
+@pytest.mark.parametrize("host,said", [("upstream-2.06", "info"), ("bitfolk", "warn"), ("debian-12", "warn")])
+def test_a_saved_entry_by_name_counts_where_grubenv_is_surely_read(host, said, guest, pvhready):
+    """The menu has only the older kernel, by which it is saved; the newer one does not boot."""
+    tree = both(image="elf")
+    tree[GRUB_CFG] = menus.debian_menu([RELEASE], UUID, CONSOLE, "saved").replace('default="saved"', 'default="${saved_entry}"')
+    tree["/etc/default/grub"] = parts.default_grub("", CONSOLE, "saved")
+    tree["/boot/grub/grubenv"] = parts.grub_environment([("saved_entry", BY_NAME.format(UUID, RELEASE))])
+    report = pvhready.check(guest.write(tree), "--host", host)
+    assert (report["verdict"], upkeep(report)) == (READY if said == "info" else WARNINGS, {"newer-kernel": said})
+
+
+@pytest.mark.parametrize("version,line,expected", [
+    ("13", "GRUB_TOP_LEVEL=/boot/vmlinuz-" + RELEASE, READY),
+    ("13", "GRUB_TOP_LEVEL=/boot/vmlinuz-gone", WARNINGS),
+    ("12", "GRUB_TOP_LEVEL=/boot/vmlinuz-" + RELEASE, WARNINGS),  # GRUB 2.06 does not know it
+    ("12", "GRUB_FLAVOUR_ORDER=generic", WARNINGS),
+])
+def test_what_else_changes_the_order(version, line, expected, guest, pvhready):
+    tree = both(image="elf")
+    tree["/etc/os-release"] = parts.os_release("Debian GNU/Linux", "debian", version)
+    tree["/etc/default/grub"] = parts.default_grub("", CONSOLE, "0", line + "\n")
+    report = pvhready.check(guest.write(tree))
+    assert report["verdict"] == expected, upkeep(report)
+
+
+def test_a_menu_that_no_generator_wrote(guest, pvhready):
+    """Nothing tells what the next one looks like: a newer kernel that does not boot may come first."""
+    tree = both(image="elf")
+    lines = ["set timeout=1", "menuentry Linux {", "linux /boot/vmlinuz-{} root=UUID={} ro {}".format(RELEASE, UUID, CONSOLE)]
+    tree[GRUB_CFG] = "\n".join(lines + ["initrd /boot/initrd.img-" + RELEASE, "}", ""])
+    report = pvhready.check(guest.write(tree))
+    assert (report["verdict"], upkeep(report)) == (WARNINGS, {"newer-kernel": "warn"})
+
+
 EL = "6.9.7-1.el8.elrepo.x86_64"
 STOCK = "4.18.0-553.el8_10.x86_64"
 

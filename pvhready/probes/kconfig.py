@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OTHER_SYMBOLS = ("X86_64", "ACPI", "HVC_XEN")
 _HEADER = 1024  # bytes at the start of a configuration
 ROOT_POINTER = b"x86_default_get_root_pointer"
-_MAX_MAP = 32 * 1024 * 1024  # System.map of a distribution's kernel is 4 to 9 MB
+MAX_MAP = 32 * 1024 * 1024  # System.map of a distribution's kernel is 4 to 9 MB
 _LATE_SYMBOLS = (b" _end\n", b" __brk_limit\n")  # where a kernel ends (Linux: arch/x86/kernel/vmlinux.lds.S)
 _STUB = b"The real System.map is in"  # the one line that Debian 11 and newer ship
 _TAIL = 4096  # bytes at the end of a map that hold its late symbols; a map of so few bytes was made by hand, and was not cut
@@ -51,12 +51,19 @@ def read_config_file(root: Root, path: str, map_path: "Optional[str]" = None) ->
     return Config(path, values, (), pointer, map_path if pointer is not None else None)
 
 
+def config_in(data: bytes, path: str, system_map: "Optional[bytes]" = None, map_path: "Optional[str]" = None) -> Config:
+    """Return the configuration in bytes that come from ``path``, with those of the System.map that belongs to it."""
+    pointer = None if system_map is None else _pointer_in(system_map)
+    return Config(path, parse_config(data, OTHER_SYMBOLS), (), pointer, map_path if pointer is not None else None, version=_version(data))
+
+
 def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
     """Return the values of all symbols that begin with XEN, and of ``others``; "n" for "is not set".
 
     A symbol with XEN that stands there twice with different values has the value "y/n" of both, which no rule takes for an answer.
     """
     values: Dict[str, str] = {}
+    others = tuple(others) + _of_built_in_cmdline(data)
     at = data.find(b"CONFIG_XEN")
     while at >= 0:
         symbol, value, end = _line_at(data, at)
@@ -69,6 +76,13 @@ def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
             values[name] = found
     values.pop("", None)
     return values
+
+
+def _of_built_in_cmdline(data: bytes) -> "Tuple[str, ...]":
+    """Return the symbols of a command line that is built in, where there is one (Linux: arch/x86/Kconfig)."""
+    at = data.find(b"CONFIG_CMDLINE_BOOL")
+    built_in = at >= 0 and _line_at(data, at)[1] != "n"
+    return ("CMDLINE_BOOL", "CMDLINE", "CMDLINE_OVERRIDE") if built_in else ()
 
 
 def _version(data: bytes) -> "Optional[str]":
@@ -168,14 +182,17 @@ def _root_pointer(root: Root, release: str) -> "Tuple[Optional[bool], Optional[s
 
 
 def _has_pointer(root: Root, path: str) -> "Optional[bool]":
-    """Whether System.map has the symbol; None for a stub, and where it is missing from a map that was cut short.
-
-    Only whole words count: ``... T x86_default_get_root_pointer``.
-    """
+    """Whether System.map has the symbol; None for a stub, and where it is missing from a map that was cut short."""
     with root.open(path) as handle:
         if _STUB in handle.read_at(0, _TAIL):
             return None
-    data = root.read(path, _MAX_MAP)
+    return _pointer_in(root.read(path, MAX_MAP))
+
+
+def _pointer_in(data: bytes) -> "Optional[bool]":
+    """Only whole words count: ``... T x86_default_get_root_pointer``."""
+    if _STUB in data[:_TAIL]:
+        return None
     at = data.find(ROOT_POINTER)
     while at >= 0:
         end = at + len(ROOT_POINTER)

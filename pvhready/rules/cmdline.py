@@ -15,6 +15,7 @@ _PV_BUFFER = 1023
 _PVH_BUFFER = 256
 _PVH_MINIMUM = 128
 _IMAGE = "BOOT_IMAGE="
+_SYMBOLS = ("CMDLINE_BOOL", "CMDLINE", "CMDLINE_OVERRIDE")
 _SHOWN = 80  # characters of what is left out
 
 
@@ -22,7 +23,7 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "Lis
     """Return the findings on an entry's command line under a mode; one pass when there is nothing to say."""
     line, dropped = effective_line(entry, kernel, mode)
     arguments = parse(line)
-    findings = list(_dropped(entry, mode, guest, dropped))
+    findings = list(_dropped(entry, mode, guest, dropped)) + list(_told_of_built_in(entry, kernel, mode))
     findings += _blacklists(entry, arguments, mode, guest)
     if mode == PVH:
         findings += _fatal(entry, arguments, guest)
@@ -32,11 +33,28 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "Lis
 
 
 def effective_line(entry: Entry, kernel: Kernel, mode: str) -> "Tuple[str, str]":
-    """Return what the kernel gets of the entry's command line, and what the loader leaves out.
+    """Return the command line that the kernel goes by, and what the loader leaves out of the entry's.
 
-    Both loaders leave out whole arguments from the first that does not fit, without a word. Under PVH the line begins with
+    What is built into the kernel stands before the entry's, or in its place (Linux: arch/x86/Kconfig, CMDLINE_BOOL). Both
+    loaders leave out whole arguments from the first that does not fit, without a word. Under PVH the line begins with
     BOOT_IMAGE= and the kernel's path as the entry has it, which is not in what is returned.
     """
+    built_in = _built_in(kernel)
+    if kernel.config.values.get("CMDLINE_OVERRIDE") == "y" and built_in is not None:
+        return built_in, ""
+    kept, dropped = _of_loader(entry, kernel, mode)
+    return "{} {}".format(built_in, kept) if built_in else kept, dropped
+
+
+def _built_in(kernel: Kernel) -> "Optional[str]":
+    """Return the arguments that are built into the kernel, None for none or where they are not known."""
+    text = kernel.config.values.get("CMDLINE", "")
+    if kernel.config.values.get("CMDLINE_BOOL") != "y" or len(text) < 2 or text[0] + text[-1] != '""':
+        return None
+    return text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+
+
+def _of_loader(entry: Entry, kernel: Kernel, mode: str) -> "Tuple[str, str]":
     if kernel.image.container == "unknown":
         return entry.cmdline, ""
     if mode == PV:
@@ -103,6 +121,20 @@ def _console(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "
     if named:
         summary = "{} and no console=hvc0: it boots, and after GRUB the Xen console stays silent".format(" ".join(named))
     yield _finding("console-silent", WARN, PVH, entry, summary, " ".join(named) or "no console=", remedies.add_console(guest, entry))
+
+
+def _told_of_built_in(entry: Entry, kernel: Kernel, mode: str) -> "Iterator[Finding]":
+    values = kernel.config.values
+    if values.get("CMDLINE_BOOL", "n") == "n":
+        return
+    text = _built_in(kernel)
+    if text is None or any(conflict.symbol in _SYMBOLS for conflict in kernel.config.conflicts):
+        summary = "the kernel has a command line of its own built in, and it is not known which"
+        yield _finding("cmdline-built-in", UNKNOWN, mode, entry, summary, "CMDLINE_BOOL=" + values["CMDLINE_BOOL"])
+    elif values.get("CMDLINE_OVERRIDE") == "y":
+        yield _finding("cmdline-built-in", INFO, mode, entry, "the kernel goes by what is built in, and not by the entry: " + text, text)
+    elif text:
+        yield _finding("cmdline-built-in", INFO, mode, entry, "built into the kernel, before the entry's arguments: " + text, text)
 
 
 def _dropped(entry: Entry, mode: str, guest: Guest, dropped: str) -> "Iterator[Finding]":

@@ -3,6 +3,7 @@
 from pvhready.cmdline import parse
 from pvhready.facts import Defaults, Entry, Facts, Guest, Kernel, Menu, Storage
 from pvhready.findings import BOOTS, BOTH, FAILS, INFO, WARN, Evidence, Finding, Remedy
+from pvhready.host import Host
 from pvhready.kept import is_kept
 from pvhready.nextmenu import PINNED, UNKNOWN, is_copy, next_default
 from pvhready.records import NamedTuple
@@ -89,17 +90,18 @@ def judge_space(storage: Storage) -> "Iterator[Finding]":
         yield Finding("boot-space", INFO, BOTH, "/boot", summary, (Evidence("/boot", "free bytes", str(storage.boot_free)),))
 
 
-def judge_stale_default(menu: Menu, entry: Entry, mode: str) -> "Iterator[Finding]":
+def judge_stale_default(menu: Menu, entry: Entry, facts: Facts, mode: str) -> "Iterator[Finding]":
     """Return that the menu's default names nothing, which GRUB does not tell: it takes the first entry."""
     if menu.stale and menu.default:
         summary = "the default is {!r}, and no entry is called so: GRUB takes the first, {}".format(menu.default, entry.title)
         where = Evidence(menu.config or "", "default", menu.default)
-        yield Finding("default-stale", INFO, mode, menu.config or "", summary, (where,))
+        fix = remedies.default_to_first(facts.guest, facts.defaults.values.get("GRUB_DEFAULT") == "saved")
+        yield Finding("default-stale", INFO, mode, menu.config or "", summary, (where,), fix)
 
 
-def judge_next_first(following: Following, now: Entry, kernels: "Tuple[Kernel, ...]", facts: Facts, mode: str) -> "Optional[Finding]":
+def judge_next_first(following: Following, now: Entry, facts: Facts, host: Host, mode: str) -> "Optional[Finding]":
     """Return what is to be said of the entry that comes first once the menu is written anew, where it is another than now."""
-    path = following.entry.kernel or ""
+    path, kernels = following.entry.kernel or "", facts.kernels
     copy = is_copy(path, [name for kernel in kernels for name in kernel.names])
     fix = (remedies.move_copy(path) + remedies.regenerate(facts.guest)) if copy else following.remedies
     subject, check = path, "kernel-copy" if copy else "newer-kernel"
@@ -108,7 +110,7 @@ def judge_next_first(following: Following, now: Entry, kernels: "Tuple[Kernel, .
         return Finding(check, INFO, mode, path, comes, (Evidence(path),), fix) if copy else None
     fails = "it {} under {}: {}".format(_verb(following.answer), mode.upper(), following.reason)
     menu = facts.menus[mode]
-    default = next_default(menu, now, facts.defaults.values, "GRUB_DEFAULT" not in facts.defaults.unknown)
+    default = next_default(menu, now, facts.defaults, host.guest_prefix)
     status = WARN
     if default == UNKNOWN:
         comes += ", and may boot it by default"
@@ -153,12 +155,12 @@ def _age(kernel: Kernel) -> "Tuple[Tuple[int, ...], bool, str]":
     return sort_key(kernel.release or kernel.named_release)
 
 
-def judge_upgrade(facts: Facts, entry: Entry, kernels: "Tuple[Kernel, ...]", answers: "Dict[str, str]", mode: str) -> "Iterator[Finding]":
+def judge_upgrade(facts: Facts, entry: Entry, answers: "Dict[str, str]", mode: str) -> "Iterator[Finding]":
     """Return whether the next kernel of the default kind becomes the default, and the newest of that kind does not boot.
 
     So it is where the guest boots a kernel of another source beside the distribution's: rpm's scriptlets set saved_entry.
     """
-    settings = facts.upgrades
+    settings, kernels = facts.upgrades, facts.kernels
     wanted = (settings.default_kernel or "").replace("-core", "")
     if not settings.updates_default or not wanted or facts.defaults.values.get("GRUB_DEFAULT") != "saved":
         return
