@@ -11,6 +11,7 @@ from pvhready.grub.devices import (
     MENU,
     NONE,
     TEST_FAILURE,
+    UNKNOWN_COMMAND,
     UNKNOWN_DEVICE,
     Failure,
     NotKnown,
@@ -94,6 +95,16 @@ def _echo(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
         del arguments[0]
     run.print(" ".join(arguments) + end)
     return NONE
+
+
+def _time(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    """Run a command, no function, whose time GRUB tells."""
+    if not arguments:
+        raise Failure(BAD_ARGUMENT, "no command is specified.")
+    handler = run.commands.get(arguments[0])
+    if handler is None:
+        raise Failure(UNKNOWN_COMMAND, "can't find command `{}'.".format(arguments[0]))
+    return handler(run, arguments[1:], node)
 
 
 def _eval(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
@@ -237,7 +248,8 @@ def _add_entry(run: "Interpreter", arguments: "List[str]", node: Command, submen
     if not rest:
         raise Failure(MENU, "menuentry is missing title.")
     users = given.value("users") if given.has("users") else None if given.has("unrestricted") else ""
-    run.add_entry(MenuEntry(rest[0], given.value("id") or rest[0], tuple(rest), users, submenu, body, run.file, node.line))
+    id = given.value("id")
+    run.add_entry(MenuEntry(rest[0], rest[0] if id is None else id, tuple(rest), users, submenu, body, run.file, node.line))
     return NONE
 
 
@@ -353,7 +365,7 @@ _NOTHING = (
     " functional_test gettext gptsync hashsum hello help hexdump list_trusted ls lsfonts lsmmap lsmod macppcbless mactelbless md5sum"
     " net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_del_addr net_del_dns net_del_route net_dhcp net_get_dhcp_option"
     " net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool password password_pbkdf2"
-    " read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input terminal_output testload testspeed time tr trust"
+    " read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input terminal_output testload testspeed tr trust"
     " verify_detached videoinfo videotest write_byte write_dword write_word xnu_uuid zfs-bootfs zfsinfo zfskey backtrace cryptocheck"
     " legacy_password net_set_vlan xen_cat xen_ls"
 )
@@ -369,7 +381,7 @@ def _table() -> "Dict[str, Handler]":
     table.update(loading.COMMANDS)
     table.update({
         "set": _set, "unset": _unset, "export": _export, "true": _true, "false": _false, "test": _test, "[": _test, "echo": _echo,
-        "eval": _eval, "break": _break, "continue": _continue, "return": _return, "shift": _shift, "setparams": _setparams,
+        "eval": _eval, "time": _time, "break": _break, "continue": _continue, "return": _return, "shift": _shift, "setparams": _setparams,
         "source": _source, ".": _source, "configfile": _configfile, "normal": _normal, "exit": _stop_by("exit"),
         "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "search": _search,
         "search.file": _search_by("file"), "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"),

@@ -126,11 +126,12 @@ class Interpreter:
         return status
 
     def run_text(self, text: str) -> int:
-        """Run a text as ``eval`` does. GRUB gives up at a syntax error here."""
+        """Run a text as ``eval`` does. GRUB gives up at a syntax error here, and takes that for success."""
         units = parse(text, from_file=False, first=self.line)
         for index, unit in enumerate(units):
             if unit.fault:
-                return self.run_units(units[:index + 1]) or 1
+                self.run_units(units[:index + 1])
+                return NONE
         return self.run_units(units)
 
     def run_entry(self, entry: MenuEntry) -> None:

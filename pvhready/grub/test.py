@@ -103,6 +103,8 @@ class _Expression:
         return True
 
     def _information(self, name: str) -> "Optional[Information]":
+        """Look at a file. GRUB forgets what was no number then."""
+        self.error = 0
         try:
             device, path = self._interpreter.locate(name)
         except Failure:

@@ -20,6 +20,8 @@ def expand(pattern: str, devices: Devices, root: str, step: "Callable[[int], Non
         end = end if end > 0 else len(pattern)
         found = _devices(pattern[:end], devices)
         rest = pattern[end:]
+        if rest and rest[0] != "/":
+            return []
     parts = rest.split("/")[1:]
     for part in parts:
         if not _has_wildcard(part):

@@ -69,6 +69,11 @@ SCRIPTS = {
     "a function replaces another": ("function f { echo 1; }\nf\nfunction f { echo 2; }\nf", ["1", "2"]),
     "a command goes before a function": ("function true { echo never; }\ntrue\necho end", ["end"]),
     "eval": ('eval echo a b\neval "set q=5\necho \\$q"', ["a b", "5"]),
+    "eval takes a syntax error for success": ('false\neval "false\n\\$"; echo $?\nif eval "{"; then echo yes; fi',
+                                              ["error: syntax", "0", "error: syntax", "yes"]),
+    "time runs a command": ("time; echo $?\ntime nosuch; echo $?\nfunction f { true; }\ntime f",
+                            ["error: no command is specified.", "18", "error: can't find command `nosuch'.", "16",
+                             "error: can't find command `f'."]),
     "a command from a variable": ("c='echo a'\n$c b", ["a b"]),
     "file tests": ("if [ -f /boot/vmlinuz -a -e /boot -a -d /boot -a -s /boot/vmlinuz ]; then echo 1; fi\n"
                    "if [ -f /boot ]; then echo 2; fi\nif [ -d /boot/vmlinuz ]; then echo 3; fi\nif [ -e /nosuch ]; then echo 4; fi", ["1"]),
@@ -83,6 +88,8 @@ SCRIPTS = {
         ["0", "0", "0", "0", "1", "0", "1"],
     ),
     "what is no number": ("[ a -eq 0 ]; echo $?\n[ a -eq 1 ]; echo $?", ["error: unrecognized number.", "0", "1"]),
+    "a look at a file makes GRUB forget what is no number": (
+        "[ a -eq 1 -o -e /nosuch -o x ]; echo $?\n[ -e /nosuch -o a -eq 1 -o x ]; echo $?", ["0", "error: unrecognized number.", "0"]),
     "numbers of 32 bits": ("[ 4294967295 -lt 0 ]; echo $?\n[ 2147483648 -lt 0 ]; echo $?", ["0", "0"]),
     "versions": ("[ k-2 -plt k-11 ]; echo $?\n[ k-5.10 -pgt k-5.9 ]; echo $?\n[ k9 -pgt k10 ]; echo $?", ["0", "0", "1"]),
     "and, or, not, parentheses": (
@@ -91,6 +98,11 @@ SCRIPTS = {
     "an empty test is true": ("[ ]; echo $?\ntest; echo $?\n[ x ]; echo $?\n[ '' ]; echo $?", ["0", "0", "0", "1"]),
     "regexp": ("regexp '^a.*z$' abcz; echo $?\nregexp a b; echo $?\nregexp --set=x '(a)(b)?' xay; echo $x\n"
                "regexp --set=1:x --set=2:y 'k-([0-9]+)[.]([0-9]+)' k-6.12.3; echo $x $y", ["0", "1", "a", "6 12"]),
+    "regexp wants a number before the colon": (
+        "regexp --set=x:a a a; echo $?\nregexp --set=0x0:a a a; echo $?\nregexp --set=:a a a; echo $? $a\n"
+        "regexp --set=99999999999999999999:a a a; echo $?",
+        ["error: invalid variable name format x:a.", "18", "error: invalid variable name format 0x0:a.", "18",
+         "error: unrecognized number.", "0 a", "error: invalid variable name format 99999999999999999999:a.", "18"]),
     "regexp takes the longest": ("regexp --set=0:w '(a|ab)(c|bcd)(d*)' abcd; echo $w\nregexp --set=0:w 'a|ab' ab; echo $w", ["abcd", "ab"]),
     "regexp knows classes and bounds": (
         "regexp '[[:digit:]]+[.][0-9]*$' v5.10; echo $?\nregexp '^a{2,3}$' aaaa; echo $?\nregexp '(' x; echo $?",
@@ -99,6 +111,7 @@ SCRIPTS = {
     "wildcards": ("echo /boo*/vmlinu?\necho /boot/nosuch*\necho '/boot/v*'\necho /boot/v\\*\nx=/boot/v*\necho $x \"$x\"",
                   ["/boot/vmlinuz", "/boot/nosuch*", "/boot/v*", "/boot/v*", "/boot/vmlinuz /boot/v*"]),
     "no wildcard in a relative name": ("echo v* a=*", ["v* a=*"]),
+    "what follows a device in a pattern begins with a slash": ("echo (*)x (*x", ["(*)x (*x"]),
     "source": ("source /boot/more.cfg\necho $y\nsource /nosuch\necho $?\nsource", ["more", "from more", "0", "error: filename expected."]),
     "translated texts": ('a=1\necho $"x $a \\"q\\" \\$b"', ['x 1 "q" $b']),
     "and-lists do not exist": ("true && echo a\necho b", ["error: syntax", "b"]),
@@ -130,7 +143,7 @@ def normal(lines):
     """Return lines with GRUB's many words for a syntax error brought to one."""
     wanted = []
     for line in lines:
-        line = line.rstrip(" ")
+        line = line.rstrip(" \t")
         if not line:
             continue
         if line in ("error: syntax error.", "error: Incorrect command.", "error: $.", "error: out of memory.", "error: )."):

@@ -230,3 +230,28 @@ def test_a_device_that_does_not_exist():
     shown = show(HEAD + "set root=hd0,msdos1\n" + entry("A"))
     assert shown.results[0].complaints[0].text == "disk `hd0,msdos1' not found."
     assert shown.cmdline is None
+
+
+def test_an_empty_id_is_not_the_title():
+    shown = show(HEAD + "set default=A\n" + entry("B") + entry("A", "--id ''", more="chosen=[$chosen]"))
+    assert shown.cmdline == "pick=A chosen=[]"
+
+
+def test_a_default_that_a_submenu_sets_goes_before_the_rest_of_the_path():
+    body = "submenu S {\n" + entry("A") + entry("B") + "set default=0\n}\n"
+    assert show(HEAD + "set default='S>1'\n" + body).cmdline == "pick=A"
+    assert show(HEAD + "set default='S>1'\n" + body.replace("set default=0", "")).cmdline == "pick=B"
+
+
+def test_a_submenu_to_which_grub_falls_back_takes_the_rest_of_the_path():
+    lost = entry("X", kernel="/boot/nosuch")
+    script = HEAD + "set default='0>0>1'\nset fallback=1\n" + lost + "submenu S {\n" + entry("A") + entry("B") + "}\n"
+    assert show(script).cmdline == "pick=B"
+
+
+def test_menus_that_fall_back_to_each_other_end():
+    deep = "menuentry X { true; }\n"
+    for _ in range(12):
+        deep = "submenu S {\n" + deep + "menuentry Y { true; }\n}\n"
+    shown = show(HEAD + "set default=0\nset fallback='0 1 0 1'\nexport fallback\n" + deep)
+    assert shown.cmdline is None
