@@ -21,6 +21,7 @@ BOOT_UUID = "c2a9b4d7-1f0e-4c35-8d66-7b9e0a3c5f42"
 OTHER_UUID = "91d0e6b3-7a48-4b1c-b0d5-64c1f8e2a093"
 KERNELS = ("6.1.0-13-amd64", "6.1.0-9-amd64")
 _PACKAGES = ("grub-common", "grub2-common", "gettext-base")
+_EXTRAS = ("memtest86+", "ipxe", "grml-rescueboot", "grub-imageboot")  # have scripts of their own in /etc/grub.d
 
 _PROBE = """#!/bin/sh
 boot={boot}
@@ -89,6 +90,7 @@ class Setup(NamedTuple):
     top: str = ""
     commands: Tuple[Tuple[str, ...], ...] = ()
     prober: bool = False
+    packages: Tuple[str, ...] = ()
 
 
 def _debian(name: str, settings: str = _SHORT, **changes: object) -> Setup:
@@ -116,6 +118,8 @@ SETUPS: Dict[str, List[Setup]] = {
         _debian("lvm", "GRUB_DEFAULT=0\n" + _SHORT, abstraction="lvm", device="mapper/vg0-root", hint="lvm/vg0-root"),
         _debian("xen", "GRUB_DEFAULT=0\n" + _SHORT, files=("xen-4.17-amd64.gz",)),
         _debian("prober", "GRUB_DEFAULT=0\nGRUB_DISABLE_OS_PROBER=false\n" + _SHORT, prober=True),
+        _debian("extras", "GRUB_DEFAULT=0\n" + _SHORT, packages=_EXTRAS, files=(
+            "grml/grml64-small_2022.11.iso", "images/dos.img", "images/rescue.iso")),
         _debian("backup", "GRUB_DEFAULT=0\n" + _SHORT, kernels=KERNELS + ("6.1.0-13-amd64.bak", "6.1.0-9-amd64.old")),
     ],
     "trixie": [
@@ -140,8 +144,8 @@ def main(folder: str) -> None:
     """Write all configurations into ``folder``."""
     os.makedirs(folder, exist_ok=True)
     for suite, setups in SETUPS.items():
-        directory = _chroot(suite)
         for setup in setups:
+            directory = _chroot(suite, setup.packages)
             _prepare(directory, setup)
             _run(["chroot", directory, "grub-mkconfig", "-o", "/boot/grub/grub.cfg"])
             for command in setup.commands:
@@ -152,22 +156,25 @@ def main(folder: str) -> None:
                     shutil.copyfile(made, os.path.join(folder, "{}-{}{}".format(suite, setup.name, ending)))
 
 
-def _chroot(suite: str) -> str:
-    directory = debian.cache("trees", "mkconfig-" + suite)
+def _chroot(suite: str, packages: Sequence[str]) -> str:
+    directory = debian.cache("trees", "mkconfig-" + "-".join((suite,) + tuple(packages)))
     with debian.alone():
         if not os.path.isdir(directory):
             shutil.rmtree(directory + ".partial", ignore_errors=True)
             _run([
                 "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", "--skip=check/empty",
                 "--aptopt=Acquire::Check-Valid-Until \"false\"", "--aptopt=APT::Install-Recommends \"false\"",
-                "--include=" + ",".join(_PACKAGES), suite, directory + ".partial", debian.source_line(suite)])
+                "--include=" + ",".join(_PACKAGES + tuple(packages)), suite, directory + ".partial", debian.source_line(suite)])
             os.rename(directory + ".partial", directory)
     return directory
 
 
 def _prepare(directory: str, setup: Setup) -> None:
-    for name in ("/boot", "/dev/disk", "/dev/mapper"):
+    for name in ("/dev/disk", "/dev/mapper", "/boot/grub"):
         shutil.rmtree(directory + name, ignore_errors=True)
+    for name in os.listdir(directory + "/boot"):
+        if name.startswith(("vmlinuz-", "initrd.img-", "config-", "xen-")):
+            os.unlink(directory + "/boot/" + name)
     os.makedirs(directory + "/boot/grub")
     for uuid in (ROOT_UUID, BOOT_UUID):
         _write(directory + "/dev/disk/by-uuid/" + uuid, "")

@@ -21,6 +21,7 @@ FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 NAMES = sorted("{}-{}".format(suite, setup.name) for suite, setups in SETUPS.items() for setup in setups)
 PLATFORMS = ("xen_pvh", "xen-x86_64")
 NEW, OLD = KERNELS
+MORE = ("ipxe.lkrn", "memtest86+x64.bin", "memdisk")  # from further packages
 QUIET = "root=UUID=" + ROOT_UUID + " ro console=hvc0 quiet"
 
 # The path of the entry that boots, its kernel and what its command line begins with: where the host does not read
@@ -78,7 +79,8 @@ def read(tmp_path):
         setup = next(setup for setup in SETUPS[suite] if setup.name == what)
         for file in ["vmlinuz-" + release for release in setup.kernels] + ["initrd.img-" + release for release in setup.kernels]:
             (boot / file).write_text("x")
-        for file in setup.files:
+        for file in setup.files + (MORE if setup.packages else ()):
+            (boot / file).parent.mkdir(exist_ok=True)
             (boot / file).write_text("x")
         with Root(str(tmp_path)) as root:
             return read_menu(root, profile(host), platform, storage_of(name), booted=name.endswith("-btrfs"))
@@ -140,6 +142,19 @@ def test_an_entry_with_a_hypervisor(read, platform, fatal, command):
     assert (entry.errors[0].fatal, entry.errors[0].command) == (fatal, command)
 
 
+@pytest.mark.parametrize("host, known", [("debian-12", True), ("bitfolk", False)])
+def test_entries_that_are_not_linux(read, host, known):
+    menu = read("bookworm-extras", host)
+    lacks = [(True, "linux16"), (True, "initrd16")] if known else [(None, "linux16"), (None, "initrd16")]
+    assert [(entry.title, entry.kernel, [(error.fatal, error.command) for error in entry.errors]) for entry in menu.entries[3:]] == [
+        ("Network boot (iPXE)", "/boot/ipxe.lkrn", lacks[:1]),
+        ("Memory test (memtest86+x64.bin)", "/boot/memtest86+x64.bin", []),
+        ("Memory test (memtest86+x64.bin, serial console)", "/boot/memtest86+x64.bin", []),
+        ("Grml Rescue System (grml64-small_2022.11.iso)", None, [(None, None)] * 2),
+        ("Bootable Floppy Image: dos", "/boot/memdisk", lacks), ("Bootable ISO Image: rescue", "/boot/memdisk", lacks),
+    ]
+
+
 def test_xzio_under_pv_only(read):
     for name in sorted(EXPECTED):
         for platform in PLATFORMS:
@@ -159,8 +174,8 @@ def outline(text):
         if word in ("menuentry", "submenu") and rest.endswith("{"):
             mark = rest[0]
             title = rest[1:].replace('\\"', "\0").partition(mark)[0].replace("\0", '"')
-            name = rest.rpartition(" --id ")[2] if " --id " in rest else rest.rpartition("$menuentry_id_option ")[2]
-            name = name.split()[0].strip("'")
+            option = re.search(r" (?:--id|\$menuentry_id_option) '?([^' ]+)", rest)
+            name = option.group(1) if option else None
             if name == "uefi-firmware":
                 continue
             path = ">".join(str(number) for number in counters)
