@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import signal
 from typing import Any, Callable, Dict, Iterator, List
 
 # Every way in which the program changes a file. fsync is one: it is where a disk says that it could not write.
@@ -11,7 +12,8 @@ CALLS = (
     "ftruncate", "truncate", "replace", "remove", "chmod", "fdatasync", "posix_fallocate", "mknod",
 )
 KINDS = (
-    "kill before", "kill after", "kill torn", "ENOSPC", "EIO", "EROFS", "ENOSPC from there on", "EIO from there on", "EROFS from there on",
+    "SIGINT", "SIGTERM", "kill before", "kill after", "kill torn",
+    "ENOSPC", "EIO", "EROFS", "ENOSPC from there on", "EIO from there on", "EROFS from there on",
 )
 KILLED = 77
 
@@ -39,6 +41,9 @@ class Faults:
         return call
 
     def _fault(self, name: str, function: Callable[..., Any], arguments: Any, named: Any) -> Any:
+        if self.kind.startswith("SIG"):
+            os.kill(os.getpid(), getattr(signal, self.kind))
+            return function(*arguments, **named)
         if self.kind == "kill before":
             os._exit(KILLED)
         if self.kind == "kill torn" and name == "write":
@@ -65,14 +70,17 @@ def injected(faults: Faults) -> Iterator[Faults]:
 
 
 def in_child(work: Callable[..., int], *arguments: Any) -> int:
-    """Return what ``work(*arguments)`` returns in a process of its own, or the code that it was ended with."""
+    """Return what ``work(*arguments)`` returns in a process of its own, or KILLED."""
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             code = work(*arguments)
+        except KeyboardInterrupt:
+            code = KILLED
         except BaseException as error:  # noqa: B902 - the child must not go on with the parent's test
             os.write(2, "in the child: {!r}\n".format(error).encode())
             code = 99
         os._exit(code)
     status = os.waitpid(child, 0)[1]
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else KILLED

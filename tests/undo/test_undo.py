@@ -1,0 +1,353 @@
+"""The command, from a guest in each form of the hack to one that is ready, and back."""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from pvhready.demo.tree import File
+from support import wanted
+from support.program import Program
+
+from . import hacked
+from .hacked import NEW, OLD, POSTINST, snapshot
+
+IMAGES = ["/boot/vmlinuz-" + OLD, "/boot/vmlinuz-" + NEW]
+APPLY = ("--apply", "--yes", "--switching")
+
+
+def undo(pvhready: Program, guest: str, *options: str) -> Any:
+    return pvhready.json("undo", "--root", guest, *options)
+
+
+def read(guest: str, path: str) -> bytes:
+    with open(guest + path, "rb") as handle:
+        return handle.read()
+
+
+@pytest.mark.parametrize("form", ["V1", "V2", "V3", "V4", "V5", "V7"])
+def test_there_and_back(pvhready: Program, tmp_path: Any, form: str) -> None:
+    guest = hacked.make(str(tmp_path), form)
+    before = snapshot(guest)
+    assert pvhready.check(guest)["verdict"] == "not-ready"
+    plan = undo(pvhready, guest, "--switching")
+    assert (plan["exit"], plan["applied"], plan["obstacles"]) == (0, False, [])
+    assert snapshot(guest) == before
+    assert not os.path.exists(guest + "/var/lib/pvhready")
+
+    done = undo(pvhready, guest, *APPLY)
+    assert (done["exit"], done["applied"], done["check"]["verdict"]) == (0, True, "ready")
+    for release in (NEW, OLD):
+        assert read(guest, "/boot/vmlinuz-" + release) == hacked.shipped(release)[0]
+        assert os.stat(guest + "/boot/vmlinuz-" + release).st_mode & 0o7777 == 0o644
+    report = pvhready.check(guest)
+    assert (report["verdict"], report["hack"]["active_hooks"], report["hack"]["decompressed_kernels"]) == ("ready", [], [])
+
+    after = snapshot(guest)
+    again = undo(pvhready, guest, *APPLY)
+    assert (again["exit"], again["applied"], again["changes"]) == (0, False, [])
+    assert snapshot(guest) == after
+
+    assert undo(pvhready, guest, "--revert")["applied"] is False
+    assert snapshot(guest) == after
+    back = undo(pvhready, guest, "--revert", "--apply", "--yes")
+    assert (back["exit"], back["applied"], back["notes"]) == (0, True, [])
+    assert snapshot(guest) == before
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["applied"] is False
+    assert sorted(os.listdir(guest + "/var/lib/pvhready/run-0001")) == ["journal"]
+
+
+def test_hooks_go_first_and_helpers_last(pvhready: Program, tmp_path: Any) -> None:
+    plan = undo(pvhready, hacked.make(str(tmp_path)), "--switching")
+    assert [(change["kind"], change["path"]) for change in plan["changes"]] == [
+        ("remove", POSTINST + "bitfolk-decompress-lz4-kernels"), ("replace", IMAGES[0]), ("replace", IMAGES[1]),
+        ("remove", "/usr/local/sbin/extract-vmlinux"),
+    ]
+    assert "- #!/bin/sh" in plan["changes"][0]["difference"]
+    assert [kernel["path"] for kernel in plan["kernels"]] == IMAGES
+
+
+def test_a_packaged_hook_is_diverted_as_dpkg_does(pvhready: Program, tmp_path: Any) -> None:
+    program = wanted.tool("dpkg-divert", "dpkg")
+    guest = hacked.make(str(tmp_path), "V4", {"/var/lib/dpkg/diversions": "/bin/sh\n/bin/sh.distrib\ndash\n"})
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    hook = POSTINST + "gandi-decompress-kernel"
+    assert not os.path.exists(guest + hook)
+    assert os.path.exists(guest + hook + ".distrib")
+    admin = ["--admindir", guest + "/var/lib/dpkg"]
+    assert subprocess.check_output([program] + admin + ["--truename", hook]).decode() == hook + ".distrib\n"
+    assert subprocess.check_output([program] + admin + ["--listpackage", hook]).decode() == "LOCAL\n"
+    # dpkg itself would have written the same list, in some order.
+    ours = read(guest, "/var/lib/dpkg/diversions").decode().split("\n")
+    with open(guest + "/var/lib/dpkg/diversions", "wb") as handle:
+        handle.write(b"/bin/sh\n/bin/sh.distrib\ndash\n")
+    subprocess.check_call([program] + admin + ["--quiet", "--no-rename", "--add", hook])
+    theirs = read(guest, "/var/lib/dpkg/diversions").decode().split("\n")
+    assert set(zip(ours[0::3], ours[1::3], ours[2::3])) == set(zip(theirs[0::3], theirs[1::3], theirs[2::3]))
+    assert os.path.exists(guest + "/usr/share/gandi/extract-vmlinux")
+
+
+def test_diversions_that_came_later_stay(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path), "V4", {"/var/lib/dpkg/diversions": ""})
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    with open(guest + "/var/lib/dpkg/diversions", "ab") as handle:
+        handle.write(b"/bin/x\n/bin/x.distrib\n:\n")
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert read(guest, "/var/lib/dpkg/diversions") == b"/bin/x\n/bin/x.distrib\n:\n"
+    assert os.path.exists(guest + POSTINST + "gandi-decompress-kernel")
+    assert not os.path.exists(guest + POSTINST + "gandi-decompress-kernel.distrib")
+
+
+def test_a_packaged_hook_without_dpkg_is_for_its_own_tool(pvhready: Program, tmp_path: Any, monkeypatch: Any) -> None:
+    from pvhready.facts import Facts, Guest, Hack, Hook
+    from pvhready.root import Root
+    from pvhready.undo.find import find_work
+
+    hook = Hook("/etc/kernel/install.d/99-x.install", "other", True, "", "some-package-1-1.noarch")
+    with Root(str(tmp_path)) as root:
+        work = find_work(root, Facts("/", True, "2026-01-01", Guest("PV"), hack=Hack((hook,))))
+    assert work.hooks == ()
+    assert "belongs to the package some-package-1-1.noarch" in work.obstacles[0]
+
+
+def test_a_kernel_of_no_package(pvhready: Program, tmp_path: Any) -> None:
+    """Form V8: nothing tells where it comes from, but the image itself can prove it."""
+    guest = hacked.make(str(tmp_path), "V8", packages=False)
+    before = snapshot(guest)
+    refused = undo(pvhready, guest, *APPLY)
+    assert (refused["exit"], refused["applied"], [item["path"] for item in refused["refused"]]) == (2, False, IMAGES)
+    assert snapshot(guest) == before
+    named = str(tmp_path / "image")
+    with open(named, "wb") as handle:
+        handle.write(hacked.shipped(NEW)[0])
+    done = undo(pvhready, guest, "--from", named, *APPLY)
+    assert (done["exit"], done["applied"], [item["path"] for item in done["refused"]]) == (2, True, IMAGES[:1])
+    assert read(guest, IMAGES[1]) == hacked.shipped(NEW)[0]
+    assert read(guest, IMAGES[0]) == hacked.shipped(OLD)[1]
+
+
+def test_a_second_kernel_beside_takes_a_new_menu(pvhready: Program, tmp_path: Any) -> None:
+    """Form V6: no file of the guest may be run from outside."""
+    guest = hacked.make(str(tmp_path), "V7")
+    os.rename(guest + IMAGES[1], guest + "/boot/vmlinux")
+    with open(guest + IMAGES[1], "wb") as handle:
+        handle.write(hacked.shipped(NEW)[0])
+    menu = read(guest, "/boot/grub/grub.cfg").replace(IMAGES[1].encode(), b"/boot/vmlinux")
+    with open(guest + "/boot/grub/grub.cfg", "wb") as handle:
+        handle.write(menu)
+    before = snapshot(guest)
+    refused = undo(pvhready, guest, *APPLY)
+    assert refused["exit"] == 2
+    assert "generated anew" in refused["obstacles"][0]
+    assert refused["commands"][-1][:4] == ["chroot", guest, "pvhready", "undo"]
+    assert snapshot(guest) == before
+
+
+def test_the_switch_must_be_meant(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path))
+    before = snapshot(guest)
+    refused = undo(pvhready, guest, "--apply", "--yes")
+    assert refused["exit"] == 2
+    assert "--switching" in refused["obstacles"][0]
+    assert snapshot(guest) == before
+    assert undo(pvhready, guest, "--apply", "--yes", "--assume-guest", "pvh")["applied"] is True
+
+
+def test_a_kernel_that_boots_in_neither_mode_is_no_way(pvhready: Program, tmp_path: Any) -> None:
+    config = "/boot/config-" + NEW
+    text = hacked.tree()[config]
+    assert isinstance(text, str)
+    guest = hacked.make(str(tmp_path), changes={config: text.replace("CONFIG_PVH=y", "# CONFIG_PVH is not set").replace(
+        "CONFIG_XEN_PVH=y", "# CONFIG_XEN_PVH is not set")})
+    refused = undo(pvhready, guest, *APPLY)
+    assert refused["exit"] == 2
+    assert "in no mode at all" in refused["obstacles"][0]
+
+
+def test_nobody_is_asked_without_a_terminal(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path))
+    for words in (("--format", "json"), ()):
+        output = pvhready("undo", "--root", guest, "--apply", "--switching", *words)
+        assert output.code == 2
+        assert "--yes" in output.out
+    assert not os.path.exists(guest + "/var/lib/pvhready")
+
+
+@pytest.mark.parametrize("answer, done", [("y", True), ("", False), ("no", False)])
+def test_the_user_is_asked_on_a_terminal(tmp_path: Any, answer: str, done: bool) -> None:
+    import pty
+    import sys
+
+    guest = hacked.make(str(tmp_path))
+    child, terminal = pty.fork()
+    if child == 0:
+        top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        command = [sys.executable, "-m", "pvhready", "undo", "--root", guest, "--apply", "--switching"]
+        os.execve(sys.executable, command, dict(os.environ, PYTHONPATH=top))
+    shown = b""
+    try:
+        while True:
+            shown += os.read(terminal, 65536)
+            if b"[y/N]" in shown and answer is not None:
+                os.write(terminal, answer.encode() + b"\n")
+                answer = None  # type: ignore[assignment]
+    except OSError:
+        pass  # the terminal is closed when the program ends
+    assert os.waitpid(child, 0)[1] == 0, shown
+    assert (read(guest, IMAGES[0]) == hacked.shipped(OLD)[0]) is done
+    assert b"Done" in shown or not done
+
+
+def test_hard_links_are_not_written_through(pvhready: Program, tmp_path: Any) -> None:
+    """Debian 14 may link /boot's image to the one beside the modules, and cp over one destroys both. A copy elsewhere is nobody's."""
+    guest = hacked.make(str(tmp_path), "V3")
+    beside = "/usr/lib/modules/{}/vmlinuz".format(NEW)
+    os.makedirs(os.path.dirname(guest + beside))
+    os.link(guest + IMAGES[1], guest + beside)
+    os.link(guest + IMAGES[1], guest + "/root-copy")
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert read(guest, IMAGES[1]) == read(guest, beside) == hacked.shipped(NEW)[0]
+    assert read(guest, "/root-copy") == hacked.shipped(NEW)[1]
+
+
+def test_links_in_boot_stay_links(pvhready: Program, tmp_path: Any) -> None:
+    """openSUSE's /boot/vmlinuz-X is a link into /usr/lib/modules."""
+    guest = hacked.make(str(tmp_path), "V3")
+    beside = "/usr/lib/modules/{}/vmlinuz".format(NEW)
+    os.makedirs(os.path.dirname(guest + beside))
+    os.rename(guest + IMAGES[1], guest + beside)
+    os.symlink(".." + beside, guest + IMAGES[1])
+    before = snapshot(guest)
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert os.readlink(guest + IMAGES[1]) == ".." + beside
+    assert read(guest, beside) == hacked.shipped(NEW)[0]
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert snapshot(guest) == before
+
+
+def test_a_hook_that_is_a_link(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path), "V7", {"/opt/unpack": hacked.FORMS["V3"][POSTINST + "kernel-decompress-hook"]})
+    os.symlink("/opt/unpack", guest + POSTINST + "unpack")
+    before = snapshot(guest)
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert not os.path.lexists(guest + POSTINST + "unpack")
+    assert os.path.exists(guest + "/opt/unpack")
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert snapshot(guest) == before
+
+
+def test_no_link_leads_out_of_the_guest(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path), "V3")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    os.rename(guest + "/boot", str(outside / "boot"))
+    os.symlink(str(outside / "boot"), guest + "/boot")
+    before = snapshot(str(outside))
+    undo(pvhready, guest, *APPLY)
+    assert snapshot(str(outside)) == before
+
+
+def test_the_store_is_no_link(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path), "V3")
+    outside = tmp_path / "outside"
+    outside.mkdir(0o700)
+    os.symlink(str(outside), guest + "/var/lib/pvhready")
+    before = snapshot(guest)
+    assert undo(pvhready, guest, *APPLY)["exit"] == 2
+    assert snapshot(guest) == before
+    assert os.listdir(str(outside)) == []
+
+
+def test_inert_hooks_and_what_they_call_are_left(pvhready: Program, tmp_path: Any) -> None:
+    text = hacked.FORMS["V1"][POSTINST + "bitfolk-decompress-lz4-kernels"]
+    assert isinstance(text, File)
+    guest = hacked.make(str(tmp_path), "V7", {
+        POSTINST + "bitfolk-decompress-lz4-kernels": text._replace(mode=0o644),
+        "/usr/local/sbin/extract-vmlinux": File("#!/bin/sh\n", 0o755),
+    })
+    done = undo(pvhready, guest, *APPLY)
+    assert done["exit"] == 0
+    assert [change["path"] for change in done["changes"]] == IMAGES
+    assert any("does not run" in note for note in done["notes"])
+
+
+def test_what_a_removed_hook_hid_is_removed_too(pvhready: Program, tmp_path: Any) -> None:
+    hook = hacked.FORMS["V3"][POSTINST + "kernel-decompress-hook"]
+    shared = "/usr/share/kernel/postinst.d/kernel-decompress-hook"
+    guest = hacked.make(str(tmp_path), "V3", {shared: hook})
+    assert undo(pvhready, guest, *APPLY)["check"]["hack"]["active_hooks"] == []
+    assert not os.path.exists(guest + shared)
+
+
+def test_the_hmac_is_refreshed_where_it_was_made_of_the_elf(pvhready: Program, tmp_path: Any) -> None:
+    import hashlib
+    import hmac
+
+    def line(content: bytes) -> str:
+        return hmac.new(b"FIPS-FTW-RHT2009", content, hashlib.sha512).hexdigest() + "  /boot/vmlinuz\n"
+
+    packed, unpacked = hacked.shipped(NEW)
+    guest = hacked.make(str(tmp_path), "V3", {
+        "/boot/.vmlinuz-{}.hmac".format(NEW): line(unpacked), "/boot/.vmlinuz-{}.hmac".format(OLD): line(hacked.shipped(OLD)[0])})
+    done = undo(pvhready, guest, *APPLY)
+    assert read(guest, "/boot/.vmlinuz-{}.hmac".format(NEW)).decode() == line(packed)
+    assert [change["path"] for change in done["changes"] if "hmac" in change["path"]] == ["/boot/.vmlinuz-{}.hmac".format(NEW)]
+
+
+def test_what_others_have_changed_since_is_left(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path), "V3")
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    with open(guest + IMAGES[0], "ab") as handle:
+        handle.write(b"a newer build")
+    os.unlink(guest + IMAGES[1])
+    back = undo(pvhready, guest, "--revert", "--apply", "--yes")
+    assert back["exit"] == 0
+    assert sorted(note.split(":")[0] for note in back["notes"]) == IMAGES
+    assert read(guest, IMAGES[0]).endswith(b"a newer build")
+    assert not os.path.exists(guest + IMAGES[1])
+    assert os.path.exists(guest + POSTINST + "kernel-decompress-hook")
+
+
+def test_the_text_for_people(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path))
+    output = pvhready("undo", "--root", guest, "--switching")
+    assert output.code == 0
+    assert "- #!/bin/sh" in output.out
+    assert "pvhready undo --root {} --apply --switching".format(guest) in output.out
+    quiet = pvhready("undo", "--root", guest, "--switching", "-q")
+    assert len(quiet.out) < len(output.out)
+    assert "nothing to revert" in pvhready("undo", "--root", guest, "--revert").out
+
+
+@pytest.mark.parametrize("words", [
+    ("--revert", "--resume"), ("--resume", "--abandon"), ("--revert", "--keep-pv"), ("--abandon", "--from", "x")])
+def test_options_that_exclude_each_other(pvhready: Program, tmp_path: Any, words: Any) -> None:
+    assert pvhready("undo", "--root", str(tmp_path), *words).code == 64
+
+
+def test_the_journal_can_be_read_by_people(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path), "V3")
+    undo(pvhready, guest, *APPLY)
+    assert os.stat(guest + "/var/lib/pvhready").st_mode & 0o7777 == 0o700
+    records = [json.loads(line) for line in read(guest, "/var/lib/pvhready/run-0001/journal").decode().splitlines()]
+    assert [record["record"] for record in records[:2]] == ["begin", "prepared"]
+    assert records[-1]["record"] == "done"
+    assert len(records) == 3 + 2 * len(records[0]["steps"])
+
+
+@pytest.mark.parametrize("text", [
+    "{", "[]", '{"record": "begin"}', '{"record": "begin", "format": 99}', "null\n{}", '{"record": "prepared"}\nx'])
+def test_a_journal_that_makes_no_sense(pvhready: Program, tmp_path: Any, text: str) -> None:
+    guest = hacked.make(str(tmp_path), "V3")
+    os.makedirs(guest + "/var/lib/pvhready/run-0001", 0o700)
+    os.chmod(guest + "/var/lib/pvhready", 0o700)
+    with open(guest + "/var/lib/pvhready/run-0001/journal", "w", encoding="ascii") as handle:
+        handle.write(text + "\n")
+    before = snapshot(guest)
+    for words in (("--switching",), APPLY, ("--revert",), ("--resume",), ("--abandon",)):
+        refused = undo(pvhready, guest, *words)
+        assert (refused["exit"], refused["applied"]) == (2, False)
+        assert "line" in refused["obstacles"][0]
+    assert snapshot(guest) == before
