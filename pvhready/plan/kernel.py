@@ -4,7 +4,7 @@ from pvhready.facts import PV, PVH, Entry, Kernel
 from pvhready.findings import FAIL, UNKNOWN, Finding, command, hint
 from pvhready.plan.case import Case, actions, ids, remedies_of, sentence
 from pvhready.plan.records import DONE, TO_DO, Action, Step
-from pvhready.rules import remedies
+from pvhready.rules import newkernel, remedies
 from pvhready.rules.hack import decompressed_kernels
 from pvhready.rules.versions import sort_key
 
@@ -41,7 +41,7 @@ def install(case: Case) -> "List[Step]":
 
 def driver_is_missing(case: Case, finding: Finding) -> bool:
     """Whether the kernel itself is built without what the root needs, so that no initramfs helps."""
-    return finding.id == "root-driver" and finding.remedies == remedies.newer_kernel(case.guest)
+    return finding.id == "root-driver" and finding.remedies == newkernel.newer_kernel(case.guest)
 
 
 def restore(case: Case) -> "List[Step]":
@@ -153,7 +153,7 @@ def _install_for_no_entry(case: Case) -> "List[Step]":
     if answers and not any(set(answer.reasons[PVH]) & set(NEW_KERNEL) for answer in answers):
         return []  # what is not known is said elsewhere
     without_xen = any({"kernel-xen", "kernel-xen-pvh"} & set(answer.reasons[PVH]) for answer in answers)
-    fix = remedies.xen_kernel(case.guest) if without_xen else remedies.newer_kernel(case.guest)
+    fix = newkernel.xen_kernel(case.guest) if without_xen else newkernel.newer_kernel(case.guest)
     return [_install_step(case, [], actions(fix))]
 
 

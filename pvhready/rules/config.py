@@ -6,7 +6,7 @@ hangs under PVH although it has XEN_PVH=y; EL8, 9 and 10 have XEN=y without XEN_
 
 from pvhready.facts import PV, PVH, Guest, Kernel
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
-from pvhready.rules import remedies
+from pvhready.rules import newkernel, remedies
 from pvhready.rules.image import width_of
 from pvhready.rules.versions import known_regression, series
 
@@ -51,17 +51,17 @@ def _too_old(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
             summary = "Linux {}.{} is too old for PVH: it finds no disks (4.11 brought PVH, 5.0 boots through GRUB)".format(*number)
         else:
             summary = "Linux {}.{} does not boot under PVH through GRUB, whatever its configuration says".format(*number)
-        return _version_finding("kernel-too-old", FAIL, mode, kernel, summary, remedies.newer_kernel(guest))
+        return _version_finding("kernel-too-old", FAIL, mode, kernel, summary, newkernel.newer_kernel(guest))
     if number >= _ALWAYS_RSDP or kernel.config.root_pointer:
         return None
     if kernel.config.root_pointer is False:
         shown = Evidence(kernel.config.map_source or "", "System.map", "no x86_default_get_root_pointer")
         summary = "does not take the ACPI tables that GRUB hands over under PVH (no x86_default_get_root_pointer)"
-        return _finding("kernel-root-pointer", FAIL, mode, kernel, summary, shown, remedies.newer_kernel(guest))
+        return _finding("kernel-root-pointer", FAIL, mode, kernel, summary, shown, newkernel.newer_kernel(guest))
     if number == _FIRST_RSDP and _is_debians_419(kernel, guest):
         return None
     summary = "Linux {}.{} boots under PVH only with a patch, and there is no System.map to tell".format(*number)
-    return _version_finding("kernel-root-pointer", UNKNOWN, mode, kernel, summary, remedies.newer_kernel(guest))
+    return _version_finding("kernel-root-pointer", UNKNOWN, mode, kernel, summary, newkernel.newer_kernel(guest))
 
 
 def _is_debians_419(kernel: Kernel, guest: Guest) -> bool:
@@ -125,10 +125,10 @@ def _contradicts(kernel: Kernel, mode: str, summary: str, evidence: Evidence) ->
 def _missing_options(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     values = kernel.config.values
     if values.get("XEN") != "y":
-        return _finding("kernel-xen", FAIL, mode, kernel, "built without CONFIG_XEN", _symbol(kernel, "XEN"), remedies.xen_kernel(guest))
+        return _finding("kernel-xen", FAIL, mode, kernel, "built without CONFIG_XEN", _symbol(kernel, "XEN"), newkernel.xen_kernel(guest))
     if mode == PVH and values.get("XEN_PVH") != "y":
         summary = "built without CONFIG_XEN_PVH: it comes up as HVM and finds no disks"
-        return _finding("kernel-xen-pvh", FAIL, mode, kernel, summary, _symbol(kernel, "XEN_PVH"), remedies.xen_kernel(guest))
+        return _finding("kernel-xen-pvh", FAIL, mode, kernel, summary, _symbol(kernel, "XEN_PVH"), newkernel.xen_kernel(guest))
     if mode == PV and values.get("XEN_PV") != "y" and (series(kernel.release) or (0, 0)) >= _FIRST_XEN_PV:
         return _no_pv_entry(kernel, guest)
     return None
@@ -138,7 +138,7 @@ def _no_pv_entry(kernel: Kernel, guest: Guest) -> Finding:
     summary = "built without CONFIG_XEN_PV: it has no PV entry"
     if width_of(kernel) == 32 and (series(kernel.release) or (0, 0)) >= _LAST_32BIT_PV:
         summary = "a 32-bit kernel of Linux 5.9 or newer: these have no PV entry"
-    return _finding("kernel-xen-pv", FAIL, PV, kernel, summary, _symbol(kernel, "XEN_PV"), remedies.xen_kernel(guest))
+    return _finding("kernel-xen-pv", FAIL, PV, kernel, summary, _symbol(kernel, "XEN_PV"), newkernel.xen_kernel(guest))
 
 
 def _front_end(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
@@ -155,7 +155,7 @@ def _front_end(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
         kernel,
         "built without the Xen block front end",
         _symbol(kernel, FRONT_END),
-        remedies.xen_kernel(guest),
+        newkernel.xen_kernel(guest),
     )
 
 
@@ -169,11 +169,11 @@ def _side_effects(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
         ("XEN_SYS_HYPERVISOR", "kernel-sys-hypervisor", INFO, "built without XEN_SYS_HYPERVISOR: it cannot tell its guest type"),
     ):
         if values.get(symbol) == "n":
-            findings.append(_finding(check, status, mode, kernel, summary, _symbol(kernel, symbol), remedies.xen_kernel(guest)))
+            findings.append(_finding(check, status, mode, kernel, summary, _symbol(kernel, symbol), newkernel.xen_kernel(guest)))
     known = known_regression(kernel.release, mode)
     if known:
         summary = "known fault: {}; mended in {}".format(*known)
-        findings.append(_version_finding("kernel-regression", WARN, mode, kernel, summary, remedies.newer_kernel(guest)))
+        findings.append(_version_finding("kernel-regression", WARN, mode, kernel, summary, newkernel.newer_kernel(guest)))
     return findings
 
 

@@ -7,7 +7,7 @@ GRUB's order, and the first that fails is the one that GRUB complains of.
 from pvhready.facts import PV, PVH, Guest, Image, Kernel
 from pvhready.findings import FAIL, PASS, UNKNOWN, Evidence, Finding, Remedy
 from pvhready.host import NO, YES, Host
-from pvhready.rules import remedies
+from pvhready.rules import newkernel, remedies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,9 +74,8 @@ def _whole(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
             fix=remedies.run_as_root(guest, image.problem.reason),
         )
     if image.container == "uki":
-        return _finding(
-            "image-uki", FAIL, mode, kernel, "a unified kernel image, which no Xen loader takes as a file", fix=remedies.plain_kernel(guest)
-        )
+        summary = "a unified kernel image, which no Xen loader takes as a file"
+        return _finding("image-uki", FAIL, mode, kernel, summary, fix=newkernel.plain_kernel(guest))
     if image.container == "not-a-kernel":
         what = image.description or "unknown data"
         return _finding(
@@ -120,11 +119,11 @@ def _elf_under_pv(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]
         return width
     if not image.notes:
         return _finding(
-            "image-xen-note", FAIL, mode, kernel, 'no Xen note: the PV loader says "no XEN note found"', fix=remedies.xen_kernel(guest)
+            "image-xen-note", FAIL, mode, kernel, 'no Xen note: the PV loader says "no XEN note found"', fix=newkernel.xen_kernel(guest)
         )
     if _NOTE_ENTRY not in image.notes:
         summary = "no PV entry point (Xen note 1): the loader starts it and the domain crashes without a word"
-        return _finding("image-xen-note", FAIL, mode, kernel, summary, fix=remedies.xen_kernel(guest))
+        return _finding("image-xen-note", FAIL, mode, kernel, summary, fix=newkernel.xen_kernel(guest))
     return None
 
 
@@ -149,7 +148,7 @@ def _header(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     if (image.protocol or 0) < _PROTOCOL[mode]:
         where = Evidence(kernel.path, "offset 0x206", "0x{:04x}".format(image.protocol or 0))
         summary = 'GRUB says "version too old for {} boot"'.format("32-bit" if mode == PVH else "xen")
-        return _finding("image-protocol", FAIL, mode, kernel, summary, where, remedies.newer_kernel(guest))
+        return _finding("image-protocol", FAIL, mode, kernel, summary, where, newkernel.newer_kernel(guest))
     if mode == PVH and not image.loaded_high:
         where = Evidence(kernel.path, "offset 0x211", "bit 0 is clear")
         return _finding(

@@ -5,7 +5,7 @@ from pvhready.devicenames import contradict, device_of, is_plausible, layer_of, 
 from pvhready.facts import Entry, Facts, Kernel, Mount, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.records import NamedTuple
-from pvhready.rules import remedies
+from pvhready.rules import newkernel, remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.config import conflict_on
 from pvhready.rules.initramfs import SYMBOLS as INITRAMFS_SYMBOLS
@@ -207,7 +207,7 @@ def _driver(
         yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence + (contrary,), fix)
     elif all(value == "n" for value in values):
         summary = "the root needs {}, and this kernel is built without it".format(name)
-        yield Finding("root-driver", FAIL, mode, entry.title, summary, evidence, remedies.newer_kernel(facts.guest))
+        yield Finding("root-driver", FAIL, mode, entry.title, summary, evidence, newkernel.newer_kernel(facts.guest))
     elif "m" in values:
         status = UNKNOWN if None in found else FAIL
         summary = "the root needs {}, a module that the initramfs {}".format(name, "may not hold" if status == UNKNOWN else "does not hold")

@@ -6,7 +6,7 @@ import pytest
 
 from pvhready.facts import Distribution, Entry, Guest, Image, Kernel
 from pvhready.probes.defaults import parse_defaults
-from pvhready.rules import remedies
+from pvhready.rules import newkernel, remedies
 
 
 def _guest(name, version=None, like=(), architecture="x86_64"):
@@ -41,7 +41,7 @@ def _words(found):
     (_guest(None), "Install a kernel of Linux 5.0 or newer"),
 ])
 def test_a_kernel_that_boots(guest, expected):
-    assert any(expected in text for text in _words(remedies.newer_kernel(guest))), _words(remedies.newer_kernel(guest))
+    assert any(expected in text for text in _words(newkernel.newer_kernel(guest))), _words(newkernel.newer_kernel(guest))
 
 
 @pytest.mark.parametrize("guest,path,package,expected", [
