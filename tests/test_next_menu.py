@@ -11,7 +11,7 @@ from pvhready import nextmenu
 from pvhready.demo import menus, parts
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.initramfs import initramfs
-from pvhready.facts import Distribution
+from pvhready.facts import Distribution, Entry
 from support import realtree
 from support.program import findings
 from support.trees import GRUB_CFG, MODULES, RELEASE, UUID, base, kernel
@@ -345,3 +345,33 @@ def test_the_real_generator_puts_a_copy_first(suite, suffix, first, tmp_path, pv
         assert after["verdict"] == ("not-ready" if first else READY)
     finally:
         subprocess.check_call(["rm", "-rf", directory])
+
+
+REAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "grub-cfg")
+VERSION = {"bullseye": "11", "bookworm": "12", "trixie": "13", "sid": None}
+
+
+def loaded(name):
+    """Return what the entries of 10_linux load in a configuration that a real grub-mkconfig wrote: kernel to initramfs, in order."""
+    with open(os.path.join(REAL, name), encoding="utf-8") as handle:
+        text = handle.read().partition("### BEGIN /etc/grub.d/10_linux ###")[2].partition("### END")[0]
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] == ["linux"]:
+            current = "/boot/" + words[1].rpartition("/")[2]
+            found.setdefault(current, ())
+        elif words[:1] == ["initrd"]:
+            found[current] = tuple("/boot/" + word.rpartition("/")[2] for word in words[1:])
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(name for name in os.listdir(REAL) if name.endswith(".cfg") and name != "trixie-top.cfg"))
+def test_real_menus_have_this_order_and_these_archives(name):
+    found = loaded(name)
+    assert found
+    way = nextmenu.way_of(Distribution("debian", VERSION[name.partition("-")[0]]))
+    assert nextmenu.in_order(reversed(list(found)), way) == list(found)
+    files = [path.rpartition("/")[2] for archives in found.values() for path in archives]
+    for path, archives in found.items():
+        assert nextmenu.entry_for(path, Entry(0, "0", "Linux"), files).initrd == archives
