@@ -14,13 +14,14 @@ NONE = 0
 TEST_FAILURE = 1
 BAD_FILE_TYPE = 4
 FILE_NOT_FOUND = 5
-BAD_FILENAME = 6
+BAD_FILENAME = 7
 UNKNOWN_DEVICE = 12
 BAD_NUMBER = 10
 UNKNOWN_COMMAND = 16
 INVALID_COMMAND = 17
 BAD_ARGUMENT = 18
 BAD_OS = 21
+NO_KERNEL = 22
 MENU = 31
 
 FILE = "file"
@@ -108,5 +109,5 @@ def split(name: str) -> "Tuple[Optional[str], str]":
         return None, name
     device, closed, path = name[1:].partition(")")
     if not closed:
-        raise Failure(BAD_FILENAME, "invalid file name `{}'.".format(name))
+        raise Failure(BAD_FILENAME, "missing `)' symbol.")
     return device, path

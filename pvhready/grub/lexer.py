@@ -195,6 +195,7 @@ class Lexer:
     def _pieces(self) -> "List[Piece]":
         pieces: List[Piece] = []
         started = self._at
+        plain = 0  # where text without quotes begins
         while True:
             text = self._text()
             if text:
@@ -209,13 +210,15 @@ class Lexer:
                 self._backslash(pieces)
             elif char == "$":
                 if self._line.startswith('$"', self._at):
-                    self._gettext(pieces)
+                    self._gettext(pieces, plain)
                 elif not self._variable(pieces, VARIABLE):
                     if pieces or self._at > started:
                         return pieces
                     raise SyntaxFault("$.", self.number)
             else:
                 return pieces
+            if char != "\\":
+                plain = len(pieces)
             started = -1
 
     def _more(self) -> None:
@@ -274,9 +277,11 @@ class Lexer:
             elif following != "\n":
                 pieces.append((CONSTANT, escape("\\" + following)))
 
-    def _gettext(self, pieces: "List[Piece]") -> None:
+    def _gettext(self, pieces: "List[Piece]", plain: int) -> None:
+        """Take a ``$"..."``. Text without quotes right before it becomes a part of it."""
         self._at += 2
-        parts: List[str] = []
+        parts: List[str] = [text for _, text in pieces[plain:]]
+        del pieces[plain:]
         while True:
             if self._at >= len(self._line):
                 self._more()

@@ -2,7 +2,7 @@
 
 from pvhready.cmdline import written_by_grub
 from pvhready.grub import options
-from pvhready.grub.devices import BAD_ARGUMENT, BAD_OS, FILE_NOT_FOUND, NONE, Failure, NotKnown, not_found, split
+from pvhready.grub.devices import BAD_ARGUMENT, BAD_OS, FILE_NOT_FOUND, NO_KERNEL, NONE, Failure, NotKnown, not_found, split
 from pvhready.grub.options import VALUE, Option
 from pvhready.grub.parser import Command
 
@@ -137,7 +137,7 @@ def boot(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
     if run.loader.loaded:
         raise Booted()
-    raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
+    raise Failure(NO_KERNEL, "you need to load the kernel first.", fatal=True)
 
 
 def insmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:

@@ -46,7 +46,7 @@ _PARTS = (
 _RARE_PARTS = ("$", "#", "{", "}", "(", ")", "${", '"', "'", "\\", "&", "|", "<", ">", ";;", "\r", "\0", '$"', "${a", "{ ", ";}")
 _NAMES = ("a", "b", "c")
 _VALUES = (
-    "a", " ", "  ", "*", "?", "x y", "\\\\", "\\\\*", "$b", "$a", "1", "07", "0x1f", "-2", "k-5.10", "k-5.9", "\n", "\t", "$d/*", "'",
+    "a", " ", "  ", "*", "?", "x y", "\\\\", "\\\\*", "$b", "$a", "1", "07", "0x1f", "-2", "k-5.10", "k-5.9", "\n", "$d/*", "'",
     ";", "{", "#",
 )
 # Wildcards: only words that begin with a slash, a parenthesis or a star are patterns.
@@ -186,7 +186,7 @@ class _Maker:
         if kind == 3:
             return "{} {}".format(self.one(("unset", "export")), self.several(self.name, " ", 0, 2))
         if kind == 4:
-            return "{} {}".format(self.one(("unset", "export", "set x")), self.word())
+            return "{} {}".format(self.one(("unset", "set x")), self.word())
         return "{}=${}{}".format(self.name(), self.name(), self.one(("", "$a", "x", "' '")))
 
     def _operand(self) -> str:

@@ -35,6 +35,9 @@ SCRIPTS = {
                ["1", "0", "1", "error: not an assignment.", "18"]),
     "an unknown command succeeds": ("nosuch\necho $?\nif nosuch; then echo yes; fi",
                                     ["error: can't find command `nosuch'.", "0", "error: can't find command `nosuch'.", "yes"]),
+    "numbers of errors": ("boot\necho $?\nload_env -f (x\necho $?\nload_env -f /boot/more.cfg\necho $?",
+                          ["error: you need to load the kernel first.", "22", "error: missing `)' symbol.", "7",
+                           "error: invalid environment block.", "4"]),
     "not": ("! false; echo $?\n! true; echo $?\n! nosuch; echo $?", ["0", "1", "error: can't find command `nosuch'.", "0"]),
     "if": ("if [ a = b ]; then echo 1; elif [ c = c ]; then echo 2; else echo 3; fi\n"
            "if false; then echo 4; elif false; then echo 5; else echo 6; fi", ["2", "6"]),
@@ -114,6 +117,8 @@ SCRIPTS = {
     "what follows a device in a pattern begins with a slash": ("echo (*)x (*x", ["(*)x (*x"]),
     "source": ("source /boot/more.cfg\necho $y\nsource /nosuch\necho $?\nsource", ["more", "from more", "0", "error: filename expected."]),
     "translated texts": ('a=1\necho $"x $a \\"q\\" \\$b"', ['x 1 "q" $b']),
+    "text before a translated text": (
+        "a=1\necho \\a\\\\\\*$\"t\" \\a''$\"t\" \\a$a$\"t\" '\\a'$\"t\"\\b", ["\\a\\\\*t at a1t \\atb"]),
     "and-lists do not exist": ("true && echo a\necho b", ["error: syntax", "b"]),
     "or-lists and pipes do not exist": ("false || echo a\necho a | echo b\necho a & echo b\necho c", ["error: syntax", "c"]),
     "blocks by themselves do not exist": ("{ echo a; }\necho b", ["error: syntax", "b"]),
