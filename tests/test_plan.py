@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvhready.cli import build_parser
-from pvhready.demo import parts
+from pvhready.demo import guests, menus, parts
 from pvhready.demo.guests import NAMES, make
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.tree import write_tree
@@ -547,3 +547,36 @@ def test_a_console_that_only_the_old_entries_have_is_added(examples, tmp_path):
     (tmp_path / "guest/etc/default/grub").write_text(parts.default_grub("", "", "saved", "GRUB_ENABLE_BLSCFG=true\n"))
     console = step(plan_of(facts_of(str(tmp_path / "guest"))), "console")
     assert console.state == "to-do" and lines(console) == [_SED, "grub2-mkconfig -o /boot/grub2/grub.cfg"]
+
+
+@pytest.fixture
+def fedora(examples, tmp_path):
+    """A Fedora guest whose entries are those of the boot loader specification."""
+    release, machine = "6.7.10-200.fc39.x86_64", "5d1c7a0e9b4f4f6c8a2e3d4b5c6f7a81"
+    tree = {path: node for path, node in guests.tree("fedora-zstd").items() if "6.7.9" not in path}
+    tree.update({
+        "/boot/loader/entries/{}-{}.conf".format(machine, release): menus.bls_entry("Fedora Linux", "39", release),
+        "/boot/grub2/grub.cfg": menus.bls_menu(UUID, "ro"),
+        "/boot/grub2/grubenv": parts.grub_environment(
+            [("saved_entry", machine + "-" + release), ("kernelopts", "root=UUID={} ro".format(UUID))]),
+        "/etc/default/grub": parts.default_grub("", "", "saved", "GRUB_ENABLE_BLSCFG=true\n"),
+        "/etc/fstab": parts.fstab(UUID),
+    })
+    write_tree(str(tmp_path / "fedora"), tree)
+    return str(tmp_path / "fedora")
+
+
+@pytest.mark.parametrize("host, expected", [
+    ("bitfolk", [
+        ("entries-in-grub-cfg", ["sed -i $ a GRUB_ENABLE_BLSCFG=false /etc/default/grub", "grub2-mkconfig -o /boot/grub2/grub.cfg"]),
+        ("console", [_SED, "grub2-mkconfig -o /boot/grub2/grub.cfg"])]),
+    ("debian-12", [
+        ("write-grub-cfg", [
+            "sed -i $ a GRUB_ENABLE_BLSCFG=false /etc/default/grub", "mkdir -p /boot/grub", "grub2-mkconfig -o /boot/grub/grub.cfg"]),
+        ("console", [_SED, "grub2-mkconfig -o /boot/grub/grub.cfg"])]),
+    ("fedora-41", [("console", ["grubby --update-kernel=ALL --args=console=hvc0"])]),
+])
+def test_entries_of_a_specification_on_each_host(host, expected, fedora):
+    plan = plan_of(live(facts_of(fedora, host)), host)
+    assert [(one.id, lines(one)) for one in plan.steps if one.state == "to-do" and one.id not in ("check", "switch")] == expected
+    assert plan.state == "to-do" and not [one.id for one in plan.steps if one.state == "unknown"]

@@ -43,6 +43,12 @@ class Case(NamedTuple):
         return self.facts.menus.get(PVH, Menu("xen_pvh"))
 
     @property
+    def config(self) -> "Optional[str]":
+        """The grub.cfg that the host reads: the one that is there, or where one is missing."""
+        missing = self.said(("grub-config-missing",))
+        return self.menu.config or (missing[0].subject if missing else None)
+
+    @property
     def live(self) -> bool:
         """Whether this is the running system."""
         return self.facts.root == "/"

@@ -46,7 +46,7 @@ def initramfs(case: Case) -> "List[Step]":
         damaged = [finding for finding in found if finding.id == "initramfs-unreadable"]
         fix = remedies_of(damaged or found)  # what a damaged one holds is not known, so that nothing need be added to it
         if any(finding.id == "initramfs-missing" for finding in found):
-            fix += remedies.regenerate(case.guest, case.menu.config)
+            fix += remedies.regenerate(case.guest, case.config)
         proof = case.proof('the line "initramfs" with "ok"', "check")
         return [Step("initramfs", TO_DO, _TITLE, " ".join(sentence(item) for item in found[:3]), actions(fix), proof, checks=ids(found))]
     if case.said(NEW_KERNEL):
@@ -62,7 +62,7 @@ def root(case: Case) -> "List[Step]":
     if not found:
         return []
     fix = (command("see what the root is, and its UUID", "findmnt", "-no", "SOURCE,UUID", "/"),) if case.live else ()
-    fix += _asked_root(case) + _fstab(case, found) + remedies.regenerate(case.guest, case.menu.config)
+    fix += _asked_root(case) + _fstab(case, found) + remedies.regenerate(case.guest, case.config)
     why = " ".join(sentence(finding) for finding in found)
     proof = case.proof("root=UUID=... in the entry that boots next", "entries")
     return [Step("root-device", TO_DO, "Let root= name the root file system", why, actions(fix), proof, checks=ids(found))]

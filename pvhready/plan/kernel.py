@@ -177,7 +177,7 @@ def _version(kernel: Kernel) -> "Tuple[object, ...]":
 
 def _choose(case: Case, kernel: Kernel, found: "List[Finding]") -> Step:
     entry = _entry_of(case, kernel)
-    fix = remedies.regenerate(case.guest, case.menu.config)
+    fix = remedies.regenerate(case.guest, case.config)
     note = ""
     if entry is not None:
         wanted = remedies.append_line("make its entry the default", 'GRUB_DEFAULT="{}"'.format(entry.path), remedies.DEFAULTS)

@@ -3,6 +3,7 @@
 from pvhready.cmdline import parse
 from pvhready.facts import Entry
 from pvhready.findings import WARN, Finding, Remedy, hint
+from pvhready.host import YES
 from pvhready.plan.case import Case, actions, ids, remedies_of, sentence
 from pvhready.plan.records import DONE, TO_DO, Step
 from pvhready.rules import remedies
@@ -28,16 +29,18 @@ def write(case: Case) -> "List[Step]":
     if missing:
         title = "Write a grub.cfg where the host's GRUB looks"
         path = missing[0].subject
-        fix = _own_arguments(case, remedies_of(missing))
+        fix = _without_snippets(case) + _own_arguments(case, remedies_of(missing))
         proof = case.proof('the menu, and under it "Boots next"', "entries")
         note = "The host reads {} only: write it anew after every kernel upgrade.".format(path) if _is_foreign(case, path) else ""
         return [Step("write-grub-cfg", TO_DO, title, sentence(missing[0]), actions(fix), proof, note, checks=ids(missing))]
     title = "Have the entries in grub.cfg itself"
     if snippets:
         proof = case.proof('the menu, and under it "Boots next"', "entries")
-        fix = remedies.entries_in_config(case.guest, case.menu.config)[:-1]
+        fix = remedies.entries_in_config(case.guest, case.config)[:-1]
         note = "Entries in grub.cfg itself boot with every GRUB."
-        return [Step("entries-in-grub-cfg", TO_DO, title, sentence(snippets[0]), actions(fix), proof, note, checks=ids(snippets))]
+        uncertain = ids(case.said(("entry-uncertain",)))  # no longer, once it does not hang on that command
+        answered = ids(snippets) + uncertain
+        return [Step("entries-in-grub-cfg", TO_DO, title, sentence(snippets[0]), actions(fix), proof, note, checks=answered)]
     if case.entry and not case.menu.uses_blscfg and case.facts.defaults.values.get("GRUB_ENABLE_BLSCFG") == "false":
         return [Step("entries-in-grub-cfg", DONE, title, "GRUB_ENABLE_BLSCFG=false is set, and the entries stand in grub.cfg.")]
     return []
@@ -51,7 +54,7 @@ def console(case: Case) -> "List[Step]":
         return [Step("console", DONE, _CONSOLE_TITLE, "The entry that boots next has console=hvc0.")]
     if not found and not moved and (case.entry is not None or asked):
         return []
-    again = remedies.regenerate(case.guest, case.menu.config)
+    again = remedies.regenerate(case.guest, case.config)
     fix = again if asked else remedies.add_console(case.guest, _entry_that_stays(case))
     if not asked and fix[-1] == remedies.regenerate(case.guest)[-1]:
         fix = fix[:-1] + again
@@ -76,7 +79,7 @@ def anew(case: Case, earlier: "List[Step]") -> "List[Step]":
     """Return the step that writes the menu anew, unless an earlier one does so."""
     found = [finding for finding in case.said(ANEW) if finding.id != "grub-config-stale" or finding.status == WARN]
     written = {action.argv for step in earlier for action in step.actions}
-    again = remedies.regenerate(case.guest, case.menu.config)
+    again = remedies.regenerate(case.guest, case.config)
     only_stale = all(finding.id == "grub-config-stale" for finding in found)
     if not found or only_stale and written.intersection(remedy.argv for remedy in again):
         return []
@@ -84,6 +87,13 @@ def anew(case: Case, earlier: "List[Step]") -> "List[Step]":
     why = " ".join(sentence(finding) for finding in found[:3])
     proof = case.proof('the menu without errors, and under it "Boots next"', "entries")
     return [Step("write-menu", TO_DO, "Write the menu anew", why, actions(fix), proof, checks=ids(found))]
+
+
+def _without_snippets(case: Case) -> "Tuple[Remedy, ...]":
+    """A menu that is written anew has its entries in itself, where it is not known that the host reads others."""
+    if case.facts.defaults.values.get("GRUB_ENABLE_BLSCFG") != "true" or case.host.command("blscfg") == YES:
+        return ()
+    return remedies.entries_in_config(case.guest)[:1]
 
 
 def _own_arguments(case: Case, fix: "Tuple[Remedy, ...]") -> "Tuple[Remedy, ...]":

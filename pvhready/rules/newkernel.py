@@ -56,7 +56,7 @@ def _debian_kernel(guest: Guest, version: int) -> "Remedies":
     if version == 9:
         # The archive of old releases is signed for a time that is over.
         line = "deb [check-valid-until=no] http://archive.debian.org/debian stretch-backports main"
-        source = "echo '{}' >/etc/apt/sources.list.d/stretch-backports.list".format(line)
+        source = 'echo "{}" >/etc/apt/sources.list.d/stretch-backports.list'.format(line)
         return (
             command("add stretch-backports, which is in Debian's archive of old releases", "sh", "-c", source),
             command("read what it has", "apt-get", "update"),

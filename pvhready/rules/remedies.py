@@ -260,10 +260,10 @@ def _ask_for_module(kind: str, name: str) -> "Remedies":
     if kind == "arch":
         return (append_line("ask for the module", "MODULES+=({})".format(name), "/etc/mkinitcpio.conf"),)
     if kind in ("redhat", "suse"):
-        line = "echo 'add_drivers+=\" {0} \"' >/etc/dracut.conf.d/{0}.conf".format(name)
+        line = 'echo "add_drivers+=\\" {0} \\"" >/etc/dracut.conf.d/{0}.conf'.format(name)
         return (command("ask for the module, now and for kernels to come", "sh", "-c", line),)
     # mkinitfs has features for file systems and their layers; none of them takes the block front end.
-    line = "echo 'kernel/drivers/block/{0}.ko*' >/etc/mkinitfs/features.d/{0}.modules".format(name)
+    line = 'echo "kernel/drivers/block/{0}.ko*" >/etc/mkinitfs/features.d/{0}.modules'.format(name)
     feature = (command("make a feature of the module", "sh", "-c", line),) if name == "xen-blkfront" else ()
     return feature + (append_line("ask for the feature", 'features="$features {}"'.format(name), "/etc/mkinitfs/mkinitfs.conf"),)
 

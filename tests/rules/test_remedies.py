@@ -141,7 +141,7 @@ def test_only_the_argument_itself_is_removed(argument, tmp_path):
      ["sed -i $ a xen-blkfront /etc/initramfs-tools/modules", "update-initramfs -c -k 6.1"]),
     (_guest("debian", "12"), "", ["update-initramfs -c -k 6.1"]),
     (_guest("fedora", "40"), "xen_blkfront",
-     ["sh -c echo 'add_drivers+=\" xen-blkfront \"' >/etc/dracut.conf.d/xen-blkfront.conf", "dracut --force --kver 6.1"]),
+     ['sh -c echo "add_drivers+=\\" xen-blkfront \\"" >/etc/dracut.conf.d/xen-blkfront.conf', "dracut --force --kver 6.1"]),
     (_guest("arch"), "xen_blkfront", ["sed -i $ a MODULES+=(xen-blkfront) /etc/mkinitcpio.conf", "mkinitcpio -P"]),
     (_guest("alpine", "3.20"), "ext4", ['sed -i $ a features="$features ext4" /etc/mkinitfs/mkinitfs.conf', "mkinitfs 6.1"]),
     (_guest("nixos", "24.05"), "xen_blkfront", ["nixos-rebuild boot"]),
@@ -160,3 +160,13 @@ def test_an_initramfs_that_the_kernel_can_unpack():
     assert _typed(remedies.repack_initramfs(_guest("debian", "12"), "6.1")) == [
         "sed -i $ a COMPRESS=gzip /etc/initramfs-tools/initramfs.conf", "update-initramfs -c -k 6.1"]
     assert _typed(remedies.repack_initramfs(_guest("fedora", "40"), "6.1")) == ["dracut --force --gzip --kver 6.1"]
+
+
+@pytest.mark.parametrize("guest,text", [
+    (_guest("rocky", "9", ["rhel"]), 'add_drivers+=" xen-blkfront "\n'),
+    (_guest("alpine", "3.20"), "kernel/drivers/block/xen-blkfront.ko*\n"),
+])
+def test_what_a_shell_writes(guest, text, tmp_path):
+    remedy = remedies.rebuild_initramfs(guest, "6.1", "xen_blkfront")[0]
+    script, _, path = remedy.argv[2].rpartition(">")
+    assert path.startswith("/etc/") and subprocess.check_output(["sh", "-c", script]).decode() == text
