@@ -30,6 +30,7 @@ from pvhready.rules.upkeep import (
     judge_space,
     judge_stale_default,
     judge_upgrade,
+    judge_wanted_default,
     judge_way_back,
 )
 
@@ -222,6 +223,7 @@ def _judge_next_menu(facts: Facts, host: Host, chain: Chain, answers: "Dict[str,
     told = first.kernel if first and kernel else None
     findings = list(judge_other_kernels(facts.kernels, chain.kernels, answers, mode, told))
     findings += judge_stale_default(facts.menus[mode], now, facts, mode)
+    findings += judge_wanted_default(facts, facts.menus[mode], answers, mode)
     findings += judge_upgrade(facts, now, answers, mode)
     if first and kernel and first.kernel != now.kernel:
         said = judge_next_first(_following(first, kernel, mode, facts, host), now, facts, host, mode)

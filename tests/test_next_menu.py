@@ -285,6 +285,28 @@ def test_a_menu_that_no_generator_wrote(guest, pvhready):
     assert (report["verdict"], upkeep(report)) == (WARNINGS, {"newer-kernel": "warn"})
 
 
+@pytest.mark.parametrize("release,image,expected", [(OLDER, "elf", WARNINGS), (OLDER, None, READY), (RELEASE, "elf", READY)])
+def test_a_default_that_was_never_generated(release, image, expected, guest, pvhready):
+    """GRUB_DEFAULT names a kernel by now; the menu still has the first entry."""
+    changes = {"/etc/default/grub": parts.default_grub("", CONSOLE, '"{}"'.format(BY_NAME.format(UUID, release)))}
+    if image:
+        changes.update(damaged(OLDER))
+    report = pvhready.check(guest(changes, older=(OLDER,)))
+    assert report["verdict"] == expected, findings(report, "fail", "unknown", "warn")
+    assert ("grub-config-stale" in findings(report, "warn")) == (expected == WARNINGS)
+
+
+@pytest.mark.parametrize("image,expected", [("elf", WARNINGS), (None, READY)])
+def test_an_entry_that_a_failure_would_fall_back_to(image, expected, guest, pvhready):
+    directory = guest(damaged(OLDER) if image else None, older=(OLDER,))
+    with open(directory + GRUB_CFG, "a", encoding="utf-8") as handle:
+        handle.write("menuentry old {{\nlinux /boot/vmlinuz-{0} root=UUID={1} ro {2}\n".format(OLDER, UUID, CONSOLE))
+        handle.write("initrd /boot/initrd.img-{}\n}}\nset fallback=2\n".format(OLDER))
+    report = pvhready.check(directory)
+    assert report["verdict"] == expected, findings(report, "fail", "unknown", "warn")
+    assert ("fallback-entry" in findings(report, "warn")) == (expected == WARNINGS)
+
+
 EL = "6.9.7-1.el8.elrepo.x86_64"
 STOCK = "4.18.0-553.el8_10.x86_64"
 

@@ -155,6 +155,23 @@ def _age(kernel: Kernel) -> "Tuple[Tuple[int, ...], bool, str]":
     return sort_key(kernel.release or kernel.named_release)
 
 
+def judge_wanted_default(facts: Facts, menu: Menu, answers: "Dict[str, str]", mode: str) -> "Iterator[Finding]":
+    """Return whether /etc/default/grub names a kernel that does not boot, while the menu, older than that, has another default."""
+    wanted = facts.defaults.values.get("GRUB_DEFAULT", "")
+    if wanted == (menu.default or "") or menu.uses_blscfg:
+        return
+    installed = [kernel for kernel in facts.kernels if kernel.path.startswith("/boot/")]
+    named = [kernel for kernel in installed if kernel.named_release and kernel.named_release in wanted]
+    kernel = max(named, key=lambda found: len(found.named_release or ""), default=None)
+    if kernel and answers.get(kernel.path) != BOOTS:
+        summary = "GRUB_DEFAULT names Linux {}, which {} under {}: so it will be once the menu is written anew".format(
+            kernel.named_release, _verb(answers.get(kernel.path, "")), mode.upper()
+        )
+        path, _, line = facts.defaults.sources["GRUB_DEFAULT"].rpartition(":")
+        fix = remedies.default_to_first(facts.guest, False)
+        yield Finding("grub-config-stale", WARN, mode, kernel.path, summary, (Evidence(path, "line " + line, wanted),), fix)
+
+
 def judge_upgrade(facts: Facts, entry: Entry, answers: "Dict[str, str]", mode: str) -> "Iterator[Finding]":
     """Return whether the next kernel of the default kind becomes the default, and the newest of that kind does not boot.
 
