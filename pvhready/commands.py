@@ -4,7 +4,7 @@ import os
 import sys
 
 from pvhready.errors import CommandError, NotPermitted, UsageError
-from pvhready.facts import PVH, Guest, Kernel, Menu
+from pvhready.facts import PVH, Guest, Menu
 from pvhready.host import DEFAULT, Host, profile
 from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
 from pvhready.options import SETTINGS_FILE, Options
@@ -195,8 +195,10 @@ def _open_root(directory: str) -> Root:
 
 
 def _image(options: Options) -> int:
+    from pvhready.images import named_kernels
+
     host = profile(options.host)
-    answers = [judge_kernel(_kernel_at(path, options), host, Guest(None)) for path in options.files]
+    answers = [judge_kernel(kernel, host, Guest(None)) for kernel in named_kernels(options.files, options.config, options.system_map)]
     if options.format == "json":
         from pvhready.report.json import dump, images_object
 
@@ -206,26 +208,6 @@ def _image(options: Options) -> int:
 
         _write(render_kernels(answers, _style(options)))
     return _worst([_IMAGE_EXIT[answer.modes[PVH]] for answer in answers])
-
-
-def _kernel_at(path: str, options: Options) -> Kernel:
-    """The kernel in a file that the user named, with the configuration named beside it or lying beside it."""
-    from pvhready.probes.image import read_image
-    from pvhready.probes.kconfig import read_config_file
-    from pvhready.probes.kernels import release_in_name
-
-    with Root("/") as root:
-        absolute = os.path.abspath(path)
-        image = read_image(root, absolute)
-        named = release_in_name(absolute)
-        release = image.release or named
-        folder = os.path.dirname(absolute)
-        config_path = os.path.abspath(options.config) if options.config else "{}/config-{}".format(folder, release)
-        map_path = os.path.abspath(options.system_map) if options.system_map else None
-        config = read_config_file(root, config_path, map_path)
-    if options.config and config.problem:
-        raise UsageError("{}: {}".format(config.problem.path, config.problem.reason))
-    return Kernel(path, image, release, named, config=config, names=(path,))
 
 
 def _explain(options: Options) -> int:

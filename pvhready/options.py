@@ -59,7 +59,7 @@ COMMANDS: "Dict[str, Command]" = {
             Option(("--target",), "the mode to judge (pvh)", choices=("pvh", "pv")),
             _FORMAT._replace(help="text for people, json for programs"),
             Option(("--deep",), "ask libmagic for a second opinion on every image", default=False),
-            Option(("--device",), "with --root: a device or image that holds one of its file systems", "FILE", default=(), repeated=True),
+            Option(("--device",), "with --root: a device, disk or image that holds its file systems", "FILE", default=(), repeated=True),
             Option(("--skip",), "leave a check out; this is a warning by itself", "ID", default=(), repeated=True),
             Option(("--exit-zero",), "exit with 0 whatever the verdict", default=False),
         ),
@@ -75,13 +75,13 @@ COMMANDS: "Dict[str, Command]" = {
         ),
     ),
     "image": Command(
-        "judge kernel image files by themselves",
+        "judge kernel images by themselves, also those in package files that are not installed",
         (
             Option(("--config",), "its configuration (else config-RELEASE beside it)", "FILE"),
             Option(("--system-map",), "its System.map", "FILE"),
             _FORMAT,
         ),
-        (("files", "FILE", "+", "a kernel image"),),
+        (("files", "FILE", "+", "a kernel image, a .deb or .rpm, or a folder of them"),),
     ),
     "plan": Command("the ordered steps that make this guest safe to switch, with the commands to type, and the way back", (_FORMAT,)),
     "undo": Command(

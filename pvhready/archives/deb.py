@@ -5,7 +5,20 @@ What dpkg itself refuses is refused here: extended (pax) headers and sparse file
 
 import tarfile
 
-from pvhready.archives.record import FILE, HARD_LINK, LINK, MAX_MEMBERS, OTHER, Entry, Package, absolute, budget, unpacked, within
+from pvhready.archives.record import (
+    DEB_MAGIC,
+    FILE,
+    HARD_LINK,
+    LINK,
+    MAX_MEMBERS,
+    OTHER,
+    Entry,
+    Package,
+    absolute,
+    budget,
+    unpacked,
+    within,
+)
 from pvhready.root import File
 from pvhready.unpack import Damaged, from_file
 from pvhready.unpack.source import CHUNK
@@ -17,7 +30,6 @@ if TYPE_CHECKING:
     from pvhready.archives.record import Wanted
     from pvhready.unpack import Chunks
 
-MAGIC = b"!<arch>\n"
 _HEADER = 60
 _MAX_PARTS = 20  # members of the ar archive; dpkg writes three
 _FORMS = {"": "none", ".gz": "gzip", ".xz": "xz", ".zst": "zstd", ".bz2": "bzip2", ".lzma": "lzma"}
@@ -146,9 +158,9 @@ def _find_part(file: File, part: str) -> "Tuple[int, int, str]":
 
 
 def _parts(file: File) -> "Iterator[Tuple[str, int, int]]":
-    if file.read_at(0, len(MAGIC)) != MAGIC:
+    if file.read_at(0, len(DEB_MAGIC)) != DEB_MAGIC:
         raise Damaged("it is no Debian package")
-    place = len(MAGIC)
+    place = len(DEB_MAGIC)
     for count in range(_MAX_PARTS):
         header = file.read_at(place, _HEADER)
         if not header and count:

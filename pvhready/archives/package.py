@@ -1,7 +1,7 @@
 """A package file of either kind: what it is, and single files out of it."""
 
 from pvhready.archives import deb, rpm
-from pvhready.archives.record import FILE, HARD_LINK, LINK, Entry, Package, absolute
+from pvhready.archives.record import DEB_MAGIC, FILE, HARD_LINK, LINK, RPM_MAGIC, Entry, Package, absolute
 from pvhready.root import File
 from pvhready.unpack import Damaged
 
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from pvhready.archives.record import Wanted
 
 _MAX_LINKS = 5
-
-
-def is_package(file: File) -> bool:
-    """Whether a file begins as a .deb or .rpm does, whatever its name."""
-    return _reader(file) is not None
 
 
 def describe(file: File) -> Package:
@@ -67,7 +62,7 @@ def digest(algorithm: str, content: bytes) -> "Optional[str]":
 
 def _reader(file: File) -> "Optional[ModuleType]":
     magic = file.read_at(0, 8)
-    return deb if magic == deb.MAGIC else rpm if magic.startswith(rpm.MAGIC) else None
+    return deb if magic == DEB_MAGIC else rpm if magic.startswith(RPM_MAGIC) else None
 
 
 def _demand(file: File) -> "ModuleType":

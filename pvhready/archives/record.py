@@ -1,6 +1,7 @@
 """What the readers of package files hand out: the package by its own words, and the files in it."""
 
 from pvhready.records import NamedTuple
+from pvhready.root import File
 from pvhready.unpack import Budget, Damaged, Source, detect, stream
 
 TYPE_CHECKING = False
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     Wanted = Callable[[str], int]  # a path to the most bytes that it may have; 0 where the file is not wanted
 
+DEB_MAGIC, RPM_MAGIC = b"!<arch>\n", b"\xed\xab\xee\xdb"
 FILE, LINK, HARD_LINK, OTHER = "file", "link", "hard link", "other"
 MAX_MEMBERS = 50000  # files in one package; a kernel with all its modules has some 5000
 MAX_OUTPUT = 4 << 30  # bytes that a package may unpack to
@@ -50,6 +52,11 @@ class Entry(NamedTuple):
     size: int
     target: str = ""
     content: "Optional[bytes]" = None
+
+
+def is_package(file: File) -> bool:
+    """Whether a file begins as a .deb or .rpm does, whatever its name. Raises Unreadable."""
+    return file.read_at(0, 8).startswith((DEB_MAGIC, RPM_MAGIC))
 
 
 def budget() -> Budget:

@@ -3,7 +3,7 @@
 import stat
 import struct
 
-from pvhready.archives.record import FILE, LINK, MAX_MEMBERS, OTHER, Entry, Package, absolute, budget, unpacked, within
+from pvhready.archives.record import FILE, LINK, MAX_MEMBERS, OTHER, RPM_MAGIC, Entry, Package, absolute, budget, unpacked, within
 from pvhready.archives.rpmheader import ARCHITECTURE, BASENAMES, NAME, RELEASE, VERSION, Header
 from pvhready.root import File
 from pvhready.unpack import Damaged, cpio, detect, from_file
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from pvhready.archives.record import Wanted
 
-MAGIC = b"\xed\xab\xee\xdb"
 _LEAD = 96
 _HEADER_MAGIC = b"\x8e\xad\xe8\x01"
 _INTRO = 16  # bytes: the magic, four reserved ones, and the two counts
@@ -80,7 +79,7 @@ def _entry(member: cpio.Member) -> Entry:
 
 def _header(file: File) -> "Tuple[bytes, int]":
     """Return the header from its counts on, and the offset behind it."""
-    if file.read_at(0, len(MAGIC)) != MAGIC:
+    if file.read_at(0, len(RPM_MAGIC)) != RPM_MAGIC:
         raise Damaged("it is no rpm package")
     size = _size_of_header(file, _LEAD, _SIGNATURE_LIMIT)
     place = _LEAD + size + -size % 8

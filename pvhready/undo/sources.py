@@ -4,6 +4,7 @@ import os
 
 from pvhready.archives import package
 from pvhready.archives.package import digest
+from pvhready.archives.record import is_package
 from pvhready.facts import Kernel
 from pvhready.probes.image import image_in, read_image
 from pvhready.records import NamedTuple
@@ -126,7 +127,7 @@ def _named(subject: Subject, named: "Sequence[str]") -> "Iterator[Offer]":
             path = os.path.abspath(path)
             try:
                 with machine.open(path) as file:
-                    in_package = package.is_package(file)
+                    in_package = is_package(file)
             except Unreadable as error:
                 yield "{}: {}".format(error.path, error.reason)
                 continue

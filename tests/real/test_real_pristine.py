@@ -1,6 +1,7 @@
 """Debian's own kernel packages: the pristine image is taken out of them and proved, with dpkg-deb and the real packers as oracles."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -92,3 +93,13 @@ def test_a_package_of_another_kernel(sample):
     os.rename(archives + ".away", archives)
     assert isinstance(answer, Refusal)
     assert "has no image of kernel" in answer.reasons[0]
+
+
+def test_image_judges_a_package_that_is_not_installed(sample, pvhready):
+    top, path, _ = sample
+    package, suite, payload = KERNELS[os.path.basename(top)[:-1]]  # pytest adds a number to a folder's name
+    archive = debian.kernel_package(package, suite)
+    output = pvhready("image", "--format", "json", archive)
+    (image,) = json.loads(output.out)["images"]
+    assert (image["path"], image["payload"], image["modes"]["pvh"]) == (archive + ":" + path, payload, "boots")
+    assert output.code == 0
