@@ -206,6 +206,40 @@ def test_encrypted(words, bitfolk, debian, guest, tmp_path, pvhready):
     assert said(pvhready.check(directory, "--host", "upstream-2.06", "--device", image)) == expected[kind]
 
 
+def test_a_boot_on_vfat(guest, tmp_path, pvhready):
+    """A FAT's first sector ends as a partition table does."""
+    image = images.make("vfat", str(tmp_path / "image"), (), "1234ABCD")
+    fstab = "UUID=1234-ABCD /boot vfat defaults 0 2\nUUID={} / ext4 defaults 0 1\n".format(UUID)
+    root = images.make("ext4", str(tmp_path / "root"), ["-O", "inline_data"], UUID)
+    directory = guest(changes={"/etc/fstab": fstab})
+    assert said(pvhready.check(directory, "--device", image, "--device", root)) == PASS
+    disk = images.disk(str(tmp_path / "disk"), "gpt", ["start=1MiB, size=64MiB", "start=100MiB, size=200MiB"], {1: image, 100: root})
+    assert said(pvhready.check(directory, "--device", disk)) == PASS
+
+
+def test_what_is_not_known_on_a_disk_may_be_what_is_looked_for(guest, tmp_path, pvhready):
+    """Otherwise a root in a file system that is not known here would be called missing."""
+    part = images.make("ext4", str(tmp_path / "part"), (), OTHER)
+    for kind, expected in (("83", UNKNOWN), ("82", INFO)):
+        lines = ["start=1MiB, size=64MiB, type=83", "start=100MiB, size=200MiB, type=" + kind]
+        disk = images.disk(str(tmp_path / "disk"), "dos", lines, {1: part})
+        report = pvhready.check(guest(), "--device", disk)
+        assert said(report) == expected
+        assert ("root-device-missing" in [check["id"] for check in report["checks"]]) == (expected == INFO)
+
+
+def test_an_older_file_system_below_the_partitions(guest, tmp_path, pvhready):
+    """Only ids tell which of the two a disk holds."""
+    part = images.make("ext4", str(tmp_path / "part"), ["-O", "^metadata_csum_seed"], UUID)
+    disk = images.disk(str(tmp_path / "disk"), "dos", ["start=1MiB, size=64MiB, type=83"], {1: part})
+    old = images.make("ext4", str(tmp_path / "old"), ["-O", "inline_data"], OTHER)
+    with open(old, "rb") as source, open(disk, "r+b") as target:
+        source.seek(1024)
+        target.seek(1024)
+        target.write(source.read(1024))
+    assert judged(pvhready, guest(), "debian-12", disk) == PASS
+
+
 # Without a device
 
 @pytest.mark.parametrize("filesystem,expected", [

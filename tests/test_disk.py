@@ -159,6 +159,28 @@ def _reads(path):
     return reader(data)
 
 
+def raid_member(level, inner=b""):
+    """Return a member of a RAID, version 1.2 (Linux: include/uapi/linux/raid/md_p.h, struct mdp_superblock_1)."""
+    header = struct.pack("<IIII", 0xA92B4EFC, 1, 0, 0) + b"\7" * 16 + b"host:0".ljust(32, b"\0")
+    header += struct.pack("<QiiQII", 0, level, 0, 2048, 0, 2)
+    header = header.ljust(128, b"\0") + struct.pack("<QQQ", 2048, 1 << 16, 8)
+    return (bytes(4096) + header).ljust(2048 * 512, b"\0") + inner
+
+
+@pytest.mark.parametrize("level,expected", [
+    (1, ("ext4", ("md:raid1", "ext4"))), (5, ("linux_raid_member", ())), (0, ("linux_raid_member", ())),
+])
+def test_members_of_a_raid(level, expected, tmp_path):
+    data = raid_member(level, ext4(0))
+    content, = contents(reader(data))
+    assert (content.filesystem, content.features) == expected
+    image = tmp_path / "member"
+    image.write_bytes(data.ljust(32 << 20, b"\0"))
+    blkid = wanted.tool("blkid", "util-linux")
+    command = [blkid, "-p", "-s", "TYPE", "-o", "value", str(image)]
+    assert subprocess.check_output(command, universal_newlines=True).strip() == "linux_raid_member"
+
+
 # Layers of a running system
 
 class Disks:
@@ -312,7 +334,7 @@ def test_a_chain_of_logical_partitions_that_runs_in_a_circle():
     inner[510:] = b"\x55\xaa"
     inner[446:462] = struct.pack("<B3xB3xII", 0, 0x83, 1, 5)
     inner[462:478] = struct.pack("<B3xB3xII", 0, 5, 0, 100)
-    found = partitions.read_partitions(reader(image + bytes(inner)))
+    found = partitions.read_partitions(reader(image + bytes(inner))) or []
     assert [(partition.number, partition.start) for partition in found] == [(5, 3 * 512)]
 
 

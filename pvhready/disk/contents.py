@@ -1,7 +1,7 @@
-"""What a disk or an image holds, down to its file systems: partitions, LUKS containers and logical volumes on the way."""
+"""What a disk or an image holds, down to its file systems: partitions, RAIDs, LUKS containers and logical volumes on the way."""
 
 from pvhready.disk import luks
-from pvhready.disk.superblocks import LUKS, LVM, Content, file_system
+from pvhready.disk.superblocks import LUKS, LVM, RAID, Content, file_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,21 +9,26 @@ if TYPE_CHECKING:
 
     Reader = Callable[[int, int], bytes]  # offset and size in bytes; what it returns may be shorter
 
-_FIRST = 4096  # bytes of a device that tell most file systems
-
-
+_FIRST = 8192  # bytes of a device that tell of every container
+_END = 1 << 62  # bytes; no device is as large, but headers may say so
+_RAID_MAGIC = b"\xfc\x4e\x2b\xa9"
+_RAID_PLACES = (0, 4096)  # versions 1.1 and 1.2; of 0.90 and 1.0 the superblock is at the end, and the content at the start
+_RAID1 = b"\x01\x00\x00\x00"
 _ELSEWHERE = Content("", problem="its volume does not lie plainly on this disk")
+_NOTHING = Content("", problem="nothing known is on it")
 
 
 def contents(read: "Reader") -> "List[Content]":
-    """Return what a device holds. Nothing is raised for what it holds; what is not known is not in the list."""
-    found = list(_contents(read))
-    if found:
-        return found
+    """Return what a device holds. Nothing is raised for what it holds; a problem stands for what is there and not known."""
+    bounded = _shifted(read, 0)
+    found = list(_contents(bounded))
+    if any(content.filesystem == "vfat" for content in found):
+        return found  # its first sector looks like a partition table
     from pvhready.disk.partitions import read_partitions
 
-    for number, start, uuid in read_partitions(read) or []:
-        for content in _contents(_shifted(read, start)):
+    # With a table, what is found at the very start is older than the table, or the table is: the ids tell.
+    for number, start, uuid, holds_files in read_partitions(bounded) or []:
+        for content in list(_contents(_shifted(bounded, start))) or ([_NOTHING] if holds_files else []):
             where = "partition {}".format(number) + (", " + content.where if content.where else "")
             found.append(content._replace(where=where, number=number, partuuid=uuid))
     return found
@@ -49,10 +54,22 @@ def _contents(read: "Reader") -> "Iterator[Content]":
                     where = "logical volume {}/{}".format(volume.group, volume.name)
                     yield inner._replace(features=kinds + inner.features, where=where, volume=(volume.group, volume.name))
             return
+    for place in _RAID_PLACES:
+        if start[place:place + 4] == _RAID_MAGIC:
+            yield _raid(read, start[place:place + 256])
+            return
     inner = file_system(read)
     if inner is not None:
         yield inner
 
 
+def _raid(read: "Reader", header: bytes) -> Content:
+    """Return what a member of a RAID holds: of a mirror all of it is there (Linux: include/uapi/linux/raid/md_p.h)."""
+    inner = file_system(_shifted(read, int.from_bytes(header[128:136], "little") * 512)) if header[72:76] == _RAID1 else None
+    if inner is None:
+        return Content(RAID, problem="what a RAID of several disks holds cannot be told from one")
+    return inner._replace(features=("md:raid1",) + inner.features, where="a RAID's mirror")
+
+
 def _shifted(read: "Reader", start: int) -> "Reader":
-    return lambda offset, size: read(start + offset, size)
+    return lambda offset, size: read(start + offset, size) if 0 <= start + offset < _END else b""

@@ -18,14 +18,19 @@ MAX_PARTITIONS = 128  # what a GPT has room for as everybody makes it
 _SECTOR = 512
 _EXTENDED = (0x05, 0x0F, 0x85)
 _PROTECTIVE = 0xEE
+_LINUX = (0x83, 0x8E, 0xFD)  # files, LVM, RAID
+_BOOT_LOADERS = (
+    "21686148-6449-6e6f-744e-656564454649", "9e1a2d38-c612-4316-aa26-8b49521e5a8b",  # GRUB's on BIOS, PReP
+)
 
 
 class Partition(NamedTuple):
-    """A partition: its number, where it starts (bytes), and its PARTUUID."""
+    """A partition: its number, where it starts (bytes), its PARTUUID, and whether its type is one for file systems and containers."""
 
     number: int
     start: int
     uuid: str
+    holds_files: bool
 
 
 def read_partitions(read: "Reader") -> "Optional[List[Partition]]":
@@ -45,11 +50,12 @@ def read_partitions(read: "Reader") -> "Optional[List[Partition]]":
     number = 4
     for index, (kind, start, _) in enumerate(entries, 1):
         if kind in _EXTENDED:
-            for logical in _logical(read, start):
+            for logical_kind, logical in _logical(read, start):
                 number += 1
-                found.append(Partition(number, logical * _SECTOR, "{}-{:02x}".format(identity, number)))
+                uuid = "{}-{:02x}".format(identity, number)
+                found.append(Partition(number, logical * _SECTOR, uuid, logical_kind in _LINUX))
         elif kind and start:
-            found.append(Partition(index, start * _SECTOR, "{}-{:02x}".format(identity, index)))
+            found.append(Partition(index, start * _SECTOR, "{}-{:02x}".format(identity, index), kind in _LINUX))
     return found
 
 
@@ -67,9 +73,9 @@ def _entries(sector: bytes) -> "Optional[List[Tuple[int, int, int]]]":
     return entries if any(kind for kind, _, _ in entries) else None
 
 
-def _logical(read: "Reader", first: int) -> "List[int]":
-    """Return the first sectors of the logical partitions in an extended one: a chain of tables, which may lie."""
-    found: List[int] = []
+def _logical(read: "Reader", first: int) -> "List[Tuple[int, int]]":
+    """Return types and first sectors of the logical partitions in an extended one: a chain of tables, which may lie."""
+    found: List[Tuple[int, int]] = []
     table = first
     for _ in range(MAX_PARTITIONS):
         entries = _entries(read(table * _SECTOR, _SECTOR))
@@ -80,7 +86,7 @@ def _logical(read: "Reader", first: int) -> "List[int]":
             if kind in _EXTENDED:
                 following = first + start
             elif kind and length:
-                found.append(table + start)
+                found.append((kind, table + start))
         if following <= table:
             break
         table = following
@@ -102,7 +108,7 @@ def _gpt(read: "Reader", sector: int) -> "Optional[List[Partition]]":
             break
         start, = struct.unpack_from("<Q", entry, 32)
         if any(entry[:16]) and start:
-            found.append(Partition(index + 1, start * sector, _mixed(entry[16:32])))
+            found.append(Partition(index + 1, start * sector, _mixed(entry[16:32]), _mixed(entry[:16]) not in _BOOT_LOADERS))
     return found
 
 

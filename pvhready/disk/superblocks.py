@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SIZE = 65536 + 4096  # bytes; the furthest superblock, that of btrfs, ends here
 LUKS = "crypto_LUKS"  # what blkid calls containers
 LVM = "LVM2_member"
+RAID = "linux_raid_member"
 
 
 class _Layout(NamedTuple):
@@ -87,7 +88,7 @@ def identify(data: bytes) -> "Optional[Identity]":
 
 def identities(data: bytes) -> "List[Identity]":
     """Return every file system whose superblock is there whole: more than one is a contradiction. Old swap below another is none."""
-    found: List[Identity] = []
+    found = _fat(data)
     for layout in _LAYOUTS:
         if data[layout.magic_at:layout.magic_at + len(layout.magic)] != layout.magic or len(data) < layout.size:
             continue
@@ -100,6 +101,16 @@ def identities(data: bytes) -> "List[Identity]":
             text = label.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
         found.append(Identity(layout.name, written_uuid(data[layout.uuid_at:layout.uuid_at + 16]), text))
     return found
+
+
+def _fat(data: bytes) -> "List[Identity]":
+    """Return a FAT by its boot sector: 32, or 12 and 16 (Linux: include/uapi/linux/msdos_fs.h)."""
+    for kinds, kind_at, at in (((b"FAT32   ",), 82, 67), ((b"FAT16   ", b"FAT12   "), 54, 39)):
+        if data[510:512] == b"\x55\xaa" and data[kind_at:kind_at + 8] in kinds:
+            serial = data[at:at + 4][::-1].hex().upper()
+            label = data[at + 4:at + 15].decode("ascii", "replace").rstrip()
+            return [Identity("vfat", serial[:4] + "-" + serial[4:], "" if label == "NO NAME" else label)]
+    return []
 
 
 def written_uuid(raw: bytes) -> str:

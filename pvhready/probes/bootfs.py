@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from pvhready.probes.superblock import Given
 
 # What /etc/fstab has beside file systems on disks.
-_NO_DISK = ("swap", "none", "tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "ramfs", "nfs", "nfs4", "cifs", "autofs", "bind")
+_NO_DISK = (
+    "swap", "none", "tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "ramfs", "nfs", "nfs4", "cifs", "autofs", "bind", "overlay", "rootfs",
+    "9p", "virtiofs",
+)
 
 
 class Origin(NamedTuple):

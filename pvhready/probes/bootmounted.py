@@ -1,7 +1,7 @@
 """The file systems that GRUB has to read, of a guest mounted elsewhere: /etc/fstab tells, and the devices that the user named."""
 
 from pvhready.devicenames import layer_of, parse_spec
-from pvhready.disk.superblocks import LUKS, LVM, Content
+from pvhready.disk.superblocks import LUKS, LVM, RAID, Content
 from pvhready.facts import BootFileSystem, Mount, Problem, Storage
 from pvhready.probes.bootfs import Origin, covering, modes_of, resolved, told
 from pvhready.root import Root, Unreadable
@@ -24,7 +24,10 @@ class Mounted:
         self._storage = storage
         self._given = origin.given
         pairs = [(device, content) for device in origin.given for content in device.contents]
-        self._found = [pair for pair in pairs if pair[1].filesystem not in ("swap", LVM)]
+        self._found = [pair for pair in pairs if pair[1].filesystem not in ("swap", LVM, RAID)]
+        opaque = [pair for pair in pairs if pair[1].filesystem == LUKS or pair[1].problem]
+        # A file system whose id is nowhere may be in there.
+        self._hides = Problem(_place(*opaque[0]), "it may lie in what cannot be looked into, " + _place(*opaque[0])) if opaque else None
 
     def systems(self, needed: "Dict[str, List[str]]") -> "Tuple[BootFileSystem, ...]":
         """Return the file systems that hold these paths, each of which some modes need."""
@@ -47,8 +50,8 @@ class Mounted:
         match = self._match(mount)
         if match:
             return told(system, match[1], _place(*match))
-        if any(content.filesystem == LUKS for _, content in self._found) or layer == "lvm" and self._storage.encrypted:
-            return system._replace(problem=_ENCRYPTED)
+        if self._hides or layer == "lvm" and self._storage.encrypted:
+            return system._replace(problem=self._hides or _ENCRYPTED)
         return system
 
     def _match(self, mount: Mount) -> "Optional[Tuple[Given, Content]]":

@@ -46,7 +46,7 @@ def known_devices(storage: Storage, given: "Sequence[Given]") -> Storage:
     partuuids: "Dict[str, str]" = {}
     for device in given:
         if not device.contents:
-            known = "ext2 to ext4, xfs, btrfs, f2fs, swap, LUKS and LVM, and disks with partitions of these, are"
+            known = "ext2 to ext4, xfs, btrfs, f2fs, vfat, swap, RAID, LUKS and LVM, and disks with partitions, are"
             raise UsageError("{} holds no file system that is known: {}".format(device.path, known))
         for content in device.contents:
             name = device.path + (" ({})".format(content.where) if content.where else "")

@@ -25,6 +25,7 @@ MAKERS: Dict[str, Maker] = {
     "xfs": Maker("xfsprogs", ["mkfs.xfs", "-q", "-f"], ["-m", "uuid={}"], ["-p", "{}.proto"]),
     "btrfs": Maker("btrfs-progs", ["mkfs.btrfs", "-q", "-f"], ["-U", "{}"], ["-r", "{}"]),
     "f2fs": Maker("f2fs-tools", ["mkfs.f2fs", "-q", "-f"], ["-U", "{}"]),
+    "vfat": Maker("dosfstools", ["mkfs.vfat"], ["-i", "{}"], (), 64 * MIB),
     "swap": Maker("util-linux", ["mkswap", "-q"], ["-U", "{}"], (), 16 * MIB),
 }
 
