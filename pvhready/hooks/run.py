@@ -51,7 +51,7 @@ def _ask(kind: str, arguments: "Sequence[str]") -> "Tuple[List[str], int]":
         if situation is None:
             return [], 0
         lines, code = _answer(kind, arguments, situation)
-    return situation.complaints + lines, code
+    return lines + situation.complaints, code
 
 
 def _known(kind: "Optional[str]") -> str:
