@@ -1,0 +1,146 @@
+"""The way back that stays open: real grub-mkconfig writes the menu, our interpreter says what each platform boots of it."""
+
+from typing import Any, Dict
+
+import pytest
+
+from pvhready.demo import parts
+from pvhready.demo.image import bzimage, elf_kernel
+from pvhready.demo.initramfs import initramfs
+from pvhready.demo.tree import Tree
+from support import wanted
+
+from . import hacked
+from .hacked import NEW, OLD
+from .machine import Machine
+
+pytestmark = pytest.mark.slow
+
+KEEP = ("undo", "--apply", "--yes", "--keep-pv")
+ELF = "/boot/pvhready-{}.elf"
+NEWER = "5.4.0-217-generic"
+
+
+def machine(folder: str, form: str = "V7") -> Machine:
+    files = {path: node for path, node in hacked.tree(form).items() if not path.startswith(("/usr/", "/lib/"))}
+    for release in (NEW, OLD):
+        files["/var/cache/apt/archives/linux-image-{}_1.1_amd64.deb".format(release)] = read(hacked.package(folder, release))
+    files.update(newer())
+    made = Machine(folder, files)
+    made.demand("grub-mkconfig", "-o", "/boot/grub/grub.cfg")
+    return made
+
+
+def read(path: str) -> bytes:
+    with open(path, "rb") as handle:
+        return handle.read()
+
+
+def newer() -> Tree:
+    """A kernel that is installed later: until then it waits in a folder of its own."""
+    image = bzimage(NEWER, "lz4", kernel=elf_kernel(NEWER))
+    symbols = parts.symbols(XEN_BLKDEV_FRONTEND="y", XEN_NETDEV_FRONTEND="y", EXT4_FS="m")
+    return {
+        "/root/vmlinuz-" + NEWER: image, "/root/config-" + NEWER: parts.configuration(NEWER, symbols),
+        "/root/System.map-" + NEWER: parts.system_map(True), "/root/initrd.img-" + NEWER: initramfs(NEWER, (), "gzip"),
+    }
+
+
+def boots(made: Machine, platform: str) -> Any:
+    """The kernel of the entry that a platform boots."""
+    menu = made.pvhready("entries", "--platform", platform)
+    assert menu["exit"] == 0
+    return menu["entries"][menu["default"]]["kernel"]
+
+
+def findings(report: Dict[str, Any]) -> Dict[str, str]:
+    return {check["id"]: check["summary"] for check in report["checks"]}
+
+
+def test_each_platform_takes_its_own(tmp_path: Any) -> None:
+    made = machine(str(tmp_path))
+    before = made.state()
+    assert boots(made, "xen-x86_64") == boots(made, "xen_pvh") == "/boot/vmlinuz-" + NEW
+    done = made.pvhready(*KEEP)
+    assert (done["exit"], done.get("applied"), done.get("runs")) == (0, True, ["run-0001", "run-0002"]), done
+    assert boots(made, "xen-x86_64") == boots(made, "xen-i386") == ELF.format(NEW)
+    assert boots(made, "xen_pvh") == "/boot/vmlinuz-" + NEW
+    made.demand(wanted.tool("grub-script-check", "grub-common"), "/boot/grub/grub.cfg")
+    names = made.demand("sh", "-c", "ls -A /boot").split()
+    assert [name for name in names if name.startswith((".", "vmlin", "kernel"))] == ["vmlinuz", "vmlinuz-" + OLD, "vmlinuz-" + NEW]
+    kernels = {kernel["path"]: kernel["modes"] for kernel in made.pvhready("kernels")["kernels"]}
+    assert kernels[ELF.format(NEW)] == {"pv": "boots", "pvh": "fails"}
+    assert kernels["/boot/vmlinuz-" + NEW] == {"pv": "fails", "pvh": "boots"}
+    assert made.pvhready("check")["hack"]["decompressed_kernels"] == []
+    assert made.pvhready(*KEEP)["applied"] is False
+    back = made.pvhready("undo", "--revert", "--apply", "--yes")
+    assert (back["exit"], back.get("applied"), back.get("notes")) == (0, True, []), back
+    assert made.state() == before
+
+
+def test_a_kernel_upgrade_does_not_break_it(tmp_path: Any) -> None:
+    made = machine(str(tmp_path))
+    assert made.pvhready(*KEEP)["exit"] == 0
+    made.demand("sh", "-c", "mv /root/*-{} /boot/ && grub-mkconfig -o /boot/grub/grub.cfg".format(NEWER))
+    assert boots(made, "xen_pvh") == "/boot/vmlinuz-" + NEWER
+    assert boots(made, "xen-x86_64") == ELF.format(NEW)
+    said = findings(made.pvhready("check", "--target", "pv"))
+    assert NEWER in said["pv-kept"]
+    assert "newer-kernel" not in said
+    # When the kept kernel's package goes, its entry goes with it.
+    made.demand("sh", "-c", "rm /boot/*-{} && grub-mkconfig -o /boot/grub/grub.cfg".format(NEW))
+    assert boots(made, "xen-x86_64") == ELF.format(OLD)
+
+    # The menu is not ours any more: it is written anew before the kept kernels go.
+    assert made.pvhready("undo", "--revert")["exit"] == 0
+    back = made.pvhready("undo", "--revert", "--apply", "--yes", "--switching")
+    assert (back["exit"], back.get("applied")) == (0, True), back
+    names = made.demand("sh", "-c", "ls /boot /etc/grub.d; cat /boot/grub/grub.cfg")
+    assert "pvhready" not in names
+    assert made.pvhready("kernels")["kernels"][0]["image"]["container"] == "elf"
+
+
+def test_a_menu_that_would_not_do_is_not_put_in_place(tmp_path: Any) -> None:
+    made = machine(str(tmp_path))
+    before = made.state()
+    for fake, why in (
+        ("#!/bin/sh\ncat /boot/grub/grub.cfg\n", "under PV it would boot /boot/vmlinuz-" + NEW),
+        ("#!/bin/sh\nexit 1\n", "fails: it writes no menu"),
+        ("#!/bin/sh\necho oops >&2\nexit 3\n", "fails: oops"),
+        ("#!/bin/sh\necho '### BEGIN /etc/grub.d/10_linux ###'\n", "it would boot nothing"),
+    ):
+        refused = made.pvhready(*KEEP, fake=fake)
+        assert (refused["exit"], refused.get("applied")) == (2, False), refused
+        assert why in refused["obstacles"][0]
+        assert made.state() == before
+
+
+def test_an_end_while_the_menu_is_written(tmp_path: Any) -> None:
+    """The kept kernels and the script are there, and do no harm; the same command goes on from there."""
+    made = machine(str(tmp_path))
+    before = made.state()
+    killed = made.pvhready(*KEEP, fake="#!/bin/sh\nkill -9 $PPID\n")
+    assert killed["exit"] not in (0, 2)
+    assert boots(made, "xen-x86_64") == "/boot/vmlinuz-" + NEW
+    done = made.pvhready(*KEEP)
+    assert (done["exit"], boots(made, "xen-x86_64"), boots(made, "xen_pvh")) == (0, ELF.format(NEW), "/boot/vmlinuz-" + NEW)
+    assert made.pvhready("undo", "--revert", "--apply", "--yes")["exit"] == 0
+    assert made.state() == before
+
+
+def test_a_second_kernel_beside_gets_a_new_menu(tmp_path: Any) -> None:
+    """Form V6: /boot/vmlinux beside an untouched vmlinuz, and a menu that was made to name it."""
+    made = machine(str(tmp_path))
+    made.demand(
+        "sh", "-c", "cd /root && mv /boot/vmlinuz-{0} /boot/vmlinux && dpkg-deb -x /var/cache/apt/archives/linux-image-{0}_*.deb . && "
+        "mv boot/vmlinuz-{0} /boot/ && sed -i s,/boot/vmlinuz-{0},/boot/vmlinux, /boot/grub/grub.cfg".format(NEW))
+    before = made.state()
+    assert boots(made, "xen-x86_64") == boots(made, "xen_pvh") == "/boot/vmlinux"
+    refused = made.pvhready("undo", "--apply", "--yes")
+    assert (refused["exit"], made.state()) == (2, before)
+    done = made.pvhready("undo", "--apply", "--yes", "--switching")
+    assert (done["exit"], done.get("applied")) == (0, True), done
+    assert boots(made, "xen_pvh") == "/boot/vmlinuz-" + NEW
+    assert "vmlinux" not in made.demand("sh", "-c", "ls /boot; cat /boot/grub/grub.cfg")
+    assert made.pvhready("undo", "--revert", "--apply", "--yes")["exit"] == 0
+    assert made.state() == before
