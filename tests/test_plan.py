@@ -39,7 +39,7 @@ with open(os.path.join(_TOP, "pvhready", "data", "plan.schema.json"), encoding="
 # A guest always goes through what it needs of these in this order.
 _ORDER = [
     "find-out", "enter-guest", "make-room", "install-kernel", "choose-kernel", "restore-image", "undo-hack", "write-grub-cfg",
-    "entries-in-grub-cfg", "command-line", "console", "initramfs", "root-device", "write-menu", "mend", "check", "switch",
+    "entries-in-grub-cfg", "plain-commands", "command-line", "console", "initramfs", "root-device", "write-menu", "mend", "check", "switch",
 ]
 _OTHER_RELEASE = "6.1.0-49-amd64"
 _HOOKS = "/etc/kernel/postinst.d/"
@@ -432,6 +432,7 @@ def test_an_unknown_host_is_asked_for(guest):
 # Whatever the guest: the plan answers every objection, and nobody has to mend a command before typing it.
 
 _ENTRY = "menuentry x {{\n linux /boot/vmlinuz-{0} root={1}\n initrd /boot/initrd.img-{0}\n}}\n"
+_SIXTEEN_BIT = "menuentry x {{\n linux16 /boot/vmlinuz-{0} root={1} console=hvc0\n initrd16 /boot/initrd.img-{0}\n}}\n"
 _VARIANTS = {
     "sound": {},
     "zstd": {"payload": "zstd"},
@@ -454,7 +455,7 @@ _VARIANTS = {
     "empty-menu": {"changes": {GRUB_CFG: "set timeout=5\n"}},
     "endless-menu": {"changes": {GRUB_CFG: "while true; do true; done\n"}},
     "no-timeout": {"changes": {GRUB_CFG: _ENTRY.format(RELEASE, "UUID=" + UUID)}},
-    "linux16": {"changes": {GRUB_CFG: "set timeout=1\n" + _ENTRY.replace("linux", "linux16").format(RELEASE, "UUID=" + UUID)}},
+    "linux16": {"changes": {GRUB_CFG: "set timeout=1\n" + _SIXTEEN_BIT.format(RELEASE, "UUID=" + UUID)}},
     "sda": {"changes": {GRUB_CFG: "set timeout=1\n" + _ENTRY.format(RELEASE, "/dev/sda1")}},
     "nothing": {"changes": {"/boot": None}},
     "newer": {"release": _OTHER_RELEASE, "older": (RELEASE,)},
@@ -580,3 +581,14 @@ def test_entries_of_a_specification_on_each_host(host, expected, fedora):
     plan = plan_of(live(facts_of(fedora, host)), host)
     assert [(one.id, lines(one)) for one in plan.steps if one.state == "to-do" and one.id not in ("check", "switch")] == expected
     assert plan.state == "to-do" and not [one.id for one in plan.steps if one.state == "unknown"]
+
+
+@pytest.mark.parametrize("host", ["bitfolk", "debian-12"])
+def test_commands_that_not_every_grub_has(host, guest):
+    tree = guest(changes={GRUB_CFG: "set timeout=1\n" + _SIXTEEN_BIT.format(RELEASE, "UUID=" + UUID)})
+    facts = live(facts_of(tree, host))
+    plan = plan_of(facts, host)
+    generator, menu = step(plan, "plain-commands").actions
+    assert (generator.argv[-1], menu.argv[-1]) == ("/etc/grub.d/10_linux", GRUB_CFG) and plan.state == "to-do"
+    subprocess.check_call(menu.argv[:-1] + (tree + GRUB_CFG,))
+    assert judge(live(facts_of(tree, host)), profile(host)).verdict == "ready"

@@ -21,7 +21,7 @@ def make_plan(report: Report, host: Host) -> Plan:
     if report.verdict == NOT_APPLICABLE:
         return Plan(NOTHING, "Nothing to do: {}.".format(_why_not(case)), ())
     steps = disks.room(case) + kernel.install(case) + kernel.restore(case) + kernel.undo(case)
-    steps += menu.write(case) + menu.arguments(case) + menu.console(case) + disks.initramfs(case) + disks.root(case)
+    steps += menu.write(case) + menu.plain(case) + menu.arguments(case) + menu.console(case) + disks.initramfs(case) + disks.root(case)
     steps += menu.anew(case, steps)
     steps += evidence.leftovers(case, steps)
     steps = evidence.find_out(case, steps) + switch.enter(case, steps) + steps

@@ -46,6 +46,18 @@ def write(case: Case) -> "List[Step]":
     return []
 
 
+def plain(case: Case) -> "List[Step]":
+    """Return the step that replaces commands such as linux16, which not every GRUB has."""
+    found = [finding for finding in case.said(("entry-command",)) if finding.remedies]
+    if not found:
+        return []
+    why = sentence(found[0]) + " Every GRUB has the plain commands linux and initrd, and they boot the same kernel."
+    proof = case.proof("the menu without errors", "entries")
+    answered = ids(found) + ids(case.said(("entry-uncertain",)))
+    title = "Have plain commands in the menu"
+    return [Step("plain-commands", TO_DO, title, why, actions(remedies_of(found[:1])), proof, checks=answered)]
+
+
 def console(case: Case) -> "List[Step]":
     """Return the step that adds console=hvc0, done where the entry has it."""
     found, asked = case.said(CONSOLE), _asked_for_console(case)

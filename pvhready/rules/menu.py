@@ -59,7 +59,8 @@ def _entry_error(entry: Entry, error: EntryError, mode: str, host: Host, facts: 
     if error.command is None:
         fix = remedies.regenerate(facts.guest) if error.fatal else ()
         return Finding("entry-error", status, mode, entry.title, "GRUB will complain: " + error.text, where, fix)
-    fix = remedies.plain_linux_command(facts.guest, error.command) if error.command.startswith(("linux", "initrd")) else ()
+    variants = error.command.startswith(("linux", "initrd"))
+    fix = remedies.plain_linux_command(facts.guest, error.command, facts.menus[mode].config) if variants else ()
     known = "it is not known whether GRUB of host {} has it" if host.command(error.command) == NOT_KNOWN else "GRUB of host {} lacks it"
     summary = "needs the command {}, and {}".format(error.command, known.format(host.name))
     return Finding("entry-command", status, mode, entry.title, summary, where, fix)

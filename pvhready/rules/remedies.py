@@ -217,16 +217,15 @@ def entries_in_config(guest: Guest, path: "Optional[str]" = None) -> "Remedies":
     return (asked,) + regenerate(guest, path) + (hosts,)
 
 
-def plain_linux_command(guest: Guest, name: str) -> "Remedies":
-    """``linux`` and ``initrd`` instead of their variants."""
-    plain = "initrd" if name.startswith("initrd") else "linux"
+def plain_linux_command(guest: Guest, name: str, path: "Optional[str]" = None) -> "Remedies":
+    """``linux`` and ``initrd`` instead of their variants, in the menu and in what generates it. ``path`` is that of the menu."""
+    variant = name.replace("linux", "").replace("initrd", "")
+    words = "s/\\<linux{0}\\>/linux/; s/\\<initrd{0}\\>/initrd/".format(variant)
+    # Fedora's and CentOS's generator puts the command together from a variable.
+    generator = words + ('; s/sixteenbit="16"/sixteenbit=""/' if variant == "16" else "")
     return (
-        hint(
-            'The entry must say "{}" instead of "{}": edit grub.cfg and /etc/grub.d/10_linux so that the next kernel gets it too.'.format(
-                plain, name
-            )
-        ),
-        command("see what the generator writes", "grep", "-n", name, "/etc/grub.d/10_linux"),
+        command("let the generator write the plain commands", "sed", "-i", generator, "/etc/grub.d/10_linux"),
+        command("let the menu have them", "sed", "-i", words, path or own_config(guest)),
     )
 
 
@@ -290,7 +289,7 @@ def install_package(guest: Guest, package: str) -> "Remedies":
     """A tool that the check itself lacks."""
     installers = {
         "debian": ("apt-get", "install"),
-        "redhat": ("dnf", "install"),
+        "redhat": (_yum_or_dnf(guest), "install"),
         "suse": ("zypper", "install"),
         "arch": ("pacman", "-S"),
         "alpine": ("apk", "add"),

@@ -170,3 +170,16 @@ def test_what_a_shell_writes(guest, text, tmp_path):
     remedy = remedies.rebuild_initramfs(guest, "6.1", "xen_blkfront")[0]
     script, _, path = remedy.argv[2].rpartition(">")
     assert path.startswith("/etc/") and subprocess.check_output(["sh", "-c", script]).decode() == text
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("\tlinux16 /vmlinuz-1 x=linux16y\n\tinitrd16 /i\n", "\tlinux /vmlinuz-1 x=linux16y\n\tinitrd /i\n"),
+    ('\tsixteenbit="16"\n\tlinux${sixteenbit} ${rel_dirname}\n', '\tsixteenbit=""\n\tlinux${sixteenbit} ${rel_dirname}\n'),
+])
+def test_plain_commands(text, expected, tmp_path):
+    place = tmp_path / "10_linux"
+    place.write_text(text)
+    generator, menu = remedies.plain_linux_command(_guest("centos", "7"), "initrd16")
+    assert (generator.argv[-1], menu.argv[-1]) == ("/etc/grub.d/10_linux", "/boot/grub2/grub.cfg")
+    subprocess.check_call(generator.argv[:-1] + (str(place),))
+    assert place.read_text() == expected
