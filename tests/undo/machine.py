@@ -89,7 +89,8 @@ class Machine:
     def state(self) -> str:
         """All that matters in the guest: names, modes, times, contents."""
         return self.demand(
-            "sh", "-c", "cd / && find boot etc/grub.d etc/kernel -printf '%p %y %m %u %g %l' -type f -printf ' %T@' -printf '\\n' | sort && "
+            "sh", "-c",
+            "cd / && find boot etc/grub.d etc/kernel -printf '%p %y %m %u %g %l' -type f -printf ' %T@' -printf '\\n' | sort && "
             "find boot etc/grub.d etc/kernel -type f | sort | xargs sha256sum")
 
 
