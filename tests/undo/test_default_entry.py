@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import pytest
 
