@@ -333,6 +333,9 @@ class Root:
         except OSError as error:
             _close(stack)
             raise self._refuse(path, error) from error
+        except UnicodeEncodeError as error:  # Python 3.6 in the locale C knows ASCII only
+            _close(stack)
+            raise Unreadable(path, "this name cannot be looked up in this locale: use LC_ALL=C.UTF-8") from error
         except Unreadable:
             _close(stack)
             raise

@@ -3,6 +3,7 @@
 import os
 import socket
 import struct
+import sys
 
 import pytest
 
@@ -226,3 +227,12 @@ def test_exit_codes_of_errors(arguments, code, pvhready):
     output = pvhready(*arguments)
     assert output.code == code
     assert output.err or output.out
+
+
+def test_a_name_that_the_locale_does_not_know(pvhready, guest):
+    """Python 3.6 in the locale C cannot even look such a name up."""
+    release = "6.1-ümlaut"
+    directory = guest(release=release)
+    for _ in range(2):
+        report = pvhready.check(directory, environment={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})
+        assert (report["verdict"] == "ready") == (sys.version_info >= (3, 7))

@@ -246,7 +246,8 @@ def test_any_environment(kind, environment, live):
         text = handle.read().replace(IMAGE, IMAGE + "ü")
     live.write("/boot/grub/grub.cfg", text)
     arguments = (RELEASE, IMAGE + "ü") if kind == "kernel-postinst" else ()
-    assert "zstd" in hook(live, kind, *arguments, environment=environment)[0]
+    lines = hook(live, kind, *arguments, environment=environment)
+    assert "zstd" in lines[0] or kind == "apt" and sys.version_info < (3, 7), lines  # that one cannot look at the name: no crash is enough
 
 
 @pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "2>/dev/full", ">/dev/full 2>/dev/full", "<&- >&- 2>&-"])

@@ -58,7 +58,7 @@ def holds(root: Root, packed: "Tuple[Dict[str, State], Dict[str, Optional[str]],
             and all(_link_now(root, path) == target for path, target in links.items())
             and all(root.resolve(path) == result for path, result in resolved.items())
         )
-    except (Unreadable, OSError):
+    except (Unreadable, OSError, UnicodeEncodeError):  # the last: a name that this locale does not know
         return False
 
 
