@@ -127,7 +127,12 @@ def _initrds(name: str) -> "List[str]":
 
 
 def _by_dpkg(path: str) -> "Key":
-    version = _bytes(path).partition("-")[2]
+    return release_key(path.partition("-")[2])
+
+
+def release_key(release: str) -> "Key":
+    """Return what sorts releases as Debian's GRUB up to 2.06 does, which asks dpkg."""
+    version = _bytes(release)
     for word in _SORTED_BELOW:
         for mark in "._-":
             version = version.replace(mark + word, "~" + word)

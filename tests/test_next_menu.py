@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pvhready import nextmenu
@@ -12,7 +12,8 @@ from pvhready.demo import menus, parts
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.initramfs import initramfs
 from pvhready.facts import Distribution, Entry
-from support import realtree
+from pvhready.rules.versions import sort_key
+from support import realtree, wanted
 from support.program import findings
 from support.trees import GRUB_CFG, MODULES, RELEASE, UUID, base, kernel
 
@@ -78,6 +79,53 @@ while [ "x$list" != x ]; do
     list=`echo $list | tr ' ' '\\n' | grep -Fvx "$linux" | tr '\\n' ' '`
 done
 """
+
+
+LINES = st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12), min_size=2, max_size=6, unique=True)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=LINES)
+def test_order_of_sort(lines):
+    """The system's own sort, with what upstream's generator puts around it; .old has its own test."""
+    paths = [path for path in boot(*lines) if not path.endswith(".old") and nextmenu.listed([path])]
+    text = "".join(path + " 2\n" for path in paths)
+    command = [wanted.tool("sort", "coreutils"), "-V", "-r"]
+    result = subprocess.run(command, input=text, stdout=subprocess.PIPE, universal_newlines=True, env={"LC_ALL": "C"}, check=True)
+    assert [path + " 2" for path in nextmenu.in_order(paths, nextmenu.SORT)] == result.stdout.splitlines()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(first=VERSIONS, second=VERSIONS)
+def test_order_of_dpkg(first, second):
+    """Without the words that the generator turns into a tilde."""
+    assume(not any(word in first + second for word in ("pre", "rc", "test", "git", "old", "trunk")))
+    less = subprocess.call([wanted.tool("dpkg", "dpkg"), "--compare-versions", first, "lt", second], stderr=subprocess.DEVNULL) == 0
+    assert (nextmenu.release_key(first) < nextmenu.release_key(second)) == less
+
+
+@given(texts=st.lists(st.text(max_size=30), max_size=4))
+def test_any_names_have_an_order(texts):
+    for way in (nextmenu.DPKG, nextmenu.SORT, nextmenu.RPM):
+        order = nextmenu.in_order(boot(*texts), way)
+        assert sorted(order) == nextmenu.listed(boot(*texts))
+        assert nextmenu.in_order(reversed(order), way) == order or way != nextmenu.SORT
+
+
+RELEASES = [
+    "3.10.0", "4.19.0-27-amd64", "5.4.0-216-generic", "6.1.0-9-amd64", "6.1.0-50-amd64", "6.10-rc1-amd64", "6.10-amd64",
+    "6.12.107+deb13-amd64",
+]
+
+
+@pytest.mark.download
+@pytest.mark.slow
+def test_releases_sort_as_linux_version_has_them(bookworm):
+    mixed = RELEASES[::-1]
+    perl, script = bookworm.path("/usr/share/perl5"), bookworm.path("/usr/bin/linux-version")
+    result = subprocess.run(
+        [wanted.tool("perl", "perl-base"), "-I", perl, script, "sort"] + mixed, stdout=subprocess.PIPE, universal_newlines=True)
+    assert sorted(mixed, key=sort_key) == RELEASES == result.stdout.split()
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,7 @@ def _stays(path: "Optional[str]", kernels: "Tuple[Kernel, ...]", facts: Facts) -
     return _age(kernel) in order[:room]
 
 
-def _age(kernel: Kernel) -> "Tuple[Tuple[int, ...], bool, str]":
+def _age(kernel: Kernel) -> "Tuple[object, ...]":
     return sort_key(kernel.release or kernel.named_release)
 
 

@@ -1,5 +1,7 @@
 """Kernel releases as numbers, and the few version ranges that rules need."""
 
+from pvhready.nextmenu import release_key
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, Tuple
@@ -20,14 +22,9 @@ def series(release: "Optional[str]") -> "Optional[Tuple[int, int]]":
     return (numbers[0], numbers[1]) if len(numbers) >= 2 else None
 
 
-def sort_key(release: "Optional[str]") -> "Tuple[Tuple[int, ...], bool, str]":
-    """Return what sorts kernel releases from old to new, as grub-mkconfig does: every number in the name, then the name.
-
-    A copy whose name ends with .old sorts below the kernel that it was made of.
-    """
-    text = release or ""
-    spaced = "".join(character if character in "0123456789" else " " for character in text)
-    return tuple(int(number) for number in spaced.split()), not text.endswith(".old"), text
+def sort_key(release: "Optional[str]") -> "Tuple[object, ...]":
+    """Return what sorts kernel releases from old to new, as Debian's GRUB does: a release candidate below its release."""
+    return release_key(release or "")
 
 
 def known_regression(release: "Optional[str]", mode: str) -> "Optional[Tuple[str, str]]":
