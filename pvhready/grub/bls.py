@@ -1,7 +1,6 @@
 """Boot loader specification entries, for a GRUB that has ``blscfg`` (GRUB of Fedora: commands/blscfg.c)."""
 
 from pvhready.grub.devices import FILE_NOT_FOUND, UNKNOWN_DEVICE, Failure
-from pvhready.grub.parser import parse
 from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -63,6 +62,7 @@ def read_all(run: "Interpreter", device: str, directory: str) -> "List[Snippet]"
             path = directory + "/" + name
             information = run.devices.information(device, path)
             if information and information.size <= _MAX_SIZE:
+                run.step(information.size >> 6)
                 text = run.devices.read(device, path, _MAX_SIZE).decode("utf-8", "surrogateescape")
                 snippets.append(Snippet(name[:-5], run.devices.shown(device, path), keys(text)))
     return sorted(snippets, key=lambda snippet: package_key(snippet.name), reverse=True)
@@ -134,7 +134,7 @@ def _add(run: "Interpreter", snippet: Snippet) -> None:
     lines = ["load_video", "set gfxpayload=keep", "insmod gzio", "linux ($root){} {}".format(kernel, options)]
     if initrds:
         lines.append("initrd " + " ".join("($root)" + name for name in initrds))
-    body = [node for unit in parse("\n".join(lines), from_file=False) for node in unit.body]
+    body = [node for unit in run.parse("\n".join(lines)) for node in unit.body]
     users = _expanded(run, snippet.first("grub_users"))
     run.add_entry(MenuEntry(arguments[0], snippet.name, arguments, users or None, False, body, snippet.path, 1))
 

@@ -17,7 +17,7 @@ from pvhready.grub.devices import (
     NotKnown,
 )
 from pvhready.grub.options import OPTIONAL, VALUE, Option
-from pvhready.grub.parser import Command, parse
+from pvhready.grub.parser import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def _time(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Run a command, no function, whose time GRUB tells."""
     if not arguments:
         raise Failure(BAD_ARGUMENT, "no command is specified.")
+    while arguments[0] == "time" and len(arguments) > 1:
+        arguments = arguments[1:]
     handler = run.commands.get(arguments[0])
     if handler is None:
         raise Failure(UNKNOWN_COMMAND, "can't find command `{}'.".format(arguments[0]))
@@ -240,7 +242,7 @@ def _add_entry(run: "Interpreter", arguments: "List[str]", node: Command, submen
         raise Failure(BAD_ARGUMENT, "multiple menuentry definitions.")
     body = node.block
     if body is None and source is not None:
-        body = [statement for unit in parse(source, False, node.line) for statement in unit.body]
+        body = [statement for unit in run.parse(source) for statement in unit.body]
     if body is None:
         raise Failure(BAD_ARGUMENT, "no menuentry definition.")
     if node.block is not None:

@@ -21,11 +21,12 @@ from pvhready.grub.devices import (
 )
 from pvhready.grub.environment import Environment
 from pvhready.grub.lexer import QUOTED, VARIABLE, has_wildcard, unescape
-from pvhready.grub.parser import Command, For, Function, If, Unit, While, parse
+from pvhready.grub.parser import Command, For, Function, If, TooLong, Unit, While, parse
 from pvhready.grub.state import (
     MAX_DEPTH,
     MAX_ENTRIES,
     MAX_ENTRY_STEPS,
+    MAX_ERROR,
     MAX_ERRORS,
     MAX_FILES,
     MAX_OUTPUT,
@@ -113,6 +114,7 @@ class Interpreter:
 
     def run_units(self, units: "List[Unit]") -> int:
         """Run what ``parse`` returned, in the current file; the status of the last unit."""
+        self.step(len(units) >> 3)
         status = NONE
         for unit in units:
             for function in unit.functions:
@@ -127,12 +129,20 @@ class Interpreter:
 
     def run_text(self, text: str) -> int:
         """Run a text as ``eval`` does. GRUB gives up at a syntax error here, and takes that for success."""
-        units = parse(text, from_file=False, first=self.line)
+        units = self.parse(text)
         for index, unit in enumerate(units):
             if unit.fault:
                 self.run_units(units[:index + 1])
                 return NONE
         return self.run_units(units)
+
+    def parse(self, text: str) -> "List[Unit]":
+        """Return the units of a text that stands in the current line."""
+        self.step(len(text) >> 4)
+        try:
+            return parse(text, from_file=False, first=self.line)
+        except TooLong as error:
+            raise self.limit("more statements than any configuration has") from error
 
     def run_entry(self, entry: MenuEntry) -> None:
         """Run an entry's body with its arguments."""
@@ -141,6 +151,7 @@ class Interpreter:
         self.loops = self.breaks = 0
         self.returning = False
         self.arguments = list(entry.arguments)
+        self.step(len(self.environment.values) >> 5)  # which were copied
         self.run(entry.body)
         self.arguments = None
         self.returning = False
@@ -310,9 +321,10 @@ class Interpreter:
     def expand(self, words: "Tuple[Word, ...]") -> "List[str]":
         """Return the arguments that words stand for."""
         result: List[str] = []
-        cost = 16
+        cost = 0
         for word in words:
             if isinstance(word, str):
+                cost += len(word)
                 result.append(word)
                 continue
             for field in fields(word, self.environment.values, self.arguments):
@@ -323,7 +335,8 @@ class Interpreter:
                     result.extend(self._wildcard(field))
                 else:
                     result.append(unescape(field))
-        self.step(cost >> 4)
+        # A step for a line of usual length; long words, which may be copied and kept, cost more.
+        self.step(1 + (cost >> 6) if cost < 1024 else cost >> 4)
         return result
 
     def _wildcard(self, pattern: str) -> "List[str]":
@@ -404,7 +417,7 @@ class Interpreter:
     def complain(self, text: str, command: "Optional[str]" = None, fatal: "Optional[bool]" = False) -> None:
         """Note an error that GRUB would print."""
         if len(self.complaints) < MAX_ERRORS:
-            self.complaints.append(Complaint(text, self.source(), command, fatal))
+            self.complaints.append(Complaint(text[:MAX_ERROR], self.source(), command, fatal))
 
     def assume(self, text: str) -> None:
         """Note something that was taken for granted."""

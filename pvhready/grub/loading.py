@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pvhready.grub.interpreter import Handler, Interpreter
 
 _LOOPBACK = (Option("delete", "d"),)
+MAX_MODULES = 500  # GRUB has some 300
 _LOAD_ENV = (Option("file", "f", VALUE), Option("skip-sig", "s"))
 
 
@@ -22,6 +23,7 @@ def linux(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
         raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
     loader = run.loader
     _note(run, arguments)
+    run.step(len(run.modules) >> 4)
     loader.modules = list(run.modules)
     try:
         run.find_file(arguments[0])
@@ -149,6 +151,8 @@ def insmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
         raise Failure(BAD_ARGUMENT, "one argument expected.")
     name = arguments[0]
     if name[:1] not in ("/", "(", "+") and name not in run.modules:
+        if len(run.modules) >= MAX_MODULES:
+            raise run.limit("more modules than GRUB has")
         run.modules.append(name)
     return NONE
 
@@ -222,7 +226,9 @@ def _environment_block(run: "Interpreter", given: options.Parsed) -> "Dict[str, 
     device, path = run.find_file(name)
     from pvhready.grub import envblock
 
-    return envblock.parse(run.devices.read(device, path, 1024 * 1024))
+    block = run.devices.read(device, path, 1024 * 1024)
+    run.step(len(block) >> 6)
+    return envblock.parse(block)
 
 
 def loadfont(run: "Interpreter", arguments: "List[str]", node: Command) -> int:

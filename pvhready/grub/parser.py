@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     Node = Union["Command", "If", "For", "While"]
     Body = List[Node]
 
+MAX_STATEMENTS = 300000  # in one script: more than an interpreter would run
 MAX_NESTING = 60  # blocks and compound commands within each other; configurations have four or five
 _WORDS = frozenset((WORD, MADE))
 _ARGUMENTS = _WORDS | KEYWORDS
 _STARTS = _WORDS | frozenset(("if", "for", "while", "until"))
+
+
+class TooLong(Exception):
+    """The script has more than MAX_STATEMENTS."""
 
 
 class Command:
@@ -91,7 +96,7 @@ class Unit:
 
 
 def parse(text: str, from_file: bool = True, first: int = 1) -> "List[Unit]":
-    """Return the units of a script; ``first`` is the number of its first line."""
+    """Return the units of a script; ``first`` is the number of its first line. Raises TooLong."""
     return list(Parser(Lexer(Lines(text, from_file, first))).units())
 
 
@@ -102,6 +107,7 @@ class Parser:
         self._lexer = lexer
         self._ahead = ""  # the kind of a token that was looked at and not yet taken
         self._depth = 0
+        self._left = MAX_STATEMENTS
         self._functions: List[Function] = []
 
     def units(self) -> "Iterator[Unit]":
@@ -117,6 +123,9 @@ class Parser:
             except SyntaxFault as error:
                 body, fault = [], error
             if body or self._functions or fault:
+                self._left -= fault is not None
+                if not self._left:
+                    raise TooLong()
                 yield Unit(body, self._functions, fault)
 
     def _peek(self) -> str:
@@ -201,6 +210,9 @@ class Parser:
         return body
 
     def _command(self) -> "Node":
+        self._left -= 1
+        if not self._left:
+            raise TooLong()
         kind = self._peek()
         if kind in _WORDS:
             return self._simple()

@@ -4,6 +4,7 @@ Python's own matcher may take forever over a hostile expression. This one follow
 so that its work is at most the product of the two lengths. Of the leftmost matches it takes the longest.
 """
 
+from pvhready.grub.devices import NotKnown
 from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 MAX_REPEATS = 255  # RE_DUP_MAX
 MAX_NESTING = 30
 MAX_PROGRAM = 5000
+MAX_EXPRESSION = 10000  # characters
+MAX_MEMBERS = 300  # of a bracket
 
+_GNU = frozenset("123456789wWsSbB<>`'")  # what a backslash makes an operator of
 _TEST, _SPLIT, _JUMP, _SAVE, _START, _END, _MATCH = range(7)
 _CLASSES: "Dict[str, _Test]" = {
     "alpha": lambda char: char.isalpha() and char < "\x80", "digit": lambda char: char in "0123456789",
@@ -39,24 +43,32 @@ class _Step(NamedTuple):
 
 
 class _Invalid(Exception):
-    """GRUB's regcomp would refuse the expression, or it is too large."""
+    """GRUB's regcomp would refuse the expression."""
 
 
 def search(expression: str, text: str, step: "Callable[[int], None]") -> "Optional[List[Optional[str]]]":
     """Return the groups of the leftmost match, the whole first; None for no match or an invalid expression.
 
-    ``step`` is told how much work was done, and may raise.
+    ``step`` is told how much work was done, and may raise. Raises NotKnown for what is not followed here: expressions
+    that are very long, back references, and GNU's ``\\w`` and the like.
     """
+    if len(expression) > MAX_EXPRESSION:
+        raise _not_followed(expression)
     try:
         compiler = _Compiler(expression)
         program = compiler.program()
     except _Invalid:
         return None
+    step(len(program) >> 2)
     spans = _run(program, compiler.groups, text, step)
     if spans is None:
         return None
     pairs = [(spans[2 * index], spans[2 * index + 1]) for index in range(compiler.groups + 1)]
     return [text[start:end] if start >= 0 and end >= 0 else None for start, end in pairs]
+
+
+def _not_followed(expression: str) -> NotKnown:
+    return NotKnown("regexp '{}'".format(expression[:60]), "this regular expression is not followed")
 
 
 class _Compiler:
@@ -85,6 +97,8 @@ class _Compiler:
             self._at += 1
             right = self._sequence()
             left = [_Step(_SPLIT, 1, len(left) + 2)] + left + [_Step(_JUMP, len(right) + 1)] + right
+            if len(left) > MAX_PROGRAM:
+                raise _not_followed(self._text)
         return left
 
     def _sequence(self) -> "List[_Step]":
@@ -92,7 +106,7 @@ class _Compiler:
         while self._next() and self._next() != "|" and not (self._next() == ")" and self._depth):
             steps.extend(self._repeated(self._atom()))
             if len(steps) > MAX_PROGRAM:
-                raise _Invalid()
+                raise _not_followed(self._text)
         return steps
 
     def _repeated(self, atom: "List[_Step]") -> "List[_Step]":
@@ -104,7 +118,7 @@ class _Compiler:
                 low, high = 1, -1
             elif char == "?":
                 low, high = 0, 1
-            elif char == "{" and self._text[self._at + 1:self._at + 2].isdigit():
+            elif char == "{" and _is_number(self._text[self._at + 1:self._at + 2]):
                 low, high = self._bounds()
             else:
                 return atom
@@ -114,7 +128,7 @@ class _Compiler:
     def _bounds(self) -> "Tuple[int, int]":
         end = self._text.find("}", self._at)
         low, comma, high = self._text[self._at + 1:max(end, self._at)].partition(",")
-        if end < 0 or not low.isdigit() or (high and not high.isdigit()) or len(low) > 3 or len(high) > 3:
+        if end < 0 or not _is_number(low) or (high and not _is_number(high)) or len(low) > 3 or len(high) > 3:
             raise _Invalid()
         self._at = end
         bounds = int(low), (int(high) if high else -1) if comma else int(low)
@@ -124,7 +138,7 @@ class _Compiler:
 
     def _times(self, atom: "List[_Step]", low: int, high: int) -> "List[_Step]":
         if len(atom) * max(low, high, 1) > MAX_PROGRAM:
-            raise _Invalid()
+            raise _not_followed(self._text)
         steps = atom * low
         if high < 0:
             return steps + [_Step(_SPLIT, 1, len(atom) + 2)] + atom + [_Step(_JUMP, -len(atom) - 1)]
@@ -150,14 +164,16 @@ class _Compiler:
         if char == "\\":
             char = self._next()
             self._at += 1
-            if not char or char.isalnum():
-                raise _Invalid()  # back references and GNU's \w, \b and the like are not followed here
+            if not char:
+                raise _Invalid()
+            if char in _GNU:
+                raise _not_followed(self._text)
         return [_Step(_TEST, test=char.__eq__)]
 
     def _group(self) -> "List[_Step]":
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise _Invalid()
+            raise _not_followed(self._text)
         self.groups += 1
         number = self.groups
         body = self._choice()
@@ -177,6 +193,8 @@ class _Compiler:
                 raise _Invalid()
             tests.append(self._member())
             first = False
+            if len(tests) > MAX_MEMBERS:
+                raise _not_followed(self._text)
         self._at += 1
         return lambda char: any(test(char) for test in tests) != inverted
 
@@ -200,6 +218,10 @@ class _Compiler:
         return low.__eq__
 
 
+def _is_number(text: str) -> bool:
+    return bool(text) and not text.strip("0123456789")
+
+
 def _run(program: "List[_Step]", groups: int, text: str, step: "Callable[[int], None]") -> "Optional[_Spans]":
     """Follow all threads over the text; return the spans of the leftmost longest match."""
     best: Optional[_Spans] = None
@@ -208,8 +230,8 @@ def _run(program: "List[_Step]", groups: int, text: str, step: "Callable[[int], 
     for at in range(len(text) + 1):
         if best is None:
             threads.append((0, empty))
-        waiting, match = _settle(program, threads, at, len(text))
-        step(1 + len(waiting))
+        waiting, match, work = _settle(program, threads, at, len(text))
+        step(1 + (work * (8 + groups) >> 3))
         if match is not None and (best is None or match[0] <= best[0]):
             best = match
         threads = []
@@ -222,8 +244,8 @@ def _run(program: "List[_Step]", groups: int, text: str, step: "Callable[[int], 
     return best
 
 
-def _settle(program: "List[_Step]", threads: "List[_Thread]", at: int, length: int) -> "Tuple[List[_Thread], Optional[_Spans]]":
-    """Move threads on to where each needs a character; return those, and a match that ends here."""
+def _settle(program: "List[_Step]", threads: "List[_Thread]", at: int, length: int) -> "Tuple[List[_Thread], Optional[_Spans], int]":
+    """Move threads on to where each needs a character; return those, a match that ends here, and how many steps were looked at."""
     waiting: List[_Thread] = []
     match: Optional[_Spans] = None
     seen = set()
@@ -247,4 +269,4 @@ def _settle(program: "List[_Step]", threads: "List[_Thread]", at: int, length: i
             stack.append((place + 1, spans[:first] + (at,) + spans[first + 1:]))
         elif (action == _START and at == 0) or (action == _END and at == length):
             stack.append((place + 1, spans))
-    return waiting, match
+    return waiting, match, len(seen)

@@ -2,7 +2,7 @@
 
 from pvhready.grub.devices import Devices
 from pvhready.grub.environment import Environment
-from pvhready.grub.parser import Unit, parse
+from pvhready.grub.parser import TooLong, Unit, parse
 from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -15,8 +15,9 @@ MAX_STEPS = 400000  # for the file and all its entries; a menu of 10,000 entries
 MAX_ENTRY_STEPS = 10000  # for one entry
 MAX_DEPTH = 120  # statements within each other, functions and files counted
 MAX_FILES = 20  # files that source each other
-MAX_TEXT = 4 * 1024 * 1024  # bytes in one script
+MAX_TEXT = 4 * 1024 * 1024  # bytes in one script; all together may have twice that
 MAX_VALUE = 1024 * 1024  # characters in one argument
+MAX_ERROR = 1000  # characters of an error's text
 MAX_ENTRIES = 20000
 MAX_ERRORS = 200
 MAX_OUTPUT = 10000
@@ -102,12 +103,23 @@ class Scripts:
 
     def __init__(self) -> None:
         self._units: Dict[str, List[Unit]] = {}
+        self._length = 0
 
     def load(self, devices: Devices, device: str, path: str) -> "List[Unit]":
-        """Return the units of a file. Raises Failure and NotKnown as ``Devices.read`` does."""
+        """Return the units of a file. Raises Failure and NotKnown as ``Devices.read`` does, and LimitReached."""
         name = devices.shown(device, path)
         units = self._units.get(name)
         if units is None:
             text = devices.read(device, path, MAX_TEXT).decode("utf-8", "surrogateescape")
-            units = self._units[name] = parse(text)
+            self._length += len(text)
+            if self._length > 2 * MAX_TEXT:
+                raise LimitReached("more text than any configuration has", name)
+            units = self._units[name] = _parse(text, name)
         return units
+
+
+def _parse(text: str, name: str) -> "List[Unit]":
+    try:
+        return parse(text)
+    except TooLong as error:
+        raise LimitReached("more statements than any configuration has", name) from error

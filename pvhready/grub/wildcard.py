@@ -8,11 +8,16 @@ if TYPE_CHECKING:
     from typing import Callable, List
 
 
+MAX_PATTERN = 4096  # longer ones fit no file
+
+
 def expand(pattern: str, devices: Devices, root: str, step: "Callable[[int], None]") -> "List[str]":
     """Return what an escaped pattern that begins with ``/``, ``(`` or ``*`` stands for; nothing when nothing fits.
 
     ``root`` is the device of a name that has none. ``step`` is told how many names were looked at, and may raise.
     """
+    if len(pattern) > MAX_PATTERN:
+        return []
     found = [""]
     rest = pattern
     if pattern[0] != "/":
@@ -31,7 +36,7 @@ def expand(pattern: str, devices: Devices, root: str, step: "Callable[[int], Non
         for directory in before:
             place = _place(directory, devices, root)
             names = devices.names(place[0], place[1]) if place else ()
-            step(1 + len(names))
+            step((1 + len(names)) * (1 + len(part) // 32))
             found.extend(directory + "/" + name for name in names if matches(name, part))
     if parts and not _has_wildcard(parts[-1]):
         step(len(found))
