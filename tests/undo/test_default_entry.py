@@ -28,10 +28,6 @@ class Running(Root):
     live = True  # type: ignore[assignment]
 
 
-def guest_of(directory: str) -> Guest:
-    return Guest(Running(directory), profile(DEFAULT), "pv")
-
-
 def modes(directory: str, known: Dict[str, Dict[str, str]]) -> Dict[str, str]:
     """What the default entry does in each mode. ``known`` are the answers for the states that were judged already."""
     found = hacked.snapshot(directory)
@@ -48,9 +44,8 @@ def undo(directory: str, wish: Wish, calls: Any = None) -> int:
         return Change(REPLACE, path, generated(directory))
 
     regenerate.new_menu = new_menu  # type: ignore[assignment]
-    guest = guest_of(directory)
-    with injected(calls or Faults()):
-        return 0 if Undo(guest, wish).outcome(lambda plan: True).applied else 1
+    with Running(directory) as root, injected(calls or Faults()):
+        return 0 if Undo(Guest(root, profile(DEFAULT), "pv"), wish).outcome(lambda plan: True).applied else 1
 
 
 def generated(directory: str) -> bytes:
@@ -107,12 +102,13 @@ def end(directory: str, to_the_end: bool, wish: Wish) -> None:
     """Finish the run, or take it back, whatever it takes: after that all is new, or all is old."""
     with Root(directory) as root:
         interrupted = history(root).interrupted if os.path.exists(directory + "/var/lib/pvhready") else None
-    guest = guest_of(directory)
-    if interrupted and to_the_end:
-        resume(guest)
-    elif interrupted:
-        abandon(guest)
+    with Running(directory) as root:
+        guest = Guest(root, profile(DEFAULT), "pv")
+        if interrupted and to_the_end:
+            resume(guest)
+        elif interrupted:
+            abandon(guest)
+        if not to_the_end:
+            Revert(guest, Wish(True, True)).outcome(lambda plan: True)
     if to_the_end:
         undo(directory, wish)
-    else:
-        Revert(guest, Wish(True, True)).outcome(lambda plan: True)
