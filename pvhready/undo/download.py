@@ -8,6 +8,7 @@ from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from subprocess import Popen
     from typing import Dict, Iterator, Optional, Tuple
 
     from pvhready.probes.recorded import Recorded
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 _FOLDER = "downloads"
 _SECONDS = 900.0
 _PLACES = ("/usr/bin", "/bin")
+_LOG = "output"
+_MAX_LOG = 1 << 20  # bytes
 _KEPT = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "HOME")
 
 
@@ -72,17 +75,37 @@ def _make_folder(top: str) -> str:
 def _run(command: "Tuple[str, ...]", place: str) -> None:
     import subprocess
 
-    try:
-        result = subprocess.run(
-            command, cwd=place, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=_SECONDS, check=False,
+    log = os.path.join(place, _LOG)
+    # A file, as a pipe would stay open as long as one of the program's own children lives.
+    with open(log, "wb") as output:
+        child = subprocess.Popen(
+            command, cwd=place, env=_environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )
-    except subprocess.TimeoutExpired as error:
-        raise Failed("nothing is downloaded: {} takes longer than {:g} seconds".format(command[0], _SECONDS)) from error
-    if result.returncode:
-        lines = [line for line in result.stdout.decode("utf-8", "replace").split("\n") if line.strip()]
-        said = next((line for line in lines if line.startswith("E:")), lines[-1] if lines else "no word of why")
-        raise Failed("{} fails: {}".format(" ".join(command), said.strip()[:300]))
+        try:
+            status = child.wait(_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise Failed("nothing is downloaded: {} takes longer than {:g} seconds".format(command[0], _SECONDS)) from error
+        finally:
+            _end(child)
+    if status:
+        raise Failed("{} fails: {}".format(" ".join(command), _said(log)))
+
+
+def _end(child: "Popen[bytes]") -> None:
+    """End the program and all that it has started, if that is not over."""
+    import signal
+
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _said(log: str) -> str:
+    """Return the line that says best what went wrong."""
+    with open(log, "rb") as file:
+        text = file.read(_MAX_LOG).decode("utf-8", "replace")
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return next((line for line in lines if line.startswith("E:")), lines[-1] if lines else "no word of why")[:300]
 
 
 def _environment() -> "Dict[str, str]":

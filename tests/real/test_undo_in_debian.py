@@ -60,7 +60,8 @@ HOOKS = {
     "V5": {POSTINST + "extract-vmlinux": V5, "/usr/local/bin/extract-vmlinux": EXTRACT},
 }
 _ENTER = 'mount -t proc proc "$1/proc"; directory=$1; shift; exec chroot "$directory" "$@"'
-REWRITTEN = ("/diversions", "/boot/grub/grub.cfg")  # with the same content, by dpkg-divert and by each installation of a kernel
+# Written anew with the same content, by dpkg-divert and by each installation of a kernel.
+REWRITTEN = ("/diversions", "/boot/grub/grub.cfg", "/01autoremove-kernels")
 WATCHED = ("/boot", "/etc", "/usr/local", "/usr/share/gandi", "/var/lib/dpkg/diversions")
 
 

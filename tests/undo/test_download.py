@@ -62,7 +62,8 @@ def test_what_comes_is_there_as_long_as_it_is_read(manager: Any, tmp_path: Any) 
 
 
 def test_a_manager_that_fails(manager: Any) -> None:
-    for script, said in (("echo W: hm; echo E: no such version >&2; echo more; exit 100", "E: no such version"), ("exit 1", "no word of why")):
+    scripts = {"echo W: hm; echo E: no such version >&2; echo more; exit 100": "E: no such version", "exit 1": "no word of why"}
+    for script, said in scripts.items():
         top = manager(script)
         with pytest.raises(Failed, match=said):
             get(top)
