@@ -5,6 +5,10 @@ import subprocess
 
 import pytest
 
+from pvhready.host import profile
+from pvhready.root import Root
+from pvhready.rules.bootfs import judge_boot_systems
+from pvhready.survey import survey
 from support import images, wanted
 from support.trees import UUID
 
@@ -62,15 +66,23 @@ TABLE = [
 NAMES = ["{} {}".format(kind, options) for kind, options, _ in TABLE]
 
 
+def answers(directory, image):
+    """Return what the rule says on each host, without a process for each."""
+    with Root(directory) as root:
+        facts = survey(root, profile("bitfolk"), devices=[image])
+    return tuple(judge_boot_systems("pvh", profile(host), facts)[0].status for host in HOSTS)
+
+
 @pytest.mark.parametrize("kind,options,expected", TABLE, ids=NAMES)
 def test_features(kind, options, expected, guest, tmp_path, pvhready):
     directory = guest()
     image = images.make(kind, str(tmp_path / "image"), options.split(), UUID)
-    assert tuple(judged(pvhready, directory, host, image) for host in HOSTS) == expected
+    assert answers(directory, image) == expected
+    assert judged(pvhready, directory, "debian-12", image) == expected[HOSTS.index("debian-12")]
 
 
 @pytest.mark.parametrize("kind,options,expected", TABLE, ids=NAMES)
-def test_grub_itself_says_the_same(kind, options, expected, guest, tmp_path, pvhready):
+def test_grub_itself_says_the_same(kind, options, expected, guest, tmp_path):
     """grub-fstest has the file systems of the GRUB that it was built with; it compares a file of several extents."""
     host = _host_of_grub()
     folder = str(tmp_path / "files")
@@ -81,7 +93,7 @@ def test_grub_itself_says_the_same(kind, options, expected, guest, tmp_path, pvh
     result = subprocess.run(
         [wanted.tool("grub-fstest", "grub-common"), image, "cmp", "/boot/vmlinuz", folder + "/boot/vmlinuz"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert (PASS if result.returncode == 0 else FAIL) == judged(pvhready, guest(), host, image), result.stdout
+    assert (PASS if result.returncode == 0 else FAIL) == answers(guest(), image)[HOSTS.index(host)], result.stdout
 
 
 def _host_of_grub():
@@ -107,13 +119,13 @@ def test_newer_xfs(bit, name, expected, guest, tmp_path, pvhready):
         flags = int.from_bytes(handle.read(4), "big") & ~0x20 | bit
         handle.seek(216)
         handle.write(flags.to_bytes(4, "big"))
-    assert tuple(judged(pvhready, directory, host, image) for host in HOSTS) == expected
+    assert answers(directory, image) == expected
     report = pvhready.check(directory, "--device", image)
     assert name in next(check["summary"] for check in report["checks"] if check["id"] == CHECK + "-feature")
 
 
 @pytest.mark.download
-def test_xfs_of_debian_13(guest, tmp_path, pvhready):
+def test_xfs_of_debian_13(guest, tmp_path):
     """xfsprogs 6.13 makes what later releases make by default; it needs Debian 13's libraries."""
     from support import debian
 
@@ -128,7 +140,7 @@ def test_xfs_of_debian_13(guest, tmp_path, pvhready):
     for options, expected in (("-i exchange=1", (FAIL, PASS)), ("-n parent=1", (FAIL, PASS)), ("-i exchange=0 -n parent=0", (PASS, PASS))):
         image = images.empty(str(tmp_path / "image"), 400 * images.MIB)
         images.run(loader, "--library-path", libraries, program, "-q", "-f", "-m", "uuid=" + UUID, *(options.split() + [image]))
-        assert tuple(judged(pvhready, guest(), host, image) for host in ("debian-13", "debian-sid")) == expected, options
+        assert answers(guest(), image)[-2:] == expected, options
 
 
 # Which of several file systems
