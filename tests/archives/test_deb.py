@@ -16,7 +16,7 @@ from pvhready.archives.record import FILE, HARD_LINK, LINK, OTHER, Entry
 from pvhready.root import Root
 from pvhready.unpack import Damaged, LimitReached, UnpackError
 from support import wanted
-from support.packages import Link, make_deb, run
+from support.archives import Link, make_deb, run
 
 IMAGE = b"a kernel image, or so" * 5000
 FILES = {

@@ -8,7 +8,7 @@ import pytest
 
 from pvhready.demo import parts
 from pvhready.demo.image import bzimage
-from support.packages import Link, make_deb, make_rpm
+from support.archives import Link, make_deb, make_rpm
 from support.trees import NO_MAP, debian_symbols
 
 RELEASE = "6.1.0-50-amd64"

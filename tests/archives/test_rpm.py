@@ -14,7 +14,7 @@ from pvhready.archives.record import LINK, Entry
 from pvhready.root import Root
 from pvhready.unpack import Damaged, LimitReached, UnpackError
 from support import wanted
-from support.packages import Link, make_rpm, run
+from support.archives import Link, make_rpm, run
 
 IMAGE = b"a kernel image, or so" * 5000
 FILES = {

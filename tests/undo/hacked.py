@@ -7,7 +7,7 @@ import test_hack
 
 from pvhready.demo import guests, parts
 from pvhready.demo.tree import File, Tree, write_tree
-from support.packages import make_deb
+from support.archives import make_deb
 
 NEW, OLD = "5.4.0-216-generic", "5.4.0-215-generic"
 POSTINST = "/etc/kernel/postinst.d/"

@@ -15,7 +15,7 @@ from pvhready.survey import survey
 from pvhready.undo.sources import Pristine, Refusal, pristine_image
 from pvhready.unpack import program
 from support import wanted
-from support.packages import Files, make_deb, make_rpm, run
+from support.archives import Files, make_deb, make_rpm, run
 from support.trees import RELEASE, base, kernel
 
 PATH = "/boot/vmlinuz-" + RELEASE
