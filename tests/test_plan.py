@@ -15,7 +15,7 @@ from pvhready.demo import guests, menus, parts
 from pvhready.demo.guests import NAMES, make
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.tree import write_tree
-from pvhready.facts import Distribution, Facts, Guest, Problem, Storage
+from pvhready.facts import BootFileSystem, Distribution, Facts, Guest, Problem, Storage
 from pvhready.findings import FAIL, UNKNOWN, WARN
 from pvhready.host import profile
 from pvhready.judge import judge
@@ -592,3 +592,14 @@ def test_commands_that_not_every_grub_has(host, guest):
     assert (generator.argv[-1], menu.argv[-1]) == ("/etc/grub.d/10_linux", GRUB_CFG) and plan.state == "to-do"
     subprocess.check_call(menu.argv[:-1] + (tree + GRUB_CFG,))
     assert judge(live(facts_of(tree, host)), profile(host)).verdict == "ready"
+
+
+@pytest.mark.parametrize("host, name, where", [
+    ("upstream-2.06", "mend-boot-filesystem-feature", "rescue"), ("bitfolk", "find-out-host", "provider"),
+])
+def test_a_file_system_that_grub_may_not_read(host, name, where, guest):
+    system = BootFileSystem(("pvh",), "/", "ext4", "/dev/xvda1", ("ext4:metadata_csum_seed",), True)
+    facts = facts_of(guest(), host)._replace(boot_systems=(system,))
+    found = step(plan_of(facts, host), name)
+    assert "boot-filesystem-feature" in found.checks and where in {action.where for action in found.actions}
+    assert name != "mend-boot-filesystem-feature" or lines(found)[0].startswith("tune2fs -O ^metadata_csum_seed ")

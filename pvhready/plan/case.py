@@ -107,9 +107,9 @@ class Case(NamedTuple):
         return Proof(self.where, self.own(*words), shows)
 
 
-def actions(remedies: "Iterable[Remedy]") -> "Tuple[Action, ...]":
-    """Return remedies as things to do in the guest."""
-    return tuple(Action(GUEST, remedy.argv, remedy.text) for remedy in remedies)
+def actions(remedies: "Iterable[Remedy]", where: str = GUEST) -> "Tuple[Action, ...]":
+    """Return remedies as things to do at a place."""
+    return tuple(Action(where, remedy.argv, remedy.text) for remedy in remedies)
 
 
 def ids(findings: "Iterable[Finding]") -> "Tuple[str, ...]":

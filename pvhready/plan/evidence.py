@@ -5,7 +5,7 @@ from pvhready.findings import FAIL, WARN, Finding, Remedy, command, hint
 from pvhready.findings import UNKNOWN as NOT_KNOWN
 from pvhready.host import NAMES
 from pvhready.plan.case import Case, actions, ids, remedies_of, sentence
-from pvhready.plan.records import GUEST, PROVIDER, TO_DO, UNKNOWN, Action, Proof, Step
+from pvhready.plan.records import GUEST, PROVIDER, RESCUE, TO_DO, UNKNOWN, Action, Proof, Step
 from pvhready.rules import remedies
 
 TYPE_CHECKING = False
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from typing import List, Tuple
 
 # What hangs on the host's GRUB, of which its profile does not tell enough.
-_HOSTS = ("entry-uncertain", "entry-command", "image-xzio", "grub-blscfg")
+_HOSTS = ("entry-uncertain", "entry-command", "image-xzio", "grub-blscfg", "boot-filesystem-feature")
+_UNMOUNTED = ("boot-filesystem-feature",)  # what is mended while the guest does not run
 
 
 def find_out(case: Case, steps: "List[Step]") -> "List[Step]":
@@ -111,7 +112,8 @@ def _mend(case: Case, found: "List[Finding]") -> Step:
     fix = remedies_of(found)
     if check == "newer-kernel" and not fix:
         fix = _without_kernel(case, found[0].subject)
-    what = actions(fix) or (Action(GUEST, (), explanation(check).mend), _explain(found[0]))
+    where = RESCUE if check in _UNMOUNTED else GUEST
+    what = actions(fix, where) or (Action(GUEST, (), explanation(check).mend), _explain(found[0]))
     proof = case.proof("nothing of {} any more".format(check), "check")
     why = " ".join(sentence(item) for item in found[:3])
     return Step("mend-" + check, TO_DO, "See to: " + _subject(check), why, what, proof, checks=ids(found))
