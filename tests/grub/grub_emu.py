@@ -71,9 +71,10 @@ def _terminal(directory: str, ends: Tuple[bytes, ...], timeout: float, rows: int
     """
     process, terminal = pty.fork()
     if process == 0:
+        # Here and not in the other process: GRUB asks for the size as soon as it starts.
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.environ.update(TERM="vt100", LC_ALL="C")
         os.execv(str(PROGRAM), ["grub-emu", "-d", directory, "-r", "host"])
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     output = b""
     ended = asked = False
     pressed = 0
