@@ -24,7 +24,8 @@ def check(case: Case, earlier: "List[Step]") -> Step:
     ready = case.report.verdict == READY or case.report.verdict == WARNINGS and not _open(earlier)
     what = (case.run("after all steps above; where it says anything else, plan again", "check"),)
     proof = case.proof("READY, and the exit code 0 (1 with warnings that you may accept)", "check")
-    why = "The check says what the next boot under PVH would do. Do not switch before it says ready."
+    change = "reboot" if case.switched else "switch"
+    why = "The check says what the next boot under PVH would do. Do not {} before it says ready.".format(change)
     if ready:
         warned = " with warnings" if case.report.verdict == WARNINGS else ""
         why = "It says that this guest comes up under PVH{}.".format(warned)
