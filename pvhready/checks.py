@@ -180,7 +180,8 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         IMAGE,
         "The boot signature at offset 0x1fe.",
         "The PVH loader takes a bzImage only; a kernel that a hook decompressed in place is an ELF file.",
-        "Disable the hook that did it, then install the kernel's package again.",
+        "Where a hook did it, pvhready undo --apply puts the packaged image back. By hand: disable the hook, then install the kernel's "
+        "package again.",
     ),
     "image-truncated": (
         IMAGE,
@@ -516,7 +517,8 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         HACK,
         "Hooks that decompress kernels in place.",
         "The next kernel would be decompressed, and PVH refuses it.",
-        "Disable the hook, then install the kernel's package again.",
+        "pvhready undo shows what it would do, and pvhready undo --apply does it. By hand: chmod a-x the hook (dpkg-divert --rename --add "
+        "for a packaged one), then install the kernel's package again.",
     ),
     "hack-hook-inert": (
         HACK,
@@ -534,7 +536,8 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         HACK,
         "Kernels that stand decompressed.",
         "They boot under PV only.",
-        "Disable the hook, then install the kernel's package again.",
+        "pvhready undo shows what it would do, and pvhready undo --apply does it. By hand: chmod a-x the hook (dpkg-divert --rename --add "
+        "for a packaged one), then install the kernel's package again.",
     ),
     "hack-unreadable": (
         HACK,
@@ -559,6 +562,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "A default that names its kernel, which is neither the newest nor running.",
         "The next upgrade and its autoremove take that kernel away, and GRUB falls back to the first entry.",
         "Keep the kernel, or mend the newest one.",
+    ),
+    "boots-once": (
+        UPKEEP,
+        "next_entry in grubenv, which grub-reboot sets.",
+        "It holds for a single boot: the next one after it takes the default entry again.",
+        "See that the default entry boots as well (pvhready entries), or make this one the default.",
     ),
     "default-stale": (
         UPKEEP,

@@ -19,13 +19,14 @@ from pvhready.rules.image import judge_image
 from pvhready.rules.initramfs import judge_initramfs
 from pvhready.rules.kept import judge_kept
 from pvhready.rules.menu import judge_entry, judge_menu
-from pvhready.rules.remedies import RUN_AGAIN
+from pvhready.rules.remedies import RUN_AGAIN, UNDO
 from pvhready.rules.rootdevice import judge_root_device
 from pvhready.rules.upkeep import (
     Following,
     judge_defaults,
     judge_fallback,
     judge_next_first,
+    judge_once,
     judge_other_kernels,
     judge_space,
     judge_stale_default,
@@ -223,6 +224,7 @@ def _judge_next_menu(facts: Facts, host: Host, chain: Chain, answers: "Dict[str,
     told = first.kernel if first and kernel else None
     findings = list(judge_other_kernels(facts.kernels, chain.kernels, answers, mode, told))
     findings += judge_stale_default(facts.menus[mode], now, facts, mode)
+    findings += judge_once(facts, facts.menus[mode], answers, mode)
     findings += judge_wanted_default(facts, facts.menus[mode], answers, mode)
     findings += judge_upgrade(facts, now, answers, mode)
     if first and kernel and first.kernel != now.kernel:
@@ -242,13 +244,15 @@ def _following(entry: Entry, kernel: Kernel, mode: str, facts: Facts, host: Host
 
 
 def _with_options(finding: Finding, facts: Facts, host: Host, target: str) -> Finding:
-    """Let a remedy that runs the check again ask about this guest, on this host, for this target."""
-    if not any(remedy.argv[:3] == RUN_AGAIN for remedy in finding.remedies):
+    """Let a remedy that runs this program be about this guest, on this host, for this target."""
+    if not any(remedy.argv[:3] in (RUN_AGAIN, UNDO) for remedy in finding.remedies):
         return finding
     options = () if facts.root == "/" else ("--root", facts.root)  # type: Tuple[str, ...]
     options += () if host.name == DEFAULT else ("--host", host.name)
-    options += () if target == PVH else ("--target", target)
-    again = [remedy._replace(argv=RUN_AGAIN + options) if remedy.argv[:3] == RUN_AGAIN else remedy for remedy in finding.remedies]
+    words: Dict[Tuple[str, ...], Tuple[str, ...]] = {
+        UNDO: UNDO + options, RUN_AGAIN: RUN_AGAIN + options + (() if target == PVH else ("--target", target)),
+    }
+    again = [remedy._replace(argv=words.get(remedy.argv[:3], remedy.argv)) for remedy in finding.remedies]
     return finding._replace(remedies=tuple(again))
 
 

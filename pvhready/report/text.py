@@ -214,7 +214,7 @@ def next_step(report: Report) -> str:
         # A hook that still runs would undo what comes after it.
         first = [finding for finding in report.checks if finding.id == "hack-hook-active" and finding is not worst]
         steps = [step_of(finding) for finding in (first if worst.id == "image-not-bzimage" else []) + [worst]]
-        return "; then ".join(step for step in steps if step) or "pvhready explain {}".format(worst.id)
+        return "; then ".join(dict.fromkeys(step for step in steps if step)) or "pvhready explain {}".format(worst.id)
     if guest.type == "PVH" and report.target == PVH:
         return ""
     return "in the provider's shell (at BitFolk: virtmode {}), then shut down and boot.".format(report.target)

@@ -46,5 +46,5 @@ def _hook(hook: Hook, target: str, guest: Guest) -> Finding:
             "hack-hook-inert", INFO, PVH, hook.path, "a decompression hook that does not run ({}){}".format(hook.why, owner), evidence
         )
     summary = "will decompress the next kernel that is installed, and PVH refuses that{}".format(owner)
-    fixes = remedies.disable_hook(hook, guest)
+    fixes = remedies.undo_hack(hook, guest)
     return Finding("hack-hook-active", WARN if target == PVH else INFO, PVH, hook.path, summary, evidence, fixes)

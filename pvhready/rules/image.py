@@ -106,7 +106,7 @@ def _elf_under_pvh(kernel: Kernel, mode: str, guest: Guest) -> Finding:
         kernel,
         summary,
         Evidence(kernel.path, "offset 0x0", "7f 45 4c 46"),
-        remedies.restore_image(kernel, guest),
+        remedies.undo_hack(None, guest),
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     Remedies = Tuple[Remedy, ...]
 
 RUN_AGAIN = ("sudo", "pvhready", "check")
+UNDO = ("sudo", "pvhready", "undo")
 DEFAULTS = "/etc/default/grub"
 
 _DEVUAN_TO_DEBIAN = 7  # Devuan 3 is made of Debian 10
@@ -47,13 +48,12 @@ def _yum_or_dnf(guest: Guest) -> str:
     return "yum" if 0 < release_number(guest) <= 7 and guest.distribution.id != "fedora" else "dnf"
 
 
-def disable_hook(hook: Hook, guest: Guest) -> "Remedies":
-    """Keep a hook from decompressing the next kernel; its helper must stay as long as the hook runs."""
-    if hook.package and family(guest) == "debian":
-        return (command("move the packaged hook aside", "dpkg-divert", "--rename", "--add", hook.path),)
-    if hook.package:
-        return (hint("The hook belongs to the package {}: remove that package.".format(hook.package)),)
-    return (command("keep the hook from running", "chmod", "a-x", hook.path),)
+def undo_hack(hook: "Optional[Hook]", guest: Guest) -> "Remedies":
+    """Disable the hooks and put the packaged images back. ``hook`` is one that only its package manager can disable, perhaps."""
+    show = command("shows how it would be undone, file by file, and what to type then", *UNDO)
+    if hook and hook.package and family(guest) not in ("debian", ""):
+        return (hint("The hook belongs to the package {}: remove that package.".format(hook.package)), show)
+    return (show,)
 
 
 def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
