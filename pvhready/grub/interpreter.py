@@ -327,7 +327,7 @@ class Interpreter:
                 cost += len(word)
                 result.append(word)
                 continue
-            for field in fields(word, self.environment.values, self.arguments):
+            for field in fields(word, self.environment.values, self.arguments, self.step):
                 cost += len(field)
                 if len(field) > MAX_VALUE:
                     raise self.limit("a value that grows without end")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Piece = Tuple[int, str]
     Word = Union[str, Tuple[Piece, ...]]
+    Token = Tuple[str, Word]  # its kind, as Lexer.take returns it, and its word
 
 CONSTANT = 0  # text, escaped
 VARIABLE = 1  # $x: split on blanks
@@ -30,6 +31,8 @@ KEYWORDS = frozenset(
 )
 # What the grammar knows besides words; && || ;; | & < > [[ ]] are tokens that it has no rule for.
 _SPECIAL = KEYWORDS | frozenset(("{", "}", ";", ";;", "&&", "||", "|", "&", "<", ">", "[[", "]]", NEWLINE))
+WORDS = frozenset((WORD, MADE))
+ARGUMENTS = WORDS | KEYWORDS
 _DOUBLE_STOPS = frozenset('"$\\')
 
 
@@ -85,9 +88,9 @@ class Lexer:
         self._lines = lines
         self._line = ""
         self._at = 0
-        self._queue: List[str] = []
+        self._queue: List[Token] = []  # of the current line, the next one last
         self._words: Dict[str, Word] = {}
-        self._tokens: Dict[str, Optional[List[str]]] = {}  # of lines, which entries of a menu have in common
+        self._tokens: Dict[str, Optional[List[Token]]] = {}  # of lines, which entries of a menu have in common
         self._fault: Optional[SyntaxFault] = None
         self.word: Word = ""
         self.number = lines.number
@@ -108,15 +111,8 @@ class Lexer:
         """
         while True:
             if self._queue:
-                text = self._queue.pop()
-                self.word = text
-                if text in _SPECIAL:
-                    return text
-                word = self._words.get(text)
-                if word is None:
-                    word = self._words[text] = self._made(text)
-                self.word = word
-                return WORD if text == word else MADE
+                kind, self.word = self._queue.pop()
+                return kind
             if self._at < len(self._line):
                 kind = self._slow()
                 if kind:
@@ -126,24 +122,50 @@ class Lexer:
             elif not self._load():
                 raise SyntaxFault("out of memory.", self.number)
 
+    def words(self) -> "List[Word]":
+        """Take the arguments that come next on this line, as far as they are known already."""
+        queue = self._queue
+        words: List[Word] = []
+        while queue and queue[-1][0] in ARGUMENTS:
+            words.append(queue.pop()[1])
+        return words
+
     def _load(self) -> bool:
         line = self._lines.take()
         if line is None:
             return False
         self.number = self._lines.number
         self._at = 0
-        if line not in self._tokens:
-            self._tokens[line] = tokens_of(line)
-        known = self._tokens[line]
+        self._line = ""
+        if line in self._tokens:
+            known = self._tokens[line]
+        else:
+            known = self._tokens[line] = self._known(line)
         if known is None:
             self._line = line + "\n"
-            return True
-        tokens = list(known)
-        tokens.append(NEWLINE)
-        tokens.reverse()
-        self._queue = tokens
-        self._line = ""
+        else:
+            self._queue = list(known)
         return True
+
+    def _known(self, line: str) -> "Optional[List[Token]]":
+        """Return the tokens of a line, the last one first; None when it must be read piece by piece."""
+        texts = tokens_of(line)
+        if texts is None:
+            return None
+        texts.append(NEWLINE)
+        texts.reverse()
+        try:
+            return [self._token(text) for text in texts]
+        except SyntaxFault:
+            return None  # which comes again where the word is taken
+
+    def _token(self, text: str) -> "Token":
+        if text in _SPECIAL:
+            return text, text
+        word = self._words.get(text)
+        if word is None:
+            word = self._words[text] = self._made(text)
+        return (WORD if text == word else MADE), word
 
     def _made(self, text: str) -> "Word":
         """Return the word that a text stands for. Raises SyntaxFault for a dollar sign inside quotes that is no variable's."""

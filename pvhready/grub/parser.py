@@ -4,7 +4,7 @@ The grammar is narrower than a shell's: no ``&&``, ``||``, pipes or bare blocks,
 the top of a unit. A unit with an error in it is dropped whole, and GRUB goes on with the next line.
 """
 
-from pvhready.grub.lexer import END, KEYWORDS, MADE, NEWLINE, WORD, Lexer, Lines, SyntaxFault
+from pvhready.grub.lexer import ARGUMENTS, END, NEWLINE, WORD, WORDS, Lexer, Lines, SyntaxFault
 from pvhready.grub.tokens import is_name
 
 TYPE_CHECKING = False
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 MAX_STATEMENTS = 300000  # in one script: more than an interpreter would run
 MAX_NESTING = 60  # blocks and compound commands within each other; configurations have four or five
-_WORDS = frozenset((WORD, MADE))
-_ARGUMENTS = _WORDS | KEYWORDS
-_STARTS = _WORDS | frozenset(("if", "for", "while", "until"))
+_STARTS = WORDS | frozenset(("if", "for", "while", "until"))
 
 
 class TooLong(Exception):
@@ -156,8 +154,10 @@ class Parser:
         return name
 
     def _newlines(self) -> None:
-        while self._peek() == NEWLINE:
-            self._ahead = ""
+        kind = self._ahead or self._lexer.take()
+        while kind == NEWLINE:
+            kind = self._lexer.take()
+        self._ahead = kind
 
     def _delimiters(self) -> bool:
         """Take a delimiter and the newlines after it; False when there is none."""
@@ -214,7 +214,7 @@ class Parser:
         if not self._left:
             raise TooLong()
         kind = self._peek()
-        if kind in _WORDS:
+        if kind in WORDS:
             return self._simple()
         if kind == "if":
             return self._if()
@@ -228,8 +228,9 @@ class Parser:
         words: List[Word] = []
         lexer = self._lexer
         kind = self._peek()
-        while kind in _ARGUMENTS:
+        while kind in ARGUMENTS:
             words.append(lexer.word)
+            words += lexer.words()
             kind = lexer.take()
         self._ahead = kind
         return tuple(words)

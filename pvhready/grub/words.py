@@ -4,15 +4,18 @@ from pvhready.grub.lexer import CONSTANT, GETTEXT, QUOTED, escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Callable, Dict, List, Optional, Tuple
 
     from pvhready.grub.lexer import Piece
 
     Arguments = Optional[List[str]]  # of a function or an entry; None outside of both
 
 
-def fields(word: "Tuple[Piece, ...]", values: "Dict[str, str]", arguments: "Arguments") -> "List[str]":
-    """Return the fields that a word makes, still escaped. A word of empty variables makes none."""
+def fields(word: "Tuple[Piece, ...]", values: "Dict[str, str]", arguments: "Arguments", step: "Callable[[int], None]") -> "List[str]":
+    """Return the fields that a word makes, still escaped. A word of empty variables makes none.
+
+    ``step`` is told of long values, of which nothing but blanks may come, and may raise.
+    """
     made: List[str] = []
     current: Optional[str] = None
     for kind, text in word:
@@ -22,7 +25,7 @@ def fields(word: "Tuple[Piece, ...]", values: "Dict[str, str]", arguments: "Argu
         if kind == GETTEXT:
             current = (current or "") + escape(_translated(text, values, arguments))
             continue
-        for index, value in enumerate(_values(text, kind, values, arguments)):
+        for index, value in enumerate(_values(text, kind, values, arguments, step)):
             if index and current is not None:
                 made.append(current)
                 current = None
@@ -39,13 +42,16 @@ def split(value: str) -> "List[str]":
     return [part for part in value.split(" ") if part]
 
 
-def _values(name: str, kind: int, values: "Dict[str, str]", arguments: "Arguments") -> "List[str]":
+def _values(name: str, kind: int, values: "Dict[str, str]", arguments: "Arguments", step: "Callable[[int], None]") -> "List[str]":
     """Return what a variable puts in: parts of one field each, escaped."""
     if name[0] in "0123456789#*@":
         found = _argument_values(name, kind, arguments) if arguments is not None else []
     else:
         value = values.get(name)
         found = [value] if value else []
+    for value in found:
+        if len(value) > 1000:
+            step(len(value) >> 4)
     if kind == QUOTED:
         return [escape(value) for value in found]
     return [_escape_unquoted(part) for value in found for part in split(value)]
