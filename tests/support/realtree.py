@@ -57,14 +57,15 @@ def make(suite: str, name: str = "", packages: Sequence[str] = (), kernel: str =
         if not os.path.isdir(directory):
             partial = directory + ".partial"
             shutil.rmtree(partial, ignore_errors=True)
-            _install(suite, partial, (kernel,) + _PACKAGES + tuple(packages))
+            install(suite, partial, (kernel,) + _PACKAGES + tuple(packages))
             _configure(partial)
             os.rename(partial, directory)
     image = next(image for image in sorted(os.listdir(directory + "/boot")) if image.startswith("vmlinuz-"))
     return RealTree(directory, image[len("vmlinuz-"):])
 
 
-def _install(suite: str, directory: str, packages: Sequence[str]) -> None:
+def install(suite: str, directory: str, packages: Sequence[str]) -> None:
+    """Make a minimal Debian with ``packages`` in a directory."""
     debian.Apt()  # proves that the mirror answers: what goes wrong from here on is a failure
     _demand([
         "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", "--skip=check/empty,cleanup/apt/lists",
