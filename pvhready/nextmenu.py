@@ -96,8 +96,11 @@ def next_default(menu: Menu, entry: Entry, defaults: Defaults, saves: str) -> st
         wanted = {YES: menu.default or "", NO: ""}.get(saves)
     if wanted is None:
         return UNKNOWN
-    if wanted in ("", "0", "1>0"):
+    generated = (entry.id or "").startswith("gnulinux-")
+    if wanted in ("", "0", "1>0") or wanted == entry.title and (entry.id or "").startswith("gnulinux-simple-"):
         return FIRST
+    if wanted in (entry.title, entry.id) and not generated and not menu.uses_blscfg:
+        return PINNED  # an entry written by hand
     release = (entry.kernel or "").rpartition("/")[2].partition("-")[2]
     if release and release in wanted:
         return PINNED

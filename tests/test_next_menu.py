@@ -182,8 +182,12 @@ def both(**options):
     return tree
 
 
-def test_a_newer_kernel_that_boots_is_no_news(guest, pvhready):
-    report = pvhready.check(guest.write(both()))
+def test_a_newer_kernel_that_boots_is_told_plainly(guest, pvhready):
+    tree = both()
+    report = pvhready.check(guest.write(tree))
+    assert (report["verdict"], upkeep(report)) == (READY, {"newer-kernel": "info"})
+    tree[GRUB_CFG] = menus.debian_menu([RELEASE, NEWER], UUID, CONSOLE)
+    report = pvhready.check(guest.write(tree))
     assert (report["verdict"], upkeep(report)) == (READY, {})
 
 
@@ -209,7 +213,7 @@ def test_only_the_newest_counts(guest, pvhready):
     tree.update(kernel("6.1.0-52-amd64"))
     tree.update(damaged(NEWER))
     report = pvhready.check(guest.write(tree))
-    assert (report["verdict"], upkeep(report)) == (READY, {"older-kernel": "info"})
+    assert (report["verdict"], upkeep(report)) == (READY, {"older-kernel": "info", "newer-kernel": "info"})
 
 
 @pytest.mark.parametrize("suffix,image,expected", [
@@ -353,6 +357,31 @@ def test_an_entry_that_a_failure_would_fall_back_to(image, expected, guest, pvhr
     report = pvhready.check(directory)
     assert report["verdict"] == expected, findings(report, "fail", "unknown", "warn")
     assert ("fallback-entry" in findings(report, "warn")) == (expected == WARNINGS)
+
+
+BY_HAND = "menuentry 'Mine' {{\nlinux /boot/vmlinuz-{0} root=UUID={1} ro {2}\n".format(RELEASE, UUID, CONSOLE)
+BY_HAND += "initrd /boot/initrd.img-{}\n}}\n".format(RELEASE)
+
+
+@pytest.mark.parametrize("package,expected", [(False, READY), (True, WARNINGS)])
+def test_a_default_written_by_hand_stays_as_long_as_its_kernel(package, expected, guest, pvhready):
+    menu = menus.debian_menu([NEWER, RELEASE], UUID, CONSOLE, "Mine") + BY_HAND
+    report = pvhready.check(pinned(guest, "Mine", package=package, **{GRUB_CFG: menu}))
+    assert report["boot"]["default"]["title"] == "Mine"
+    assert report["verdict"] == expected, upkeep(report)
+
+
+@pytest.mark.parametrize("image,expected,status", [("elf", WARNINGS, "warn"), (None, READY, "info")])
+def test_an_entry_that_boots_once(image, expected, status, guest, pvhready):
+    """The older kernel by grub-reboot; the newer one, the first entry, comes after it."""
+    tree = dict(base((NEWER, RELEASE)))
+    tree.update(kernel())
+    tree.update(kernel(NEWER, image=image))
+    tree["/boot/grub/grubenv"] = parts.grub_environment([("next_entry", "1>1")])
+    report = pvhready.check(guest.write(tree), "--host", "upstream-2.06")
+    assert RELEASE in report["boot"]["default"]["kernel"] and report["boot"]["reason"] == "next_entry"
+    (check,) = [check for check in report["checks"] if check["id"] == "boots-once"]
+    assert (report["verdict"], check["status"]) == (expected, status)
 
 
 EL = "6.9.7-1.el8.elrepo.x86_64"

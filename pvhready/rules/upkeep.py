@@ -99,6 +99,21 @@ def judge_stale_default(menu: Menu, entry: Entry, facts: Facts, mode: str) -> "I
         yield Finding("default-stale", INFO, mode, menu.config or "", summary, (where,), fix)
 
 
+def judge_once(facts: Facts, menu: Menu, answers: "Dict[str, str]", mode: str) -> "Iterator[Finding]":
+    """Return that the entry boots only once (grub-reboot), with a warning where the first entry, which mostly follows, does not boot."""
+    chosen = menu.entries[menu.candidates[0].index]
+    if menu.candidates[0].reason != "next_entry":
+        return
+    first = menu.entries[0]
+    kernel = _named(first.kernel, facts.kernels)
+    answer = answers.get(kernel.path, "unknown") if kernel else "unknown"
+    summary = "boots once only, as next_entry in grubenv asks; the boot after that takes the default again"
+    if answer != BOOTS:
+        summary += ", and the first entry {} under {}".format(_verb(answer), mode.upper())
+    evidence = (Evidence(menu.config or "", "next_entry", menu.default or ""), Evidence(first.kernel or "", "", answer))
+    yield Finding("boots-once", INFO if answer == BOOTS else WARN, mode, chosen.title, summary, evidence)
+
+
 def judge_next_first(following: Following, now: Entry, facts: Facts, host: Host, mode: str) -> "Optional[Finding]":
     """Return what is to be said of the entry that comes first once the menu is written anew, where it is another than now."""
     path, kernels = following.entry.kernel or "", facts.kernels
@@ -107,7 +122,10 @@ def judge_next_first(following: Following, now: Entry, facts: Facts, host: Host,
     subject, check = path, "kernel-copy" if copy else "newer-kernel"
     comes = "a copy, which the next menu begins with" if copy else "the next menu begins with it"
     if following.answer == BOOTS:
-        return Finding(check, INFO, mode, path, comes, (Evidence(path),), fix) if copy else None
+        if not copy and any(entry.kernel == path for entry in facts.menus[mode].entries):
+            return None
+        summary = comes if copy else "not in the menu yet; {}, and it boots under {}".format(comes, mode.upper())
+        return Finding(check, INFO, mode, path, summary, (Evidence(path),), fix if copy else remedies.regenerate(facts.guest))
     fails = "it {} under {}: {}".format(_verb(following.answer), mode.upper(), following.reason)
     menu = facts.menus[mode]
     default = next_default(menu, now, facts.defaults, host.guest_prefix)
