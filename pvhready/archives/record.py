@@ -16,7 +16,7 @@ DEB_MAGIC, RPM_MAGIC = b"!<arch>\n", b"\xed\xab\xee\xdb"
 FILE, LINK, HARD_LINK, OTHER = "file", "link", "hard link", "other"
 MAX_MEMBERS = 50000  # files in one package; a kernel with all its modules has some 5000
 MAX_OUTPUT = 4 << 30  # bytes that a package may unpack to
-MAX_SECONDS = 300.0
+MAX_SECONDS = 120.0
 
 
 class Package(NamedTuple):

@@ -8,7 +8,7 @@ from pvhready.archives.record import is_package
 from pvhready.facts import Kernel
 from pvhready.probes.image import image_in, read_image
 from pvhready.records import NamedTuple
-from pvhready.root import Missing, Root, Unreadable
+from pvhready.root import Root, Unreadable
 from pvhready.undo import download as mirror
 from pvhready.undo.verify import Subject, objections, read_subject
 from pvhready.unpack import MissingTool, UnpackError
@@ -23,8 +23,8 @@ OWN = "/var/lib/pvhready"
 _DEB_CACHES = ("/var/cache/apt/archives",)
 _RPM_CACHES = ("/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum", "/var/cache/zypp", "/var/cache/PackageKit")
 _DEPTH = 6  # folders below a cache, as /var/cache/yum/x86_64/7/updates/packages
-_MAX_FOLDERS = 2000
-_MAX_PACKAGES = 20  # package files of one kernel that are opened
+_MAX_NAMES = 20000  # names that are looked at below all caches, and below our own folder
+_MAX_PACKAGES = 8  # package files of one kernel that are opened
 _MAX_IMAGE = 256 << 20  # bytes; a bzImage has 5 to 20 MB
 _DEB_NAMES = ("linux-image-", "linux-image-unsigned-", "linux-binary-")
 _RPM_NAMES = ("kernel",)
@@ -136,12 +136,11 @@ def _named(subject: Subject, named: "Sequence[str]") -> "Iterator[Offer]":
 
 def _own_copies(root: Root, subject: Subject) -> "Iterator[Offer]":
     """What earlier runs kept: ``undo --revert`` keeps the image that it replaces."""
-    for run in reversed(_names(root, OWN)):
-        folder = "{}/{}".format(OWN, run)
-        for name in _names(root, folder) if run.startswith("run-") else ():
-            path = "{}/{}".format(folder, name)
-            if read_image(root, path).release == subject.release:
-                yield from _in_file(root, path)
+    folders = ["{}/{}".format(OWN, run) for run in reversed(_names(root, OWN)) if run.startswith("run-")]
+    paths = ("{}/{}".format(folder, name) for folder in folders for name in _names(root, folder))
+    for path, _ in zip(paths, range(_MAX_NAMES)):
+        if read_image(root, path).release == subject.release:
+            yield from _in_file(root, path)
 
 
 def _of_modules(root: Root, subject: Subject) -> "Iterator[Offer]":
@@ -188,9 +187,9 @@ def _cached(root: Root, subject: Subject) -> "Iterator[str]":
     found = []
     for folder in _DEB_CACHES:
         found += [(folder, name) for name in _names(root, folder) if name.endswith(".deb")]
-    folders = [0]
+    counted = [0]
     for folder in _RPM_CACHES:
-        found += [(folder, name) for folder, name in _walk(root, folder, folders) if name.endswith(".rpm")]
+        found += [(folder, name) for folder, name in _walk(root, folder, counted) if name.endswith(".rpm")]
     right = [(folder, name) for folder, name in found if _may_hold(subject, name)]
     exact = _file_name(subject)
     for folder, name in sorted(right, key=lambda pair: (pair[1] != exact, pair))[:_MAX_PACKAGES]:
@@ -198,11 +197,11 @@ def _cached(root: Root, subject: Subject) -> "Iterator[str]":
 
 
 def _walk(root: Root, folder: str, counted: "List[int]", depth: int = 0) -> "Iterator[Tuple[str, str]]":
-    """Yield folder and name of all files below a folder. ``counted`` counts the folders that were looked into."""
-    counted[0] += 1
-    if counted[0] > _MAX_FOLDERS:
-        return
+    """Yield folder and name of all files below a folder. ``counted`` counts the names that were looked at."""
     for name in _names(root, folder):
+        counted[0] += 1
+        if counted[0] > _MAX_NAMES:
+            return
         path = "{}/{}".format(folder, name)
         try:
             is_folder = not root.link(path) and root.is_directory(path)
@@ -217,10 +216,8 @@ def _walk(root: Root, folder: str, counted: "List[int]", depth: int = 0) -> "Ite
 def _names(root: Root, folder: str) -> "Tuple[str, ...]":
     try:
         return root.names(folder)
-    except Missing:
-        return ()
     except Unreadable:
-        return ()  # no candidate comes from there; what is missing in the end is told by the refusal
+        return ()  # nothing is offered from there; where nothing is found at all, the refusal says what to do
 
 
 def _may_hold(subject: Subject, name: str) -> bool:
