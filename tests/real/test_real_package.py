@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from support import packages
+from support import chroots
 
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 SUITES = os.environ.get("PVHREADY_TESTS_SUITES", "bookworm").split()
@@ -18,19 +18,19 @@ LAUNCHER = "/usr/bin/pvhready"
 
 @pytest.fixture(scope="session")
 def builder():
-    return packages.builder("bookworm")
+    return chroots.builder("bookworm")
 
 
 @pytest.fixture(scope="session")
 def changes(builder):
-    return packages.build(builder)
+    return chroots.build(builder)
 
 
 def test_two_builds_are_the_same(builder, changes, tmp_path):
     source = str(tmp_path / "source")
     shutil.copytree(os.path.dirname(changes) + "/pvhready", source, ignore=shutil.ignore_patterns("build", ".pybuild"))
     builder.demand("sh", "-c", "rm -rf /again; mkdir /again")
-    with open(packages.package(changes), "rb") as first, open(packages.package(packages.build(builder, source, "again")), "rb") as second:
+    with open(chroots.package(changes), "rb") as first, open(chroots.package(chroots.build(builder, source, "again")), "rb") as second:
         assert first.read() == second.read()
 
 
@@ -41,7 +41,7 @@ def test_lintian(builder, changes):
 
 
 def test_what_it_depends_on(builder, changes):
-    fields = builder.demand("dpkg-deb", "-f", "/build/" + os.path.basename(packages.package(changes)), "Depends", "Recommends").text
+    fields = builder.demand("dpkg-deb", "-f", "/build/" + os.path.basename(chroots.package(changes)), "Depends", "Recommends").text
     depends, recommends = fields.splitlines()
     for name in ("python3 (>= 3.6)", "python3-psutil", "python3-packaging", "python3-distro", "python3-magic"):
         assert name in depends.partition(": ")[2].split(", ")
@@ -67,8 +67,8 @@ class Guest:
 
 @pytest.fixture(scope="module", params=SUITES)
 def guest(request, changes, tmp_path_factory):
-    with packages.guest(request.param, str(tmp_path_factory.mktemp("guest"))) as chroot:
-        yield Guest(chroot, packages.package(changes))
+    with chroots.guest(request.param, str(tmp_path_factory.mktemp("guest"))) as chroot:
+        yield Guest(chroot, chroots.package(changes))
 
 
 # The tests of this guest build upon each other, in this order: an installation takes its time.

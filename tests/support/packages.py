@@ -1,111 +1,86 @@
-"""The Debian package, built from this clone in a clean chroot, and guests in which a real apt installs it."""
+"""Package files made by the real packers: dpkg-deb and rpmbuild."""
 
-import contextlib
+import hashlib
 import os
-import shutil
 import subprocess
-from typing import Dict, Iterator, NamedTuple, Sequence
+from typing import List, Mapping, NamedTuple, Optional, Sequence, Union
 
-from support import debian, realtree, wanted
-
-_TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_BUILD = ("build-essential", "debhelper", "dh-python", "fakeroot", "lintian", "pybuild-plugin-pyproject", "python3", "python3-setuptools")
-_NOT_SOURCE = shutil.ignore_patterns(
-    ".git", ".tests-cache", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*", "build", "dist")
-_ENTER = 'mount -t proc proc "$1/proc"; exec chroot "$@"'
+from support import wanted
 
 
-class Output(NamedTuple):
-    """What a run left behind: the exit code, and both streams together."""
+class Link(NamedTuple):
+    """A symbolic link in a package."""
 
-    code: int
-    text: str
-
-    @property
-    def said(self) -> Sequence[str]:
-        """The lines that are pvhready's."""
-        return [line for line in self.text.splitlines() if line.startswith("pvhready: ")]
+    target: str
 
 
-class Chroot:
-    """A whole system in a directory, in which programs run."""
+Files = Mapping[str, Union[bytes, Link]]
 
-    def __init__(self, directory: str) -> None:
-        self.directory = directory
 
-    def path(self, name: str) -> str:
-        """Return where the path ``name`` (absolute) is on this machine."""
-        return self.directory + name
+def make_deb(
+    folder: str, files: Files, name: str = "linux-image-1.0-test", version: str = "1.0-1", compression: str = "xz",
+    options: Sequence[str] = (), md5sums: str = "", control: Optional[Mapping[str, str]] = None,
+) -> str:
+    """Return the path of a .deb that dpkg-deb makes of ``files`` (absolute paths).
 
-    def write(self, name: str, text: str, mode: int = 0o644) -> None:
-        """Write a file there."""
-        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
-        with open(self.path(name), "w", encoding="utf-8") as handle:
+    ``md5sums`` overrules the true ones; ``control`` are further control files, as conffiles or postinst.
+    """
+    program = wanted.tool("dpkg-deb", "dpkg")
+    tree = os.path.join(folder, "tree-{}-{}".format(name, len(os.listdir(folder))))
+    write_files(tree, files)
+    os.makedirs(tree + "/DEBIAN")
+    fields = "Package: {}\nVersion: {}\nArchitecture: amd64\nMaintainer: nobody <x@example.org>\nDescription: made for a test\n of it\n"
+    with open(tree + "/DEBIAN/control", "w", encoding="utf-8") as handle:
+        handle.write(fields.format(name, version))
+    with open(tree + "/DEBIAN/md5sums", "w", encoding="utf-8", errors="surrogateescape") as handle:
+        handle.write(md5sums or "".join(
+            "{}  {}\n".format(hashlib.md5(content).hexdigest(), path[1:]) for path, content in files.items() if isinstance(content, bytes)))
+    for extra, text in (control or {}).items():
+        with open(os.path.join(tree, "DEBIAN", extra), "w", encoding="utf-8") as handle:
             handle.write(text)
-        os.chmod(self.path(name), mode)
-
-    def run(self, *words: str, **environment: str) -> Output:
-        """Run a program there; it may take ten minutes."""
-        variables: Dict[str, str] = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-        variables.update({name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ})
-        variables.update(environment)
-        process = subprocess.run(
-            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh", self.directory) + words, env=variables,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
-        return Output(process.returncode, process.stdout.decode("utf-8", "replace"))
-
-    def demand(self, *words: str, **environment: str) -> Output:
-        """Run a program there that must not fail."""
-        output = self.run(*words, **environment)
-        assert output.code == 0, output.text[-3000:]
-        return output
-
-    def apt(self, *words: str, **environment: str) -> Output:
-        """Run apt-get there."""
-        return self.run("apt-get", "-y", "-oDpkg::Use-Pty=0", "-oAPT::Install-Recommends=false", *words, **environment)
+        os.chmod(os.path.join(tree, "DEBIAN", extra), 0o755 if text.startswith("#!") else 0o644)
+    path = os.path.join(folder, "{}_{}_amd64.deb".format(name, version.replace(":", "%3a")))
+    command = [program, "--root-owner-group", "-Z" + compression] + list(options) + ["--build", tree, path]
+    run(command)
+    return path
 
 
-def builder(suite: str) -> Chroot:
-    """Return a chroot with all that builds packages, from the cache or made now; skips the test where that cannot be."""
-    wanted.root()
-    wanted.tool("mmdebstrap", "mmdebstrap")
-    directory = debian.cache("trees", "build-" + suite)
-    with debian.alone():
-        if not os.path.isdir(directory):
-            partial = directory + ".partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            realtree.install(suite, partial, _BUILD)
-            os.rename(partial, directory)
-    return Chroot(directory)
+def make_rpm(
+    folder: str, files: Files, name: str = "kernel-core", version: str = "1.0", release: str = "1.test", payload: str = "w9.xzdio",
+    ghosts: Sequence[str] = (), algorithm: int = 8,
+) -> str:
+    """Return the path of an .rpm that rpmbuild makes of ``files``; ``ghosts`` of them are named only, not shipped."""
+    program = wanted.tool("rpmbuild", "rpm")
+    top = os.path.join(folder, "rpm-{}".format(len(os.listdir(folder))))
+    write_files(top + "/tree", files)
+    lines = ["Name: " + name, "Version: " + version, "Release: " + release, "Summary: made for a test", "License: none",
+             "%description", "made for a test", "%install", "mkdir -p %{buildroot}", "cp -a " + top + "/tree/. %{buildroot}/", "%files"]
+    lines += [("%ghost " if path in ghosts else "") + path for path in files]
+    with open(top + "/made.spec", "w", encoding="utf-8") as handle:
+        handle.write("\n".join(lines) + "\n")
+    run([
+        program, "-bb", "--quiet", "--target", "x86_64", "-D", "_topdir " + top, "-D", "_binary_payload " + payload,
+        "-D", "_binary_filedigest_algorithm {}".format(algorithm), "-D", "__os_install_post %{nil}", "-D", "_build_id_links none",
+        "-D", "debug_package %{nil}", "-D", "_rpmdir " + folder, "-D", "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+        top + "/made.spec"])
+    return os.path.join(folder, "{}-{}-{}.x86_64.rpm".format(name, version, release))
 
 
-def build(chroot: Chroot, source: str = _TOP, name: str = "build") -> str:
-    """Build the package there from a copy of ``source``, and return the path of the .changes on this machine."""
-    folder = chroot.path("/" + name)
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source, folder + "/pvhready", ignore=_NOT_SOURCE, symlinks=True)
-    chroot.demand("sh", "-c", 'cd "$1" && dpkg-buildpackage -us -uc -b', "sh", "/{}/pvhready".format(name))
-    return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".changes")))
+def write_files(tree: str, files: Files) -> None:
+    """Write ``files`` below ``tree``, with mode 0644 (scripts: 0755) and in folders of 0755."""
+    for path, content in files.items():
+        target = tree + path
+        os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
+        if isinstance(content, Link):
+            os.symlink(content.target, target)
+            continue
+        with open(target, "wb") as handle:
+            handle.write(content)
+        os.chmod(target, 0o755 if content.startswith(b"#!") else 0o644)
 
 
-def package(changes: str) -> str:
-    """Return the path of the .deb beside a .changes."""
-    folder = os.path.dirname(changes)
-    return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".deb")))
-
-
-@contextlib.contextmanager
-def guest(suite: str, folder: str) -> Iterator[Chroot]:
-    """Hand out a guest of its own below ``folder``: a Debian with a kernel, an initramfs and a menu, as an installer leaves it."""
-    directory = os.path.join(folder, suite)
-    subprocess.check_call(["cp", "-a", "--reflink=auto", realtree.make(suite).directory, directory])
-    chroot = Chroot(directory)
-    # A small initramfs, quickly made, with all that the check wants to see.
-    chroot.write("/etc/initramfs-tools/conf.d/quick", "MODULES=list\nCOMPRESS=gzip\n")
-    chroot.write("/etc/initramfs-tools/modules", "xen-blkfront\next4\n")
-    shutil.copy("/etc/resolv.conf", chroot.path("/etc/resolv.conf"))
-    with realtree.disks(directory):
-        chroot.demand("apt-get", "-q", "update")
-        yield chroot
-    shutil.rmtree(directory)
+def run(command: List[str], data: bytes = b"") -> bytes:
+    """Return what a program prints. Fails the test when the program fails."""
+    result = subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert result.returncode == 0, result.stderr.decode("utf-8", "replace")
+    return result.stdout

@@ -1,0 +1,111 @@
+"""The Debian package, built from this clone in a clean chroot, and guests in which a real apt installs it."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from typing import Dict, Iterator, NamedTuple, Sequence
+
+from support import debian, realtree, wanted
+
+_TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_BUILD = ("build-essential", "debhelper", "dh-python", "fakeroot", "lintian", "pybuild-plugin-pyproject", "python3", "python3-setuptools")
+_NOT_SOURCE = shutil.ignore_patterns(
+    ".git", ".tests-cache", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*", "build", "dist")
+_ENTER = 'mount -t proc proc "$1/proc"; exec chroot "$@"'
+
+
+class Output(NamedTuple):
+    """What a run left behind: the exit code, and both streams together."""
+
+    code: int
+    text: str
+
+    @property
+    def said(self) -> Sequence[str]:
+        """The lines that are pvhready's."""
+        return [line for line in self.text.splitlines() if line.startswith("pvhready: ")]
+
+
+class Chroot:
+    """A whole system in a directory, in which programs run."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def path(self, name: str) -> str:
+        """Return where the path ``name`` (absolute) is on this machine."""
+        return self.directory + name
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+        """Write a file there."""
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w", encoding="utf-8") as handle:
+            handle.write(text)
+        os.chmod(self.path(name), mode)
+
+    def run(self, *words: str, **environment: str) -> Output:
+        """Run a program there; it may take ten minutes."""
+        variables: Dict[str, str] = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        variables.update({name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ})
+        variables.update(environment)
+        process = subprocess.run(
+            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh", self.directory) + words, env=variables,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+        return Output(process.returncode, process.stdout.decode("utf-8", "replace"))
+
+    def demand(self, *words: str, **environment: str) -> Output:
+        """Run a program there that must not fail."""
+        output = self.run(*words, **environment)
+        assert output.code == 0, output.text[-3000:]
+        return output
+
+    def apt(self, *words: str, **environment: str) -> Output:
+        """Run apt-get there."""
+        return self.run("apt-get", "-y", "-oDpkg::Use-Pty=0", "-oAPT::Install-Recommends=false", *words, **environment)
+
+
+def builder(suite: str) -> Chroot:
+    """Return a chroot with all that builds packages, from the cache or made now; skips the test where that cannot be."""
+    wanted.root()
+    wanted.tool("mmdebstrap", "mmdebstrap")
+    directory = debian.cache("trees", "build-" + suite)
+    with debian.alone():
+        if not os.path.isdir(directory):
+            partial = directory + ".partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            realtree.install(suite, partial, _BUILD)
+            os.rename(partial, directory)
+    return Chroot(directory)
+
+
+def build(chroot: Chroot, source: str = _TOP, name: str = "build") -> str:
+    """Build the package there from a copy of ``source``, and return the path of the .changes on this machine."""
+    folder = chroot.path("/" + name)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder + "/pvhready", ignore=_NOT_SOURCE, symlinks=True)
+    chroot.demand("sh", "-c", 'cd "$1" && dpkg-buildpackage -us -uc -b', "sh", "/{}/pvhready".format(name))
+    return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".changes")))
+
+
+def package(changes: str) -> str:
+    """Return the path of the .deb beside a .changes."""
+    folder = os.path.dirname(changes)
+    return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".deb")))
+
+
+@contextlib.contextmanager
+def guest(suite: str, folder: str) -> Iterator[Chroot]:
+    """Hand out a guest of its own below ``folder``: a Debian with a kernel, an initramfs and a menu, as an installer leaves it."""
+    directory = os.path.join(folder, suite)
+    subprocess.check_call(["cp", "-a", "--reflink=auto", realtree.make(suite).directory, directory])
+    chroot = Chroot(directory)
+    # A small initramfs, quickly made, with all that the check wants to see.
+    chroot.write("/etc/initramfs-tools/conf.d/quick", "MODULES=list\nCOMPRESS=gzip\n")
+    chroot.write("/etc/initramfs-tools/modules", "xen-blkfront\next4\n")
+    shutil.copy("/etc/resolv.conf", chroot.path("/etc/resolv.conf"))
+    with realtree.disks(directory):
+        chroot.demand("apt-get", "-q", "update")
+        yield chroot
+    shutil.rmtree(directory)
