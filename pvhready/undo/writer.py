@@ -19,6 +19,7 @@ CHUNK = 1 << 20  # bytes that are read or written at one time
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_MODE = 0o600
 _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # They are made for one content: the kernel's integrity measurement (ima, evm) would reject another one with them.
 _OF_THE_CONTENT = ("security.ima", "security.evm")
@@ -112,7 +113,7 @@ class Folder:
 
     def write(self, name: str, content: "Iterable[bytes]", state: State) -> None:
         """Make a new file with the owner, mode, times and attributes of ``state``. It is on the disk when this returns."""
-        descriptor = os.open(name, _CREATE, 0o600, dir_fd=self._descriptor)
+        descriptor = os.open(name, _CREATE, _NEW_MODE, dir_fd=self._descriptor)
         try:
             for part in content:
                 _write_all(descriptor, part)
@@ -218,11 +219,13 @@ def _attributes(descriptor: int) -> "Dict[str, str]":
 
 
 def _set_owner(descriptor: int, state: State) -> None:
-    """Give a new file its owner and mode. Where it has them already, the file system is not asked: FAT knows neither."""
+    """Give a new file its owner and mode, on a file system that knows of them."""
     made = os.fstat(descriptor)
+    if stat.S_IMODE(made.st_mode) != _NEW_MODE:
+        return  # it was not made as it was asked for: FAT gives every file the same owner and mode
     if (made.st_uid, made.st_gid) != (state.uid, state.gid):
         os.fchown(descriptor, state.uid, state.gid)
-    if stat.S_IMODE(made.st_mode) != state.mode:
+    if state.mode != _NEW_MODE:
         os.fchmod(descriptor, state.mode)
 
 

@@ -50,7 +50,7 @@ def on_volume(mounts: List[Any], guest: str, folder: str, make: Any, *arguments:
     os.mkdir(guest + folder + ".volume")
     directory = context.__enter__()
     mounts.append(context)
-    subprocess.check_call(["cp", "-a", kept + "/.", directory])
+    subprocess.check_call(["cp", "-r", "--preserve=mode,timestamps", "-P", kept + "/.", directory])
     subprocess.check_call(["mount", "--bind", directory, guest + folder])
     mounts.append(Unmount(guest + folder))
     subprocess.check_call(["rm", "-r", kept])
@@ -74,6 +74,18 @@ def test_a_small_boot(pvhready: Program, tmp_path: Any, mounts: List[Any]) -> No
     assert "must be free on the file system of /boot" in refusal(pvhready, guest)
     os.unlink(directory + "/fill")
     assert pvhready.json("undo", "--root", guest, *APPLY)["exit"] == 0
+
+
+def test_a_boot_that_knows_no_owners(pvhready: Program, tmp_path: Any, mounts: List[Any]) -> None:
+    """FAT gives every file the same owner and mode; that is no reason to refuse."""
+    guest = hacked.make(str(tmp_path))
+    for name in ("vmlinuz", "initrd.img"):
+        os.unlink(guest + "/boot/" + name)
+    on_volume(mounts, guest, "/boot", volumes.vfat)
+    assert pvhready.json("undo", "--root", guest, *APPLY)["exit"] == 0
+    with open(guest + "/boot/vmlinuz-" + NEW, "rb") as handle:
+        assert handle.read() == hacked.shipped(NEW)[0]
+    assert pvhready.json("undo", "--root", guest, "--revert", "--apply", "--yes")["exit"] == 0
 
 
 def test_a_full_var(pvhready: Program, tmp_path: Any, mounts: List[Any]) -> None:

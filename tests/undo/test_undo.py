@@ -11,6 +11,11 @@ from pvhready.demo.tree import File
 from support import wanted
 from support.program import Program
 
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
 from . import hacked
 from .hacked import NEW, OLD, POSTINST, snapshot
 
@@ -18,8 +23,16 @@ IMAGES = ["/boot/vmlinuz-" + OLD, "/boot/vmlinuz-" + NEW]
 APPLY = ("--apply", "--yes", "--switching")
 
 
+_SCHEMA = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "pvhready", "data", "undo.schema.json")
+
+
 def undo(pvhready: Program, guest: str, *options: str) -> Any:
-    return pvhready.json("undo", "--root", guest, *options)
+    """Return the outcome, which is as the schema says."""
+    outcome = pvhready.json("undo", "--root", guest, *options)
+    if jsonschema is not None:
+        with open(_SCHEMA, encoding="utf-8") as handle:
+            jsonschema.validate(outcome, json.load(handle))
+    return outcome
 
 
 def read(guest: str, path: str) -> bytes:
@@ -351,3 +364,52 @@ def test_a_journal_that_makes_no_sense(pvhready: Program, tmp_path: Any, text: s
         assert (refused["exit"], refused["applied"]) == (2, False)
         assert "line" in refused["obstacles"][0]
     assert snapshot(guest) == before
+
+
+def test_the_schema_is_looked_at(pvhready: Program, tmp_path: Any) -> None:
+    """It tells a wrong document from a right one."""
+    if jsonschema is None:
+        wanted.skip("jsonschema (Debian package python3-jsonschema)")
+    with open(_SCHEMA, encoding="utf-8") as handle:
+        schema = json.load(handle)
+    good = undo(pvhready, hacked.make(str(tmp_path)), "--switching")
+    for wrong in ({"action": "redo"}, {"runs": ["x"]}, {"changes": [{}]}, {"kernels": [{"path": "x"}]}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(dict(good, **wrong), schema)
+
+
+def test_an_unreadable_hook_is_told_and_no_obstacle(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path), "V7", {POSTINST + "program": File("\x7fELF", 0o755)})
+    done = undo(pvhready, guest, *APPLY)
+    assert done["exit"] == 0
+    assert any(POSTINST + "program" in note for note in done["notes"])
+
+
+def test_what_only_root_may_read_is_not_taken_for_nothing(tmp_path: Any) -> None:
+    from pvhready.facts import Facts, Guest
+    from pvhready.root import Root
+    from pvhready.undo.find import find_work
+
+    with Root(str(tmp_path)) as root:
+        work = find_work(root, Facts("/", False, "2026-01-01", Guest("PV"), denied=("/boot/vmlinuz-1",)))
+    assert "only root may read /boot/vmlinuz-1" in work.obstacles[0]
+
+
+def test_owner_attributes_and_times(pvhready: Program, tmp_path: Any) -> None:
+    """They stay with the image; --revert puts them back as well."""
+    guest = hacked.make(str(tmp_path), "V3")
+    image = guest + IMAGES[1]
+    os.utime(image, ns=(10**18 + 1, 10**18 + 1))
+    try:
+        os.setxattr(image, "user.label", b"mine")
+        os.setxattr(image, "security.ima", b"of the old content")
+    except OSError as error:
+        wanted.skip("a file system with extended attributes for tests ({})".format(error.strerror))
+    os.chown(image, 0, 7)
+    before = snapshot(guest)
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert (os.stat(image).st_gid, os.listxattr(image)) == (7, ["user.label"])
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert snapshot(guest) == before
+    found = {name: os.getxattr(image, name) for name in os.listxattr(image)}
+    assert found == {"user.label": b"mine", "security.ima": b"of the old content"}

@@ -21,6 +21,18 @@ def ext4(folder: str, megabytes: int = 16) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def vfat(folder: str) -> Iterator[str]:
+    """Return the directory where a new FAT is mounted, or skip the test."""
+    wanted.root()
+    image = os.path.join(folder, "image")
+    with open(image, "wb") as handle:
+        handle.truncate(4 << 20)
+    subprocess.check_call([wanted.tool("mkfs.vfat", "dosfstools"), image], stdout=subprocess.DEVNULL)
+    with _mounted(folder, ["-o", "loop", image]) as directory:
+        yield directory
+
+
+@contextlib.contextmanager
 def tmpfs(folder: str, kilobytes: int) -> Iterator[str]:
     """Return the directory where a new tmpfs of that size is mounted, or skip the test."""
     wanted.root()
