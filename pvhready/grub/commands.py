@@ -56,8 +56,7 @@ def _set(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 def _unset(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if not arguments:
         raise Failure(BAD_ARGUMENT, "one argument expected.")
-    for name in arguments:
-        run.environment.unset(name)
+    run.environment.unset(arguments[0])  # and no other
     return NONE
 
 

@@ -22,6 +22,7 @@ MAX_EXPRESSION = 10000  # characters
 MAX_MEMBERS = 300  # of a bracket
 
 _GNU = frozenset("123456789wWsSbB<>`'")  # what a backslash makes an operator of
+_REPEATS = frozenset("*+?{")
 _TEST, _SPLIT, _JUMP, _SAVE, _START, _END, _MATCH = range(7)
 _CLASSES: "Dict[str, _Test]" = {
     "alpha": lambda char: char.isalpha() and char < "\x80", "digit": lambda char: char in "0123456789",
@@ -118,7 +119,7 @@ class _Compiler:
                 low, high = 1, -1
             elif char == "?":
                 low, high = 0, 1
-            elif char == "{" and _is_number(self._text[self._at + 1:self._at + 2]):
+            elif char == "{":
                 low, high = self._bounds()
             else:
                 return atom
@@ -128,10 +129,10 @@ class _Compiler:
     def _bounds(self) -> "Tuple[int, int]":
         end = self._text.find("}", self._at)
         low, comma, high = self._text[self._at + 1:max(end, self._at)].partition(",")
-        if end < 0 or not _is_number(low) or (high and not _is_number(high)) or len(low) > 3 or len(high) > 3:
+        if end < 0 or not _is_number(low or "0") or not _is_number(high or "0") or not (low or comma) or max(len(low), len(high)) > 3:
             raise _Invalid()
         self._at = end
-        bounds = int(low), (int(high) if high else -1) if comma else int(low)
+        bounds = int(low or "0"), (int(high) if high else -1) if comma else int(low)
         if max(bounds) > MAX_REPEATS or 0 <= bounds[1] < bounds[0]:
             raise _Invalid()
         return bounds
@@ -155,11 +156,11 @@ class _Compiler:
             return [_Step(_TEST, test=self._bracket())]
         if char == ".":
             return [_Step(_TEST, test=lambda other: True)]
-        if char == "^":
-            return [_Step(_START)]
-        if char == "$":
-            return [_Step(_END)]
-        if char in "*+?":
+        if char in "^$":
+            if self._next() in _REPEATS:
+                raise _Invalid()
+            return [_Step(_START if char == "^" else _END)]
+        if char in _REPEATS:
             raise _Invalid()
         if char == "\\":
             char = self._next()
@@ -207,6 +208,8 @@ class _Compiler:
                 raise _Invalid()
             self._at = end + 2
             return _CLASSES[name]
+        if text.startswith(("[.", "[="), at):
+            raise _not_followed(text) if text.find(text[at + 1] + "]", at + 2) >= 0 else _Invalid()
         low = text[at]
         if text[at + 1:at + 2] == "-" and text[at + 2:at + 3] not in ("", "]"):
             high = text[at + 2]

@@ -29,6 +29,7 @@ SCRIPTS = {
     "blanks around a value vanish without quotes": ('x=" a b "\necho p${x}q "[$x]"', ["pa bq [ a b ]"]),
     "an empty variable is no argument": ('e=\nif [ -z $e ]; then echo z; fi\nif [ "$e" ]; then echo n; fi\necho end', ["z", "end"]),
     "unset": ("a=1\nunset a\necho [$a]", ["[]"]),
+    "unset takes one name": ("a=1; b=2\nunset a b\necho [$a] [$b]", ["[] [2]"]),
     "exported variables exist": ("export a\necho [$a]", ["[]"]),
     "the root loses its parentheses": ("set root=(hd0,1)\necho $root", ["hd0,1"]),
     "status": ("false\necho $?\ntrue\necho $?\n[ a = b ]\necho $?\nset a\necho $?",
@@ -111,6 +112,11 @@ SCRIPTS = {
         "regexp '[[:digit:]]+[.][0-9]*$' v5.10; echo $?\nregexp '^a{2,3}$' aaaa; echo $?\nregexp '(' x; echo $?",
         ["0", "1", "1"],
     ),
+    "what regexp refuses": (
+        "\n".join("regexp '{}' '{}'; echo $?".format(*pair) for pair in (
+            ("^*", "*"), ("a$+", "a"), ("^{2}a", "a"), ("a{x", "a{x"), ("{1}", "{1}"), ("[a[.]", "."), ("^^a$$", "a"), ("a{,2}b", "aab"),
+            ("(^)*a", "a"))),
+        ["1", "1", "1", "1", "1", "1", "0", "0", "0"]),
     "wildcards": ("echo /boo*/vmlinu?\necho /boot/nosuch*\necho '/boot/v*'\necho /boot/v\\*\nx=/boot/v*\necho $x \"$x\"",
                   ["/boot/vmlinuz", "/boot/nosuch*", "/boot/v*", "/boot/v*", "/boot/vmlinuz /boot/v*"]),
     "no wildcard in a relative name": ("echo v* a=*", ["v* a=*"]),
