@@ -2,17 +2,13 @@
 
 import os
 
+from pvhready.archives.kernels import kernels_in
 from pvhready.hooks.image import about_kernel, fault_of
 from pvhready.hooks.situation import Situation
-from pvhready.probes.packaged import kernels_in
-from pvhready.root import Unreadable
-from pvhready.unpack import UnpackError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Tuple
-
-    from pvhready.facts import Kernel
 
 MAX_INPUT = 1024 * 1024  # bytes of file names
 STOPPED = "apt is stopped, because /etc/pvhready.conf says block = yes; with PVHREADY_SUSPEND=1 in its environment it goes on"
@@ -21,22 +17,14 @@ STOPPED = "apt is stopped, because /etc/pvhready.conf says block = yes; with PVH
 def about_packages(situation: Situation, descriptor: int) -> "Tuple[List[str], bool]":
     """Return what there is to say of the kernels in packages, and whether to stop apt. ``descriptor`` gives file names, one a line."""
     lines = []  # type: List[str]
-    for path in _names(descriptor):
-        for kernel in _kernels(situation, path):
-            lines = lines or about_kernel(situation, kernel)
-            if situation.current and situation.settings.block and fault_of(situation, kernel, situation.current):
-                return about_kernel(situation, kernel) + [STOPPED], True
+    found = kernels_in(situation.root, {path: path for path in _names(descriptor)})
+    for kernel in [kernel for kernels in found.values() for kernel in kernels]:
+        if kernel.image.problem:
+            situation.complaints.append("{} cannot be judged before it is installed: {}".format(kernel.path, kernel.image.problem.reason))
+        lines = lines or about_kernel(situation, kernel)
+        if situation.current and situation.settings.block and fault_of(situation, kernel, situation.current):
+            return about_kernel(situation, kernel) + [STOPPED], True
     return lines, False
-
-
-def _kernels(situation: Situation, path: str) -> "List[Kernel]":
-    """The kernels in a package; none in one that cannot be read, which apt itself will complain of."""
-    try:
-        with situation.root.open(path) as file:
-            return kernels_in(file)
-    except (UnpackError, Unreadable) as error:
-        situation.complaints.append("{} could not be looked into before it is installed: {}".format(path, error))
-        return []
 
 
 def _names(descriptor: int) -> "List[str]":
