@@ -860,3 +860,11 @@ def test_a_device_that_grub_does_not_make(read, line):
     text = "set timeout=0\nmenuentry a { %s; linux (loop)/vmlinuz; }\n" % line
     menu = read(dict(KERNELS, **{CFG: text, "/boot/image.iso": "image"}))
     assert menu.entries[0].errors[-1] == menu.entries[0].errors[-1]._replace(text="disk `loop' not found.", fatal=True)
+
+
+def test_a_kernel_on_zfs_is_not_known(read):
+    text = "set timeout=0\nsearch --no-floppy --fs-uuid --set=root 9a1f0b2c3d4e5f60\n"
+    text += "menuentry a { linux '/BOOT/ubuntu_1a2b3c@/vmlinuz-6.1.0-1' root=ZFS=rpool/ROOT/ubuntu_1a2b3c; }\n"
+    entry = chosen(read(dict(KERNELS, **{CFG: text})))
+    assert [error.fatal for error in entry.errors] == [None]
+    assert "a path of GRUB's on ZFS" in entry.errors[0].text

@@ -226,6 +226,8 @@ class GuestDevices(Devices):
                 return place, information
         if hidden and not places:
             raise NotKnown("({}){}".format(device, path), "hidden below the file system that is mounted at " + hidden)
+        if _is_in_dataset(path):
+            raise NotKnown("({}){}".format(device, path), "a path of GRUB's on ZFS, which is not followed")
         return None
 
     def _status(self, place: str) -> "Optional[Information]":
@@ -300,6 +302,11 @@ class GuestDevices(Devices):
     def _is_directory(self, place: str) -> bool:
         information = self._status(place)
         return information is not None and information.kind == DIRECTORY
+
+
+def _is_in_dataset(path: str) -> bool:
+    """Whether a path begins with a data set of ZFS, as in /BOOT/ubuntu_1a2b3c@/vmlinuz (GRUB: fs/zfs/zfs.c). In btrfs a lone @ is usual."""
+    return any(part.endswith("@") and part != "@" for part in path.split("/")[:-1])
 
 
 def linux_names(device: str) -> "Tuple[str, ...]":
