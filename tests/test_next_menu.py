@@ -12,6 +12,8 @@ from pvhready.demo import menus, parts
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.initramfs import initramfs
 from pvhready.facts import Distribution, Entry
+from pvhready.probes.upgrades import read_upgrades
+from pvhready.root import Root
 from pvhready.rules.versions import sort_key
 from support import realtree, wanted
 from support.program import findings
@@ -444,6 +446,62 @@ def test_the_real_generator_puts_a_copy_first(suite, suffix, first, tmp_path, pv
         assert after["verdict"] == ("not-ready" if first else READY)
     finally:
         subprocess.check_call(["rm", "-rf", directory])
+
+
+ELREPO = ["6.9.{}-1.el8.elrepo.x86_64".format(number) for number in (9, 8, 7, 6)]
+
+
+@pytest.mark.parametrize("saved,settings,expected", [
+    (1, {}, {"newer-kernel": "info"}),
+    (2, {}, {"autoremove": "warn"}),  # dnf keeps three of a kind: the next one and two of these
+    (3, {}, {"autoremove": "warn"}),
+    (3, {"/etc/dnf/dnf.conf": "[main]\ngpgcheck=1\ninstalonly_limit=5\ninstallonly_limit = 5\n"}, {"newer-kernel": "info"}),
+    (3, {"/etc/dnf/dnf.conf": "[main]\ninstallonly_limit=0\n"}, {"newer-kernel": "info"}),
+    (2, {"/etc/dnf/dnf.conf": "[main]\ninstallonly_limit=many\n"}, {"autoremove": "warn"}),
+    (1, {"/etc/yum.conf": "[main]\ninstallonly_limit=2\n"}, {"autoremove": "warn"}),
+])
+def test_what_dnf_keeps(saved, settings, expected, guest, pvhready):
+    """The newest kernel does not boot, and grubenv names an older one."""
+    tree = {
+        "/etc/os-release": parts.os_release("AlmaLinux", "almalinux", "8.10", "rhel centos fedora"),
+        "/etc/fstab": parts.fstab(UUID),
+        "/etc/default/grub": parts.default_grub("", CONSOLE, "saved"),
+        GRUB_CFG: menus.fedora_menu(ELREPO, "8.10", UUID, CONSOLE),
+        "/boot/grub/grubenv": parts.grub_environment([("saved_entry", "Fedora Linux ({}) 8.10".format(ELREPO[saved]))]),
+    }
+    for release in ELREPO:
+        files = kernel(release, image="elf" if release == ELREPO[0] else None)
+        files["/boot/initramfs-{}.img".format(release)] = files.pop("/boot/initrd.img-" + release)
+        tree.update(files)
+    tree.update(settings)
+    report = pvhready.check(guest.write(tree), "--host", "upstream-2.06")
+    assert report["boot"]["default"]["kernel"] == "/boot/vmlinuz-" + ELREPO[saved], report["boot"]
+    assert upkeep(report) == expected
+    assert report["verdict"] == (READY if "newer-kernel" in expected else WARNINGS)
+
+
+@pytest.mark.parametrize("text,update,kind", [
+    ("UPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel-core\n", True, "kernel-core"),
+    ('UPDATEDEFAULT="no"\n', False, None),
+    ("# UPDATEDEFAULT=yes\n", None, None),
+    ("UPDATEDEFAULT=$(date)\nDEFAULTKERNEL=kernel\n", None, "kernel"),
+    ("if true; then UPDATEDEFAULT=yes; fi\n", None, None),
+])
+def test_settings_of_rpm_systems(text, update, kind, tmp_path):
+    (tmp_path / "etc" / "sysconfig").mkdir(parents=True)
+    (tmp_path / "etc" / "sysconfig" / "kernel").write_text(text)
+    with Root(str(tmp_path)) as root:
+        found = read_upgrades(root)
+    assert (found.updates_default, found.default_kernel) == (update, kind)
+
+
+def test_settings_that_cannot_be_read(tmp_path):
+    for path in ("etc/sysconfig/kernel", "etc/dnf/dnf.conf"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        os.mkfifo(str(tmp_path / path))
+    with Root(str(tmp_path)) as root:
+        found = read_upgrades(root)
+    assert found.problem is not None and (found.keeps, found.updates_default, found.default_kernel) == (None, None, None)
 
 
 REAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "grub-cfg")
