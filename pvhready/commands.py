@@ -120,7 +120,7 @@ def _undo(options: Options) -> int:
             raise Refused("there is no terminal to ask on, and no --yes")
         seen.append(plan)
         _write(shown.render(plan, _style(options)))
-        return input("Do it now? [y/N] ").strip().lower() in ("y", "yes")
+        return _agrees("Do it now? [y/N] ")
 
     with _open_root((options.root or ["/"])[0]) as root:
         outcome = undo(root, profile(options.host), options, confirm)
@@ -130,7 +130,16 @@ def _undo(options: Options) -> int:
         _write(dump(shown.as_object(outcome)))
     elif outcome.applied or outcome.obstacles or not seen:
         _write(shown.render(outcome, _style(options), bool(seen)))
+    else:
+        _write("Nothing was changed.\n")
     return outcome.exit_code
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False  # the terminal was closed
 
 
 def _kernels(options: Options) -> int:

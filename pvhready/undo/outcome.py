@@ -3,7 +3,7 @@
 from pvhready.judge import Report
 from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
-from pvhready.undo.changes import FILE, LINK, Change
+from pvhready.undo.changes import FILE, LINK, Change, Refused
 from pvhready.undo.find import Restored
 from pvhready.undo.sources import Refusal
 from pvhready.undo.writer import folder_of
@@ -50,6 +50,14 @@ class Outcome(NamedTuple):
     def exit_code(self) -> int:
         """0 for done, or nothing to do; 2 where something was refused."""
         return 2 if self.obstacles or self.refused else 0
+
+
+def demand_as_seen(root: Root, plan: Outcome) -> None:
+    """Raise Refused where a path of the plan is not as it was when the plan was made: the user may have thought it over for a while."""
+    now = old_files(root, plan.changes)
+    for change in plan.changes:
+        if now.get(change.path) != plan.old.get(change.path):
+            raise Refused("{} was changed in the meantime, so that the plan is out of date: run it again".format(change.path))
 
 
 def old_files(root: Root, changes: "Iterable[Change]") -> "Dict[str, Old]":

@@ -10,7 +10,7 @@ from pvhready.survey import survey
 from pvhready.undo import guards, keep_pv, regenerate
 from pvhready.undo.changes import REMOVE, Change, Refused
 from pvhready.undo.find import Restored, Work, find_work
-from pvhready.undo.outcome import Outcome, old_files
+from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
 from pvhready.undo.preview import Preview
 from pvhready.undo.store import History, Store, history
 from pvhready.undo.transaction import Transaction
@@ -84,7 +84,7 @@ class Undo:
         plan = self._plan(before, work, kept)
         if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
             return plan
-        runs = self._perform(before, work, kept)
+        runs = self._perform(plan, before, work, kept)
         return plan._replace(applied=True, runs=runs, report=self._guest.report())
 
     def _plan(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
@@ -119,6 +119,7 @@ class Undo:
             return ["the boot menu must be generated anew, and nothing of this guest is run from outside: type the commands below"]
         try:
             regenerate.path_of_menu(self._root, before)
+            regenerate.program()
         except Refused as error:
             return [str(error)]
         return []
@@ -127,8 +128,9 @@ class Undo:
         copies = tuple(Change(REMOVE, kernel.path, why="a decompressed kernel beside the packed one") for kernel in work.copies)
         return work.hooks + work.images + copies + work.helpers
 
-    def _perform(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
+    def _perform(self, plan: Outcome, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
         with exclusive(self._root) as transaction:
+            demand_as_seen(self._root, plan)
             if not kept and not work.copies:
                 return (transaction.run("undo", self._changes(work), self._wish.as_options()),)
             runs: "List[str]" = []

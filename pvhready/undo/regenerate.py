@@ -35,17 +35,17 @@ def new_menu(path: str) -> Change:
     """Return the change to a grub.cfg as grub-mkconfig would write it now. It runs a program: the live system only. Raises Refused."""
     import subprocess
 
-    program = _program()
+    generator = program()
     try:
         result = subprocess.run(
-            [program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(), timeout=_SECONDS,
+            [generator], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(), timeout=_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refused("{} cannot be run: {}".format(program, error)) from error
+        raise Refused("{} cannot be run: {}".format(generator, error)) from error
     if result.returncode or _MARK not in result.stdout:
         lines = [line for line in result.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
-        raise Refused("{} fails: {}".format(program, (lines or ["it writes no menu"])[-1].strip()[:300]))
+        raise Refused("{} fails: {}".format(generator, (lines or ["it writes no menu"])[-1].strip()[:300]))
     return Change(REPLACE, path, result.stdout, None, "the boot menu, generated anew")
 
 
@@ -55,7 +55,8 @@ def by_hand(directory: str, options: "Tuple[str, ...]") -> "Tuple[Tuple[str, ...
     return binds + (("chroot", directory, "pvhready", "undo") + options,)
 
 
-def _program() -> str:
+def program() -> str:
+    """Return the path of the program that generates the menu. Raises Refused where it is not installed."""
     for folder in _PATH.split(":"):
         for name in _PROGRAMS:
             path = os.path.join(folder, name)

@@ -7,7 +7,7 @@ from pvhready.root import Root, Unreadable
 from pvhready.undo import diversion, guards, regenerate
 from pvhready.undo.changes import CREATE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
 from pvhready.undo.journal import BEGUN, Run
-from pvhready.undo.outcome import Outcome, old_files
+from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
 from pvhready.undo.perform import Guest, Undo, Wish, exclusive
 from pvhready.undo.store import history
 from pvhready.undo.writer import folder_of
@@ -67,7 +67,7 @@ class Revert:
         plan = self._plan(changes, late, found.foreign)
         if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
             return plan
-        made = self._perform(changes, late, tuple(run.name for run in runs))
+        made = self._perform(plan, changes, late, tuple(run.name for run in runs))
         return plan._replace(applied=True, runs=made, report=self._guest.report())
 
     def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", foreign: "Tuple[str, ...]") -> Outcome:
@@ -90,8 +90,11 @@ class Revert:
             commands=commands, next=self._guest.command("--revert", "--apply") + (("--switching",) if self._wish.switching else ()),
         )
 
-    def _perform(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", runs: "Tuple[str, ...]") -> "Tuple[str, ...]":
+    def _perform(
+        self, plan: Outcome, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", runs: "Tuple[str, ...]",
+    ) -> "Tuple[str, ...]":
         with exclusive(self._root) as transaction:
+            demand_as_seen(self._root, plan)
             made = [transaction.run("revert", changes, self._wish.as_options(), runs)]
             if late:
                 path = regenerate.path_of_menu(self._root, self._guest.report())

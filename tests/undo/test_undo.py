@@ -210,7 +210,32 @@ def test_the_user_is_asked_on_a_terminal(tmp_path: Any, answer: str, done: bool)
         pass  # the terminal is closed when the program ends
     assert os.waitpid(child, 0)[1] == 0, shown
     assert (read(guest, IMAGES[0]) == hacked.shipped(OLD)[0]) is done
-    assert b"Done" in shown or not done
+    assert (b"Done" if done else b"Nothing was changed.\r\n") in shown
+
+
+def test_a_change_while_the_user_thinks_it_over(tmp_path: Any) -> None:
+    """What comes between the plan and the yes makes the plan worthless: that image was never compared with anything."""
+    from pvhready.host import DEFAULT, profile
+    from pvhready.root import Root
+    from pvhready.undo.changes import Refused
+    from pvhready.undo.perform import Guest, Undo, Wish
+    from pvhready.undo.revert import Revert
+
+    guest = hacked.make(str(tmp_path))
+
+    def upgrade(plan: Any) -> bool:
+        with open(guest + IMAGES[1], "wb") as handle:
+            handle.write(b"a kernel that was installed just now")
+        return True
+
+    for action in (Undo, Revert):
+        with Root(guest) as root, pytest.raises(Refused, match="changed in the meantime"):
+            action(Guest(root, profile(DEFAULT)), Wish(True, True)).outcome(upgrade)
+        assert read(guest, IMAGES[1]) == b"a kernel that was installed just now"
+        with open(guest + IMAGES[1], "wb") as handle:
+            handle.write(hacked.shipped(NEW)[1])
+        with Root(guest) as root:
+            Undo(Guest(root, profile(DEFAULT)), Wish(True, True)).outcome(lambda plan: True)
 
 
 def test_hard_links_are_not_written_through(pvhready: Program, tmp_path: Any) -> None:
