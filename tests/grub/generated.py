@@ -362,3 +362,11 @@ def blocks(draw: Callable[[Any], Any]) -> bytes:
     make = _Maker(draw)
     text = BLOCK + make.text(_LINES, 12)
     return (text.ljust(1024, "#") if make.number(0, 1) else text).encode("utf-8")
+
+
+@st.composite
+def searches(draw: Callable[[Any], Any]) -> str:
+    """Scripts of many uses of ``regexp``, with what it sets."""
+    make = _Maker(draw)
+    line = "unset a; unset b; unset c; regexp --set=0:a --set=1:b --set=2:c '{}' '{}'; echo $? [$a] [$b] [$c]"
+    return make.several(lambda: line.format(make.text(_EXPRESSIONS, 5), make.text(_TEXTS, 6)), "\n", 1, 20)

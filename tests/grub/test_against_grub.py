@@ -95,6 +95,32 @@ def test_titles_of_generated_menus(disk, script):
     assert not any(shown[len(ours.titles):])
 
 
+@emulator
+@relaxed
+@given(script=generated.searches())
+def test_generated_regular_expressions(disk, script):
+    lines = grub_emu.run(disk, script)
+    assert lines is not None
+    ours = host_disk.screen(disk)
+    # What GRUB says of an invalid expression are many different texts.
+    assert [line for line in ours if line and line[:5] != "error"] == [line for line in lines if line[:5] != "error"]
+
+
+@emulator
+@relaxed
+@given(block=generated.blocks())
+def test_generated_environment_blocks(disk, block):
+    with open(disk + "/generated.env", "wb") as file:
+        file.write(block)
+    lines = grub_emu.run(disk, "load_env -f {}/generated.env\necho [$a] [$b] [$c] [$aa] [$ca] [$saved_entry] $?".format(disk))
+    assert lines is not None
+    assert normal(map(_shown, host_disk.screen(disk))) == normal(map(_shown, lines))
+
+
+def _shown(line):
+    return "".join(line.split())
+
+
 @checker
 @relaxed
 @given(script=st.one_of(generated.scripts(), generated.soups(), generated.menus()))
