@@ -868,3 +868,35 @@ def test_a_kernel_on_zfs_is_not_known(read):
     entry = chosen(read(dict(KERNELS, **{CFG: text})))
     assert [error.fatal for error in entry.errors] == [None]
     assert "a path of GRUB's on ZFS" in entry.errors[0].text
+
+
+WITHOUT_MENU = "linux /boot/vmlinuz-6.1.0-1 root=/dev/xvda1 console=hvc0\ninitrd /boot/initrd.img-6.1.0-1\n"
+
+
+@pytest.mark.parametrize("before", ["", entry("a", "a", "6.1.0-2"), "set default=3\nset fallback=1\n" + entry("a", "a", "6.1.0-2")])
+def test_a_configuration_that_boots_without_a_menu(read, before):
+    menu = read(dict(KERNELS, **{CFG: before + WITHOUT_MENU + "boot\n" + entry("never", "never", "6.1.0-2")}))
+    assert (menu.candidates, len(menu.entries), menu.waits) == ((Candidate(0, "first-entry"),), 1, False)
+    found = menu.entries[0]
+    assert (found.title, found.kernel, found.initrd, found.cmdline) == (
+        "(boots without a menu)", "/boot/vmlinuz-6.1.0-1", ("/boot/initrd.img-6.1.0-1",), "root=/dev/xvda1 console=hvc0")
+    assert (found.errors, menu.errors) == ((), ())
+
+
+def test_a_kernel_that_is_loaded_and_not_booted(read):
+    assert read(dict(KERNELS, **{CFG: WITHOUT_MENU})).reason == "no-entries"
+    menu = read(dict(KERNELS, **{CFG: WITHOUT_MENU + entry("a", "a", "6.1.0-2")}))
+    assert chosen(menu).kernel == "/boot/vmlinuz-6.1.0-2"
+
+
+def test_a_configuration_that_fails_to_boot_without_a_menu_goes_on(read):
+    menu = read(dict(KERNELS, **{CFG: WITHOUT_MENU.replace("6.1.0-1", "gone") + "boot\n" + entry("a", "a", "6.1.0-2")}))
+    assert chosen(menu).title == "a"
+    menu = read(dict(KERNELS, **{CFG: WITHOUT_MENU.replace("img-6.1.0-1", "img-gone") + "boot\n" + entry("a", "a", "6.1.0-2")}))
+    assert [error.fatal for error in chosen(menu).errors] == [True]
+
+
+def test_a_guest_whose_configuration_boots_without_a_menu(guest, pvhready):
+    text = "linux /boot/vmlinuz-6.1.0-50-amd64 root=UUID={} ro console=hvc0\ninitrd /boot/initrd.img-6.1.0-50-amd64\nboot\n".format(UUID)
+    report = pvhready.check(guest(changes={CFG: text}), "--host", "debian-12")
+    assert report["modes"]["pvh"] == "boots"

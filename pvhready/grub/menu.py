@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_MENUS = 20  # menus within menus
 MAX_TRIES = 1000  # entries that GRUB tries one after another, where menus fall back to menus
+NO_MENU = "(boots without a menu)"
 _DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
 _ORIGINS = {"next_entry": "next_entry", "saved_entry": "saved_entry", "prev_saved_entry": "saved_entry"}
 
@@ -86,6 +87,17 @@ class Collector:
                 shown.items.append(self._submenu(entry, environment, path, name, depth))
             else:
                 shown.items.append(self._entry(entry, environment, path, name, depth))
+        return shown
+
+    def booted(self) -> Shown:
+        """Return a menu of one entry for a configuration that boots before there is a menu, with the ``boot`` command."""
+        run = self._run
+        environment = Environment({"timeout": "0"})
+        entry = MenuEntry(NO_MENU, NO_MENU, (), None, False, (), run.file, run.line)
+        self.results.append(self._result(entry, environment, "0"))
+        run.complaints = []
+        shown = Shown(environment)
+        shown.items.append(Item(entry, 0, None))
         return shown
 
     def _submenu(self, entry: MenuEntry, environment: Environment, path: str, chosen: str, depth: int) -> Item:

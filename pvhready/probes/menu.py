@@ -138,19 +138,19 @@ class _Reader:
 
     def _run(self, run: Interpreter, device_path: str) -> _Outcome:
         environment = run.environment
-        entries = run.menu
+        collector = menu.Collector(run)
+        shown: Optional[menu.Shown] = None
         try:
             run.run_file(HOME, device_path)
             entries = run.menu
         except TookOver as other:
             entries, environment = other.menu, other.environment
         except Booted:
-            run.complain("boots without a menu.", None, None)
+            shown = collector.booted()
         except Stopped as stop:
             run.complain("`{}' leaves GRUB before there is a menu.".format(stop.command), None, True)
             entries = []
-        collector = menu.Collector(run)
-        shown = collector.collect(entries, environment)
+        shown = shown or collector.collect(entries, environment)
         complaints, unknown = tuple(run.complaints), run.unknowns[:1]
         choice = menu.choose(shown, collector.results, names_first=self._host.name.startswith("fedora"))
         results = collector.results
@@ -158,7 +158,7 @@ class _Reader:
         return _Outcome(
             tuple(_entry(index, result, self._devices) for index, result in enumerate(results)), choice, _errors(complaints),
             Problem(unknown[0].path, unknown[0].reason) if unknown else None, _BLSCFG in run.used, tuple(run.assumptions),
-            environment.get("default"), menu.waits(environment), bool(chosen and chosen.boots is None),
+            shown.environment.get("default"), menu.waits(shown.environment), bool(chosen and chosen.boots is None),
         )
 
     def _all_assumptions(self, more: "Sequence[str]") -> "Tuple[str, ...]":
