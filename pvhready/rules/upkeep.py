@@ -132,7 +132,7 @@ def judge_next_first(following: Following, now: Entry, facts: Facts, host: Host,
     status = WARN
     if default == UNKNOWN:
         comes += ", and may boot it by default"
-    elif default == PINNED and _stays(now.kernel, kernels, facts):
+    elif default == PINNED and stays(now.kernel, kernels, facts):
         status = INFO
         comes += ", though its default is another by name"
     elif default == PINNED:
@@ -147,7 +147,7 @@ def _named(path: "Optional[str]", kernels: "Tuple[Kernel, ...]") -> "Optional[Ke
     return next((kernel for kernel in kernels if path in kernel.names or path == kernel.path), None)
 
 
-def _stays(path: "Optional[str]", kernels: "Tuple[Kernel, ...]", facts: Facts) -> bool:
+def stays(path: "Optional[str]", kernels: "Tuple[Kernel, ...]", facts: Facts) -> bool:
     """Whether a kernel is still there after the next upgrade and autoremove.
 
     apt keeps the running kernel and the newest, and the second newest only where these are one (apt-pkg/algorithms.cc);
@@ -159,12 +159,14 @@ def _stays(path: "Optional[str]", kernels: "Tuple[Kernel, ...]", facts: Facts) -
         return False
     if kernel.running or kernel.has_dpkg and kernel.package is None or family not in ("debian", "redhat", "suse"):
         return True
-    room, rivals = 1, [other for other in kernels if other.path.startswith("/boot/")]
+    room = 0 if family == "debian" and any(other.running for other in kernels) else 1
+    rivals = [other for other in kernels if other.path.startswith("/boot/") and (other.package or not other.has_dpkg)]
     if family == "redhat":
         limit = _INSTALLONLY_LIMIT if facts.upgrades.keeps is None else facts.upgrades.keeps
         if limit < 2:
             return True  # dnf knows no limit then
-        room, rivals = limit - 1, [other for other in rivals if _kind(other) == _kind(kernel)]
+        room = limit - 1
+        rivals = [other for other in rivals if _kind(other) == _kind(kernel)]
     order = sorted({_age(other) for other in rivals}, reverse=True)
     return _age(kernel) in order[:room]
 
