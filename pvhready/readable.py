@@ -27,7 +27,7 @@ _ALWAYS = frozenset(("ext4", "xfs", "btrfs", "vfat", "luks1")).union(
     _all("ext4", "orphan_present"),
     _all("xfs", "v5 ftype sparse meta_uuid finobt rmapbt reflink inobtcount"),
     _all("btrfs", "mixed_backref default_subvol mixed_groups compress_lzo compress_zstd big_metadata extended_iref raid56 skinny_metadata"),
-    _all("btrfs", "no_holes simple_quota free_space_tree free_space_tree_valid block_group_tree several-devices"),
+    _all("btrfs", "no_holes metadata_uuid simple_quota free_space_tree free_space_tree_valid block_group_tree several-devices"),
     # Measured with Debian's four releases; fs/f2fs.c has not changed in what it knows since it came with 2.04.
     _all("f2fs", "encrypt quota_ino lost_found verity sb_checksum casefold"),
     _all("lvm", "linear striped mirror raid1 raid4 raid5 raid6"),

@@ -381,6 +381,7 @@ def test_findings(fields, expected):
     ("ext4:casefold", "nnnnnnnnn"), ("ext4:ea_inode", "nnnnnnnnn"), ("ext4:bigalloc", "nnnnnnnnn"), ("ext4:metadata_csum", "yyyyyyyyy"),
     ("xfs:bigtime", "?nyyyyyyy"), ("xfs:nrext64", "?nnyynyyy"), ("xfs:exchange", "?nnnynnny"), ("xfs:parent", "?nnnynnny"),
     ("xfs:metadir", "?nnnynnny"), ("xfs:v4", "?ynyyyyyy"), ("btrfs:compress_zstd", "yyyyyyyyy"), ("btrfs:raid1c34", "?nyyyyyyy"),
+    ("btrfs:metadata_uuid", "yyyyyyyyy"),
     ("luks2:pbkdf2", "?nyyyyyyy"), ("luks2:argon2id", "?nnnynnny"), ("lvm:cache", "?nyyyyyyy"), ("lvm:thin", "nnnnnnnnn"),
     ("lvm:raid6", "yyyyyyyyy"), ("cryptomount", "?????nnnn"), ("ext4:incompat-0x80000", "?????????"),
 ])
@@ -389,3 +390,14 @@ def test_profiles(feature, answers):
     names += ["debian-" + release for release in ("11", "12", "13", "sid")]
     assert "".join({"yes": "y", "no": "n", "unknown": "?"}[profile(name).reads(feature)] for name in names) == answers
     assert profile("debian-12+linux16").reads(feature) == profile("debian-12").reads(feature)
+
+
+def test_the_page_says_what_the_profiles_say():
+    page = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "filesystems.md")
+    with open(page, encoding="utf-8") as handle:
+        rows = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in handle if line.startswith("|")]
+    hosts = [cell for cell in rows[0] if cell]
+    assert len(rows) > 30
+    for row in rows[2:]:
+        words = {"yes": "yes", "no": "no", "unknown": "?"}
+        assert row[1:] == [words[profile(host).reads(row[0])] for host in hosts], row[0]
