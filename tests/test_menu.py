@@ -357,6 +357,16 @@ def test_whether_another_file_is_a_multiboot_kernel_is_not_known(read):
     assert [error.fatal for error in entry.errors] == [None]
 
 
+@pytest.mark.parametrize("platform, two", [("xen_pvh", ""), ("xen_pvh", "2"), ("xen-x86_64", ""), ("xen-x86_64", "2")])
+def test_the_modules_of_a_hypervisor(read, platform, two):
+    text = "set timeout=0\nmenuentry a {{\nmultiboot{0} /boot/xen.gz placeholder x=1\nmodule{0} /boot/vmlinuz-6.1.0-1 placeholder y=2\n" \
+        "module{0} --nounzip /boot/initrd.img-6.1.0-1\n}}\n"
+    menu = read(dict(KERNELS, **{CFG: text.format(two), "/boot/xen.gz": "x"}), platform=platform)
+    found = menu.entries[0]
+    assert (found.kernel, found.cmdline) == ("/boot/xen.gz", "placeholder x=1")
+    assert found.initrd == ("/boot/vmlinuz-6.1.0-1", "/boot/initrd.img-6.1.0-1")
+
+
 def test_centos_7_where_the_host_has_linux16(read):
     menu = read(CENTOS7_FILES, "bitfolk+linux16+initrd16", storage=SEPARATE)
     assert [entry.errors for entry in menu.entries] == [(), ()]

@@ -89,7 +89,7 @@ def multiboot(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 def multiboot_module(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     """Load a file beside a multiboot kernel; there is none to be had beside Linux."""
-    note_initrd(run, arguments)
+    note_module(run, arguments)
     if not run.loader.multiboot:
         raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
     return NONE
@@ -113,6 +113,13 @@ def note_initrd(run: "Interpreter", arguments: "List[str]") -> None:
         run.loader.initrd = [_named(run, name.split(":", 2)[-1] if name.startswith("newc:") else name) for name in arguments]
 
 
+def note_module(run: "Interpreter", arguments: "List[str]") -> None:
+    """Remember one more file that a command names; what follows its name are its arguments."""
+    names = [argument for argument in arguments if argument != "--nounzip"]
+    if names and (run.loader.multiboot or not run.loader.loaded):
+        run.loader.initrd = run.loader.initrd + [_named(run, names[0])]
+
+
 def note_nothing(run: "Interpreter", arguments: "List[str]") -> None:
     """Remember nothing: what the command would start is no Linux kernel."""
 
@@ -120,7 +127,7 @@ def note_nothing(run: "Interpreter", arguments: "List[str]") -> None:
 # What the loaders that a build may lack would have loaded.
 NOTES: "Dict[str, Callable[[Interpreter, List[str]], None]]" = {
     "linux16": note_kernel, "linuxefi": note_kernel, "multiboot2": note_kernel, "initrd16": note_initrd, "initrdefi": note_initrd,
-    "module2": note_initrd, "chainloader": note_nothing, "ntldr": note_nothing,
+    "module2": note_module, "chainloader": note_nothing, "ntldr": note_nothing,
 }
 
 

@@ -93,7 +93,7 @@ class Collector:
         """Return a menu of one entry for a configuration that boots before there is a menu, with the ``boot`` command."""
         run = self._run
         environment = Environment({"timeout": "0"})
-        entry = MenuEntry(NO_MENU, NO_MENU, (), None, False, (), run.file, run.line)
+        entry = MenuEntry(NO_MENU, NO_MENU, (), None, False, [], run.file, run.line)
         self.results.append(self._result(entry, environment, "0"))
         run.complaints = []
         shown = Shown(environment)
