@@ -9,10 +9,24 @@ from typing import Dict, Iterator, NamedTuple, Sequence
 from support import debian, realtree, wanted
 
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_BUILD = ("build-essential", "debhelper", "dh-python", "fakeroot", "lintian", "pybuild-plugin-pyproject", "python3", "python3-setuptools")
+_BUILD = ("debhelper", "dh-python", "fakeroot", "lintian", "pybuild-plugin-pyproject", "python3", "python3-setuptools")
 _NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".tests-cache", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*", "build", "dist")
-_ENTER = 'mount -t proc proc "$1/proc"; exec chroot "$@"'
+# As in a guest that was booted: the kernel tells the root device, and udev has made the link by which it is known.
+_ENTER = """
+top=$1 device=$2 number=$3; shift 3
+mount -t proc proc "$top/proc"
+mount -t sysfs -o ro sysfs "$top/sys"
+mount -t tmpfs -o mode=755 tmpfs "$top/dev"
+for node in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9"; do
+    mknod -m 666 "$top/dev/${{node%% *}}" c ${{node#* }}
+done
+ln -s /proc/self/fd "$top/dev/fd"
+mkdir -p "$top/dev/disk/by-uuid"
+[ "$device" = none ] || mknod "$top/dev/$device" b ${{number%:*}} ${{number#*:}}
+ln -s "../../$device" "$top/dev/disk/by-uuid/{uuid}"
+exec chroot "$top" "$@"
+""".format(uuid=realtree.UUID)
 
 
 class Output(NamedTuple):
@@ -32,6 +46,10 @@ class Chroot:
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+        status = os.stat(directory)
+        number = "{}:{}".format(os.major(status.st_dev), os.minor(status.st_dev))
+        device = "/sys/dev/block/" + number
+        self._device = (os.path.basename(os.path.realpath(device)) if os.path.exists(device) else "none", number)
 
     def path(self, name: str) -> str:
         """Return where the path ``name`` (absolute) is on this machine."""
@@ -51,8 +69,8 @@ class Chroot:
         variables.update({name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ})
         variables.update(environment)
         process = subprocess.run(
-            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh", self.directory) + words, env=variables,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh", self.directory) + self._device + words,
+            env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
         return Output(process.returncode, process.stdout.decode("utf-8", "replace"))
 
     def demand(self, *words: str, **environment: str) -> Output:
@@ -85,7 +103,9 @@ def build(chroot: Chroot, source: str = _TOP, name: str = "build") -> str:
     folder = chroot.path("/" + name)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder + "/pvhready", ignore=_NOT_SOURCE, symlinks=True)
-    chroot.demand("sh", "-c", 'cd "$1" && dpkg-buildpackage -us -uc -b', "sh", "/{}/pvhready".format(name))
+    # No compiler is needed, which is most of build-essential.
+    chroot.demand(
+        "sh", "-c", 'cd "$1" && dpkg-checkbuilddeps -I && dpkg-buildpackage -d -us -uc -b', "sh", "/{}/pvhready".format(name))
     return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".changes")))
 
 

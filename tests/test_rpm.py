@@ -1,0 +1,68 @@
+"""The rpm package, as far as an rpmbuild without Fedora's macros goes: what it holds, that it installs, verifies and leaves nothing."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pvhready import __version__
+from support import wanted
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SPEC = os.path.join(TOP, "rpm", "pvhready.spec")
+
+
+def run(*words, **options):
+    result = subprocess.run(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, **options)
+    assert result.returncode == 0, (words, result.stdout[-3000:])
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    wanted.tool("rpmbuild", "rpm")
+    pytest.importorskip("setuptools")
+    top = tmp_path_factory.mktemp("rpm")
+    ignored = shutil.ignore_patterns(".git", ".tests-cache", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "build", "dist")
+    shutil.copytree(TOP, str(top / "source"), ignore=ignored)
+    run(sys.executable, "setup.py", "-q", "sdist", "-d", str(top / "SOURCES"), cwd=str(top / "source"))
+    run("rpmbuild", "--quiet", "--define", "_topdir " + str(top), "--define", "__python3 " + sys.executable, "-bb", SPEC)
+    (path,) = (top / "RPMS" / "noarch").iterdir()
+    return str(path)
+
+
+def test_the_version_is_the_program_s():
+    with open(SPEC, encoding="utf-8") as handle:
+        text = handle.read()
+    assert re.search(r"^Version: +(.*)$", text, re.M).group(1) == __version__
+    assert re.search(r"^\* .* - (.*)-1$", text, re.M).group(1) == __version__
+
+
+def test_what_it_holds_and_needs(package):
+    files = run("rpm", "-qpl", package).splitlines()
+    for name in ("/usr/bin/pvhready", "/usr/libexec/pvhready/hook", "/usr/lib/kernel/install.d/99-pvhready.install"):
+        assert name in files
+    modules = {name.partition("/site-packages/")[2] for name in files if name.endswith(".py")}
+    assert modules == {os.path.relpath(os.path.join(folder, name), TOP)
+                       for folder, _, names in os.walk(os.path.join(TOP, "pvhready")) for name in names if name.endswith(".py")}
+    needs = run("rpm", "-qpR", package).splitlines()
+    for need in ("python3 >= 3.6", "python3-psutil", "python3-packaging", "python3-distro", "(python3-magic or python3-file-magic)"):
+        assert need in needs
+    assert not any("dist(python-magic)" in need for need in needs)
+    assert run("rpm", "-qp", "--filetriggers", package).count("hook rpm-trigger") == 2
+
+
+def test_it_installs_verifies_and_is_erased_without_a_trace(package, tmp_path):
+    wanted.root()
+    root = str(tmp_path / "root")
+    os.mkdir(root)
+    rpm = ("rpm", "--force-debian", "--root", root)
+    run(*rpm + ("-i", "--nodeps", "--noscripts", "--notriggers", package))
+    assert run(*rpm + ("-V", "--nodeps", "pvhready")) == ""
+    run(*rpm + ("-e", "--noscripts", "--notriggers", "pvhready"))
+    left = [os.path.join(folder, name) for folder, folders, names in os.walk(root) for name in folders + names if "pvhready" in name]
+    assert left == []
