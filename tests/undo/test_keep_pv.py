@@ -3,6 +3,7 @@
 from typing import Any, Dict
 
 import pytest
+from grub import grub_emu
 
 from pvhready.demo import parts
 from pvhready.demo.image import bzimage, elf_kernel
@@ -144,3 +145,21 @@ def test_a_second_kernel_beside_gets_a_new_menu(tmp_path: Any) -> None:
     assert "vmlinux" not in made.demand("sh", "-c", "ls /boot; cat /boot/grub/grub.cfg")
     assert made.pvhready("undo", "--revert", "--apply", "--yes")["exit"] == 0
     assert made.state() == before
+
+
+def test_grub_itself_takes_them_so(tmp_path: Any) -> None:
+    """GRUB's own interpreter runs the menu that was written, told that it is on either platform."""
+    if grub_emu.PROGRAM is None:
+        wanted.skip("grub-emu (Debian package grub-emu)")
+    made = machine(str(tmp_path))
+    assert made.pvhready(*KEEP)["exit"] == 0
+    menu = made.demand("cat", "/boot/grub/grub.cfg").replace("timeout=5", "timeout=0")
+    menu = menu.replace("terminal_output gfxterm", "true")
+    for word in ("linux", "initrd"):
+        menu = menu.replace("\t{}\t".format(word), "\techo\t{} ".format(word))  # grub-emu has no such command
+    folder = tmp_path / "emu"
+    folder.mkdir()
+    for platform, kernel in (("xen", ELF.format(NEW)), ("xen_pvh", "/boot/vmlinuz-" + NEW)):
+        said = grub_emu.boot(str(folder), "set grub_platform={}\n{}".format(platform, menu))
+        loaded = [line.split()[1] for line in said or () if line.startswith("linux ")]
+        assert loaded == [kernel], said
