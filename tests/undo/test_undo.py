@@ -438,3 +438,45 @@ def test_owner_attributes_and_times(pvhready: Program, tmp_path: Any) -> None:
     assert snapshot(guest) == before
     found = {name: os.getxattr(image, name) for name in os.listxattr(image)}
     assert found == {"user.label": b"mine", "security.ima": b"of the old content"}
+
+
+def test_a_fedora_guest(pvhready: Program, tmp_path: Any) -> None:
+    """kernel-core keeps its image beside the modules; /boot's is a copy of it, and the hook is kernel-install's."""
+    from pvhready.demo import guests
+    from pvhready.demo.tree import write_tree
+
+    release = "6.7.10-200.fc39.x86_64"
+    files = guests.tree("fedora-zstd")
+    packed, unpacked = guests._image(guests.Build(release, "zstd", guests._FEDORA, "", unpacked=True))
+    assert files["/boot/vmlinuz-" + release] == File(packed, 0o755)
+    files["/boot/vmlinuz-" + release] = File(unpacked, 0o600)
+    files["/var/lib/rpm/.rpm.lock"] = ""
+    hook = "/etc/kernel/install.d/99-unpack.install"
+    files[hook] = File('#!/bin/sh\n[ "$1" = add ] || exit 0\nextract-vmlinux "$4" > /tmp/x && mv /tmp/x "/boot/vmlinuz-$2"\n', 0o755)
+    guest = str(tmp_path / "guest")
+    write_tree(guest, files)
+    before = snapshot(guest)
+    done = undo(pvhready, guest, *APPLY)
+    assert (done["exit"], done["applied"], done["check"]["verdict"]) == (0, True, "ready"), done["refused"]
+    assert [change["path"] for change in done["changes"]] == [hook, "/boot/vmlinuz-" + release]
+    assert "/modules/" in done["kernels"][0]["origin"]
+    assert read(guest, "/boot/vmlinuz-" + release) == packed
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert snapshot(guest) == before
+
+
+def test_the_mixed_guest(pvhready: Program, tmp_path: Any) -> None:
+    """Upgraded to 22.04: the default is packed with zstd, and an older kernel is left from the hack. PV loses its last one."""
+    from pvhready.demo import guests
+    from pvhready.demo.tree import write_tree
+
+    guest = str(tmp_path / "guest")
+    write_tree(guest, guests.tree("ubuntu-22.04-mixed"))
+    cache = guest + "/var/cache/apt/archives"
+    os.makedirs(cache)
+    os.rename(hacked.package(str(tmp_path), NEW), cache + "/linux-image-{}_1.1_amd64.deb".format(NEW))
+    refused = undo(pvhready, guest, "--apply", "--yes")
+    assert refused["exit"] == 2
+    assert "--switching" in refused["obstacles"][0]
+    done = undo(pvhready, guest, *APPLY)
+    assert (done["exit"], done["check"]["verdict"], done["check"]["hack"]["decompressed_kernels"]) == (0, "ready", [])
