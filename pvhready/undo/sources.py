@@ -1,6 +1,7 @@
 """Where the pristine image of a decompressed kernel may be had. The first that is proved to be it (``verify``) is taken."""
 
 import os
+import stat
 
 from pvhready.archives import package
 from pvhready.archives.package import digest
@@ -150,15 +151,17 @@ def _of_modules(root: Root, subject: Subject) -> "Iterator[Offer]":
             if "/modules/" not in path or not root.is_file(path) or root.resolve(path) in seen:
                 continue
             seen.add(root.resolve(path))
+            mode = stat.S_IMODE(root.status(path).st_mode)
         except Unreadable as error:
             yield "{}: {}".format(error.path, error.reason)
             continue
-        yield from _in_file(root, path)
+        # /boot's image is made of this one, as a copy or as a hard link, with its mode.
+        yield from _in_file(root, path, mode)
 
 
-def _in_file(root: Root, path: str) -> "Iterator[Offer]":
+def _in_file(root: Root, path: str, mode: "Optional[int]" = None) -> "Iterator[Offer]":
     try:
-        yield Candidate(root.read(path, _MAX_IMAGE), path)
+        yield Candidate(root.read(path, _MAX_IMAGE), path, mode=mode)
     except Unreadable as error:
         yield "{}: {}".format(error.path, error.reason)
 

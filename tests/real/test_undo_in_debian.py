@@ -85,6 +85,7 @@ class Chroot:
         self.packages = [
             "linux-{}-{}".format(kind, tree.release) for kind in ("image", "binary")
             if os.path.exists("{}/var/lib/dpkg/info/linux-{}-{}.list".format(tree.directory, kind, tree.release))]
+        self.modules = "/usr/lib/modules/{}/vmlinuz".format(tree.release)  # of sid only; V4 leaves it as it is
         self.form = form
         self._folder = folder
         subprocess.check_call(["cp", "-a", tree.directory, self.directory])
@@ -123,10 +124,15 @@ class Chroot:
                 handle.write(text)
             os.chmod(self.directory + path, 0o755)
 
+    def fetch_image(self):
+        """Let apt keep the package of the image where that is one of its own, as after a real installation."""
+        for package in self.packages[1:]:
+            self.demand("apt-get", "-q", "-y", "install", "--reinstall", "--download-only", package)
+
     def install_kernel(self):
-        """Let apt install the kernel anew, with all of its hooks."""
+        """Let apt install the kernel anew, with all of its hooks. In sid this leaves the package of the image alone, and the hard link."""
         with realtree.disks(self.directory):
-            return self.demand("apt-get", "-q", "-y", "install", "--reinstall", *self.packages)
+            return self.demand("apt-get", "-q", "-y", "install", "--reinstall", self.packages[0])
 
     def content(self):
         with open(self.directory + self.image, "rb") as handle:
@@ -161,6 +167,7 @@ def hacked(request, tmp_path):
     wanted.tool("unshare", "util-linux")
     suite, form = request.param.split("-")
     chroot = Chroot(suite, form, str(tmp_path))
+    chroot.fetch_image()
     chroot.add_hook()
     said = chroot.install_kernel()
     assert chroot.content().startswith(b"\x7fELF"), said
@@ -207,7 +214,8 @@ def test_undo_from_within_with_a_download(hacked):
     code, text = hacked.run(*(program + ("--apply", "--yes", "--switching")))
     assert code == 0, text
     assert_pristine(hacked)
-    assert os.listdir(hacked.directory + "/var/lib/pvhready/downloads") == []
+    if hacked.form != "V4" or not os.path.exists(hacked.directory + hacked.modules):
+        assert os.listdir(hacked.directory + "/var/lib/pvhready/downloads") == [], "it was downloaded, and what was downloaded is gone"
     code, text = hacked.run(*(program + ("--apply", "--yes", "--switching")))
     assert code == 0, text
     code, text = hacked.run(*(program + ("--revert", "--apply", "--yes")))
