@@ -24,6 +24,7 @@ FILE_NAME = "journal"
 FORMAT = 1
 MAX_SIZE = 16 * 1024 * 1024  # bytes; a run writes some 10 KiB
 
+_LAST_ID = 0xFFFFFFFE  # of users and groups
 EMPTY, BEGUN, PREPARED, DONE, ABANDONED = "empty", "begun", "prepared", "done", "abandoned"
 
 
@@ -116,17 +117,32 @@ def _add(run: Run, record: "Record") -> Run:
 
 
 def _step(value: "Record") -> Step:
-    if value["kind"] not in (CREATE, REMOVE, REPLACE) or not str(value["path"]).startswith("/"):
+    path = _text(value["path"])
+    if value["kind"] not in (CREATE, REMOVE, REPLACE) or not path.startswith("/"):
         raise ValueError("an unknown kind of step")
-    return Step(value["kind"], str(value["path"]), str(value["why"]), _state(value["before"]), _state(value["after"]))
+    return Step(value["kind"], path, str(value["why"]), _state(value["before"]), _state(value["after"]))
 
 
 def _state(value: "Record") -> State:
     if value["kind"] not in (NOTHING, FILE, LINK):
         raise ValueError("an unknown kind of file")
-    attributes = tuple((str(name), bytes.fromhex(text).hex()) for name, text in value["attributes"])
-    mtime = None if value["mtime"] is None else int(value["mtime"])
+    attributes = tuple((_text(name), bytes.fromhex(text).hex()) for name, text in value["attributes"])
+    mtime = None if value["mtime"] is None else _number(value["mtime"], 1 << 62, -1 << 62)
     return State(
-        value["kind"], str(value["digest"]), int(value["size"]), int(value["mode"]) & 0o7777, int(value["uid"]), int(value["gid"]),
-        mtime, attributes, str(value["target"]),
+        value["kind"], str(value["digest"]), _number(value["size"], 1 << 62), _number(value["mode"], 0o7777),
+        _number(value["uid"], _LAST_ID), _number(value["gid"], _LAST_ID), mtime, attributes, _text(value["target"]),
     )
+
+
+def _text(value: "Any") -> str:
+    """Return a text that the system takes for a name. Raises ValueError."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("no name")
+    value.encode("utf-8", "surrogateescape")
+    return value
+
+
+def _number(value: "Any", limit: int, least: int = 0) -> int:
+    if not isinstance(value, int) or not least <= value <= limit:
+        raise ValueError("a number that cannot be")
+    return value

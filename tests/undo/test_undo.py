@@ -424,7 +424,7 @@ def test_owner_attributes_and_times(pvhready: Program, tmp_path: Any) -> None:
     """They stay with the image; --revert puts them back as well."""
     guest = hacked.make(str(tmp_path), "V3")
     image = guest + IMAGES[1]
-    os.utime(image, ns=(10**18 + 1, 10**18 + 1))
+    os.utime(image, ns=(-10**18 + 1, -10**18 + 1))  # before 1970
     try:
         os.setxattr(image, "user.label", b"mine")
         os.setxattr(image, "security.ima", b"of the old content")

@@ -1,0 +1,84 @@
+"""A guest's journal is the guest's: whatever stands in it, an undo of a mounted guest ends with an answer and stays inside."""
+
+import copy
+import json
+import os
+import shutil
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pvhready.host import DEFAULT, profile
+from pvhready.root import Root
+from pvhready.undo.changes import Refused
+from pvhready.undo.perform import Guest, Undo, Wish
+from pvhready.undo.revert import Revert, abandon, resume
+from pvhready.undo.transaction import Failed
+
+from . import hacked
+from .hacked import snapshot
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}),
+    st.sampled_from(["", "/", "/..", "/../outside/file", "/boot", "/boot/../../x", "a", "\0", "\ud800", "remove", "create", "file", "link", "nothing",
+                     "/var/lib/pvhready/lock", "/var/lib/pvhready/run-0001/journal", -1, 1 << 40, 1 << 70, [["user.x", "zz"]], [["user.\0", "00"]]]),
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: Any) -> Any:
+    """A guest that was undone, beside a folder that must never change."""
+    top = str(tmp_path_factory.mktemp("hostile"))
+    guest = hacked.make(top, "V3")
+    os.mkdir(top + "/outside")
+    with open(top + "/outside/file", "w", encoding="ascii") as handle:
+        handle.write("not the guest's\n")
+    with Root(guest) as root:
+        Undo(Guest(root, profile(DEFAULT)), Wish(True, True)).outcome(lambda plan: True)
+    return top
+
+
+def places(value: Any, path: Any = ()) -> Any:
+    """All places in a record that can be changed."""
+    if isinstance(value, dict):
+        for key in value:
+            yield path + (key,)
+            yield from places(value[key], path + (key,))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield path + (index,)
+            yield from places(item, path + (index,))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_every_journal_gets_an_answer(finished: Any, data: Any) -> None:
+    with open(finished + "/guest/var/lib/pvhready/run-0001/journal", encoding="ascii") as handle:
+        records = [json.loads(line) for line in handle]
+    records = copy.deepcopy(records[:data.draw(st.integers(1, len(records)))])
+    for _ in range(data.draw(st.integers(1, 3))):
+        every = [(index,) + place for index, record in enumerate(records) for place in places(record)]
+        where = data.draw(st.sampled_from(every))
+        holder: Any = records
+        for key in where[:-1]:
+            holder = holder[key]
+        holder[where[-1]] = data.draw(ODD)
+    top = finished + "/tried"
+    shutil.rmtree(top, ignore_errors=True)
+    shutil.copytree(finished + "/guest", top, symlinks=True)
+    with open(top + "/var/lib/pvhready/run-0001/journal", "w", encoding="ascii") as handle:
+        handle.write("".join(json.dumps(record) + "\n" for record in records))
+    outside = snapshot(finished + "/outside")
+    for action in (resume, abandon, back):
+        with Root(top) as root:
+            try:
+                action(Guest(root, profile(DEFAULT)))
+            except (Refused, Failed):
+                continue
+    assert snapshot(finished + "/outside") == outside
+
+
+def back(guest: Guest) -> Any:
+    return Revert(guest, Wish(True, True)).outcome(lambda plan: True)
