@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pvhready.memory.folder import Folder
     from pvhready.probes.packages import Owners
-    from pvhready.probes.superblock import Given
+    from pvhready.probes.given import Given
 
 
 def survey(
@@ -31,7 +31,7 @@ def survey(
     storage = read_storage(root, root.live)
     given: Sequence[Given] = ()
     if devices:
-        from pvhready.probes.superblock import known_devices, read_given
+        from pvhready.probes.given import known_devices, read_given
 
         given = read_given(devices)
         storage = known_devices(storage, given)

@@ -195,7 +195,7 @@ def _partuuid(disk, number):
 ])
 def test_encrypted(words, bitfolk, debian, guest, tmp_path, pvhready):
     """What a container needs of GRUB; Debian's images never ask for a passphrase before they look for grub.cfg."""
-    from pvhready.probes.superblock import read_given
+    from pvhready.probes.given import read_given
 
     image = images.empty(str(tmp_path / "luks"), 32 * images.MIB)
     key = str(tmp_path / "key")
@@ -288,3 +288,21 @@ def test_remedies(guest, tmp_path, pvhready):
     # The command is one that helps.
     images.run(wanted.tool("tune2fs", "e2fsprogs"), "-O", "^metadata_csum_seed", image)
     assert said(pvhready.check(guest(), "--host", "debian-11", "--device", image)) == PASS
+
+
+def test_one_id_on_two_devices(guest, tmp_path, pvhready):
+    """A copy that is not alike: nobody knows which one GRUB takes."""
+    first = images.make("ext4", str(tmp_path / "first"), ["-O", "^metadata_csum_seed"], UUID)
+    second = images.make("ext4", str(tmp_path / "second"), ["-O", "inline_data"], UUID)
+    assert said(pvhready.check(guest(), "--host", "debian-12", "--device", first, "--device", second)) != PASS
+    copy = images.make("ext4", str(tmp_path / "copy"), ["-O", "^metadata_csum_seed"], UUID)
+    assert said(pvhready.check(guest(), "--host", "debian-12", "--device", first, "--device", copy)) == PASS
+
+
+@pytest.mark.parametrize("fstab,expected", [
+    ("", FAIL), ("/dev/xvda1 / ext4 defaults 0 1\n", FAIL), ("/dev/xvda1 / ext4 defaults 0 1\n/dev/xvda2 none swap sw 0 0\n", FAIL),
+    ("/dev/xvda1 / ext4 defaults 0 1\n/dev/xvda2 /home ext4 defaults 0 2\n", INFO), ("LABEL=other / ext4 defaults 0 1\n", INFO),
+])
+def test_a_device_without_an_id_in_fstab(fstab, expected, guest, tmp_path, pvhready):
+    image = images.make("ext4", str(tmp_path / "image"), ["-O", "inline_data"], UUID)
+    assert said(pvhready.check(guest(changes={"/etc/fstab": fstab}), "--host", "debian-12", "--device", image)) == expected

@@ -14,7 +14,9 @@ _END = 1 << 62  # bytes; no device is as large, but headers may say so
 _RAID_MAGIC = b"\xfc\x4e\x2b\xa9"
 _RAID_PLACES = (0, 4096)  # versions 1.1 and 1.2; of 0.90 and 1.0 the superblock is at the end, and the content at the start
 _RAID1 = b"\x01\x00\x00\x00"
+_MAX_GROUPS = 8  # volume groups on one disk; each may have a long text
 _ELSEWHERE = Content("", problem="its volume does not lie plainly on this disk")
+_TOO_MANY = Content("", problem="it holds more volume groups than are looked into")
 _NOTHING = Content("", problem="nothing known is on it")
 
 
@@ -28,6 +30,8 @@ def contents(read: "Reader") -> "List[Content]":
 
     # With a table, what is found at the very start is older than the table, or the table is: the ids tell.
     for number, start, uuid, holds_files in read_partitions(bounded) or []:
+        if sum(content.filesystem == LVM for content in found) >= _MAX_GROUPS:
+            return found + [_TOO_MANY]
         for content in list(_contents(_shifted(bounded, start))) or ([_NOTHING] if holds_files else []):
             where = "partition {}".format(number) + (", " + content.where if content.where else "")
             found.append(content._replace(where=where, number=number, partuuid=uuid))

@@ -19,7 +19,7 @@ _LABEL = b"LABELONE"
 _TYPE = b"LVM2 001"
 _AREA = b" LVM2 x[5A%r0N*>"
 _MAX_AREAS = 8
-_MAX_TEXT = 1024 * 1024  # bytes; the metadata area that pvcreate makes by default is as large
+_MAX_TEXT = 512 * 1024  # bytes; half of what pvcreate leaves for it, as each text is written beside the one before
 _MAX_DEPTH = 16
 _MAX_VOLUMES = 512
 

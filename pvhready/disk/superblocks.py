@@ -80,14 +80,8 @@ def file_system(read: "Reader") -> "Optional[Content]":
     return Content(name, uuid, label, features(name, data))
 
 
-def identify(data: bytes) -> "Optional[Identity]":
-    """Return what the first bytes of a device (SIZE are enough) say; the first where they say more than one thing."""
-    found = identities(data)
-    return found[0] if found else None
-
-
 def identities(data: bytes) -> "List[Identity]":
-    """Return every file system whose superblock is there whole: more than one is a contradiction. Old swap below another is none."""
+    """Return every file system whose superblock is there whole in the first SIZE bytes. Old swap below another is none."""
     found = _fat(data)
     for layout in _LAYOUTS:
         if data[layout.magic_at:layout.magic_at + len(layout.magic)] != layout.magic or len(data) < layout.size:
@@ -120,7 +114,7 @@ def written_uuid(raw: bytes) -> str:
 
 
 def features(filesystem: str, data: bytes) -> "Tuple[str, ...]":
-    """Return the features of the file system whose superblock ``identify`` found in ``data``; the type itself comes first."""
+    """Return the features of the file system whose superblock is in ``data``; the type itself comes first."""
     readers: Dict[str, Callable[[bytes], List[str]]] = {"ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "f2fs": _f2fs}
     names = readers[filesystem](data) if filesystem in readers else []
     return (filesystem,) + tuple("{}:{}".format(filesystem, name) for name in names)

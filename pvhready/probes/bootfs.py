@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Tuple
 
-    from pvhready.probes.superblock import Given
+    from pvhready.probes.given import Given
 
 # What /etc/fstab has beside file systems on disks.
 _NO_DISK = (
@@ -66,12 +66,17 @@ def resolved(root: Root, path: str) -> str:
         return path  # the menu or the image tells what is wrong with it
 
 
+def is_on_disk(mount: Mount) -> bool:
+    """Whether a line of fstab, or a mount, is about a file system on a disk."""
+    return mount.filesystem not in _NO_DISK and mount.point.startswith("/")
+
+
 def covering(mounts: "Sequence[Mount]", path: str) -> "Optional[Mount]":
     """Return the mount that a path lies on: the one with the longest mount point, of two at one point the later."""
     best: Optional[Mount] = None
     for mount in mounts:
         point = mount.point.rstrip("/")
-        if mount.filesystem in _NO_DISK or not mount.point.startswith("/") or not (path == mount.point or path.startswith(point + "/")):
+        if not is_on_disk(mount) or not (path == mount.point or path.startswith(point + "/")):
             continue
         if best is None or len(point) >= len(best.point.rstrip("/")):
             best = mount

@@ -3,14 +3,14 @@
 from pvhready.devicenames import layer_of, parse_spec
 from pvhready.disk.superblocks import LUKS, LVM, RAID, Content
 from pvhready.facts import BootFileSystem, Mount, Problem, Storage
-from pvhready.probes.bootfs import Origin, covering, modes_of, resolved, told
+from pvhready.probes.bootfs import Origin, covering, is_on_disk, modes_of, resolved, told
 from pvhready.root import Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-    from pvhready.probes.superblock import Given
+    from pvhready.probes.given import Given
 
 _CRYPTTAB = "/etc/crypttab"
 _ENCRYPTED = Problem(_CRYPTTAB, "whether it lies in an encrypted container cannot be told")
@@ -55,22 +55,32 @@ class Mounted:
         return system
 
     def _match(self, mount: Mount) -> "Optional[Tuple[Given, Content]]":
-        """Return the file system that fstab means; by itself where the user named one only, and fstab has no id for it."""
+        """Return the file system that fstab means. Two that have its id, and are not alike, are a problem."""
         kind, value = parse_spec(mount.device)
-        for device, content in self._found:
-            ids = {"uuid": content.uuid.lower(), "label": content.label, "partuuid": content.partuuid}
-            if kind in ids:
-                if content.filesystem != LUKS and ids[kind] and ids[kind] == (value.lower() if kind == "uuid" else value):
-                    return device, content
-            elif content.volume and value in _volume_names(*content.volume):
-                return device, content
-        if kind in ("uuid", "label", "partuuid", "partlabel") or layer_of(mount.device, self._storage.encrypted):
-            return None
+        plain = [pair for pair in self._found if pair[1].filesystem != LUKS]
+        layer = layer_of(mount.device, self._storage.encrypted)
+        if kind in ("uuid", "label", "partuuid", "partlabel"):
+            same = [pair for pair in plain if _has_id(pair[1], kind, value)]
+        elif layer == "md":
+            same = [pair for pair in plain if pair[1].features[:1] == ("md:raid1",)]
+        elif layer:
+            same = [pair for pair in plain if pair[1].volume and value in _volume_names(*pair[1].volume)]
+        else:
+            same = self._by_name(plain, value)
+        if len({(content.filesystem, content.uuid, content.features) for _, content in same}) > 1:
+            device, content = same[0]
+            return device, content._replace(problem="more than one of the devices has what /etc/fstab names")
+        return same[0] if same else None
+
+    def _by_name(self, plain: "List[Tuple[Given, Content]]", value: str) -> "List[Tuple[Given, Content]]":
+        """Return what the name of a disk or partition means: by its number on a whole disk, by itself where there is nothing else."""
         number = value[len(value.rstrip("0123456789")):]  # /dev/xvda1
-        candidates = [pair for pair in self._found if pair[1].filesystem != LUKS]
-        if len(self._given) == 1 and number and any(content.number for _, content in candidates):
-            candidates = [pair for pair in candidates if pair[1].number == int(number)]
-        return candidates[0] if len(candidates) == 1 and len(self._given) == 1 else None
+        if len(self._given) != 1:
+            return []
+        if any(content.number for _, content in plain):
+            return [pair for pair in plain if number and pair[1].number == int(number)]
+        others = {mount.device for mount in self._storage.fstab if is_on_disk(mount)}
+        return plain if len(plain) == 1 and len(others) <= 1 else []
 
     def _container(self, device: str) -> "Optional[Tuple[Given, Content]]":
         """Return the encrypted container that crypttab(5) opens under a device's name."""
@@ -90,6 +100,11 @@ class Mounted:
 
 def _place(device: "Given", content: Content) -> str:
     return "{} ({})".format(device.path, content.where) if content.where else device.path
+
+
+def _has_id(content: Content, kind: str, value: str) -> bool:
+    ids = {"uuid": content.uuid.lower(), "label": content.label, "partuuid": content.partuuid}
+    return bool(ids.get(kind)) and ids[kind] == (value.lower() if kind == "uuid" else value)
 
 
 def _volume_names(group: str, volume: str) -> "Tuple[str, str]":

@@ -17,6 +17,7 @@ _MAKE = {
 }
 # What tune2fs(8) takes away from a file system that is not mounted.
 _REMOVABLE = ("metadata_csum_seed",)
+_OUTSIDE = "Put /boot on a partition of its own outside of the encrypted container: ext4, made with mkfs.ext4 -O ^metadata_csum_seed."
 _ORDINARY = "Put /boot on a file system of its own that every GRUB reads: ext4, made with mkfs.ext4 -O ^metadata_csum_seed."
 
 
@@ -75,7 +76,7 @@ def _mend(system: BootFileSystem, features: "Sequence[str]", host: Host) -> "Tup
     elif on_it and kind in _MAKE:
         off = ",".join("^" + name for name in names) if kind == "ext4" else ", ".join(names)
         found.append(hint("Save the files, make the file system anew ({}) and put them back.".format(_MAKE[kind].format(off))))
-    found.append(hint(_ORDINARY))
+    found.append(hint(_OUTSIDE if "cryptomount" in features else _ORDINARY))
     others = [name for name in hosts_that_read(system.features) if name != host.name.partition("+")[0]]
     if others:
         text = "Hosts whose GRUB reads it: {}. Ask the provider for its version of GRUB, and name it with --host."
