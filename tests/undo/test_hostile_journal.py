@@ -22,8 +22,10 @@ from .hacked import snapshot
 
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}),
-    st.sampled_from(["", "/", "/..", "/../outside/file", "/boot", "/boot/../../x", "a", "\0", "\ud800", "remove", "create", "file", "link", "nothing",
-                     "/var/lib/pvhready/lock", "/var/lib/pvhready/run-0001/journal", -1, 1 << 40, 1 << 70, [["user.x", "zz"]], [["user.\0", "00"]]]),
+    st.sampled_from([
+        "", "/", "/..", "/../outside/file", "/boot", "/boot/../../x", "a", "\0", "\ud800", "remove", "create", "file", "link", "nothing",
+        "/var/lib/pvhready/lock", "/var/lib/pvhready/run-0001/journal", -1, 1 << 40, 1 << 70, [["user.x", "zz"]], [["user.\0", "00"]],
+    ]),
 )
 
 
