@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Tuple
 
     from pvhready.memory.folder import Folder
-    from pvhready.probes.packages import Owners
     from pvhready.probes.given import Given
+    from pvhready.probes.packages import Owners
 
 
 def survey(
