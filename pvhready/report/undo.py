@@ -106,9 +106,8 @@ def _lines(old: Old, new: str) -> "List[str]":
         return ["- a symbolic link to {}".format(old.text)]
     import difflib
 
-    before = (old.text or "").split("\n")
-    changed = list(difflib.ndiff(before, new.split("\n"))) if new else ["- " + line for line in before]
-    return [line for line in changed if line[:2] in ("- ", "+ ") and line.strip() not in ("-", "+")]
+    changed = list(difflib.unified_diff((old.text or "").split("\n"), new.split("\n"), n=0, lineterm=""))[2:]
+    return ["{} {}".format(line[0], line[1:]) for line in changed if line[0] in "+-" and line[1:].strip()]
 
 
 def _new_text(change: Change) -> "Optional[str]":

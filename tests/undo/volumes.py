@@ -3,9 +3,20 @@
 import contextlib
 import os
 import subprocess
+import tempfile
 from typing import Iterator, List
 
 from support import wanted
+
+
+def are_possible() -> bool:
+    """Whether file systems can be mounted here."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        if subprocess.call(["mount", "-t", "tmpfs", "tmpfs", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            return False
+        return subprocess.call(["umount", folder]) == 0
 
 
 @contextlib.contextmanager
