@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 from pvhready.errors import CommandError, NotPermitted, UsageError
 from pvhready.facts import PVH, Guest, Menu
@@ -74,13 +75,24 @@ def _check(options: Options) -> int:
     _demand_known_ids(options.skip)
     if options.device and not options.root:
         raise UsageError("--device goes with --root: the running system knows its devices")
+    if options.format in ("nagios", "prometheus") and len(options.root or ()) > 1:
+        raise UsageError("--format {} is about one guest: give one --root at a time".format(options.format))
     host = profile(options.host)
+    begin = time.time()
     reports = [check(directory, host, options) for directory in options.root or ["/"]]
     if options.format == "json":
         from pvhready.report.json import as_object, dump
 
         objects = [as_object(report) for report in reports]
         _write(dump(objects if len(objects) > 1 else objects[0]))
+    elif options.format == "nagios":
+        from pvhready.report import nagios
+
+        _write(nagios.render(reports[0], time.time() - begin))
+    elif options.format == "prometheus":
+        from pvhready.report.metrics import Run, families, render
+
+        _write(render(families(reports[0], Run(begin, begin, time.time() - begin))))
     else:
         _write("\n".join(_as_text(report, options) for report in reports))
     return 0 if options.exit_zero else _worst([EXIT_CODES[report.verdict] for report in reports])

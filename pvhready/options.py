@@ -57,7 +57,7 @@ COMMANDS: "Dict[str, Command]" = {
         "judge the guest: does it come up under PVH (the default)",
         (
             Option(("--target",), "the mode to judge (pvh)", choices=("pvh", "pv")),
-            _FORMAT._replace(help="text for people, json for programs"),
+            _FORMAT._replace(help="text for people, the others for programs", choices=("text", "json", "nagios", "prometheus")),
             Option(("--deep",), "ask libmagic for a second opinion on every image", default=False),
             Option(("--device",), "with --root: a device, disk or image that holds its file systems", "FILE", default=(), repeated=True),
             Option(("--skip",), "leave a check out; this is a warning by itself", "ID", default=(), repeated=True),

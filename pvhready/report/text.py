@@ -182,15 +182,16 @@ def shell(argv: "Tuple[str, ...]") -> str:
 
 
 def _end(report: Report, style: Style) -> "List[str]":
-    sentence = _sentence(report)
-    lines = wrap("{}: {}".format(report.verdict.upper().replace("-", " "), sentence), style.width, "")
+    said = sentence(report)
+    lines = wrap("{}: {}".format(report.verdict.upper().replace("-", " "), said), style.width, "")
     word = report.verdict.upper().replace("-", " ")
     lines[0] = lines[0].replace(word, style.paint(word, _VERDICT_COLOURS[report.verdict]), 1)
     step = next_step(report)
     return lines + (wrap("Next: " + step, style.width, "      ") if step else [])
 
 
-def _sentence(report: Report) -> str:
+def sentence(report: Report) -> str:
+    """Return what the verdict means, as a sentence."""
     mode, other = ("PVH", "pv") if report.target == PVH else ("PV", "pvh")
     back = {BOOTS: "", FAILS: " {} does not boot.".format(other.upper()), NOT_KNOWN: ""}[report.modes[other]]
     if report.verdict == NOT_APPLICABLE:
@@ -209,7 +210,7 @@ def next_step(report: Report) -> str:
     guest = report.facts.guest
     if report.verdict == NOT_APPLICABLE:
         return '"pvhready demo" shows what a report on a guest looks like.'
-    worst = _worst(report)
+    worst = decisive(report)
     if worst:
         # A hook that still runs would undo what comes after it.
         first = [finding for finding in report.checks if finding.id == "hack-hook-active" and finding is not worst]
@@ -234,8 +235,8 @@ def step_of(finding: Finding) -> str:
     return " ".join(words + ["Then:"] * bool(words) + ["; then ".join(typed)])
 
 
-def _worst(report: Report) -> "Optional[Finding]":
-    """The finding that the verdict rests on: a failure means little where it is not known whether this is a guest."""
+def decisive(report: Report) -> "Optional[Finding]":
+    """Return the finding that the verdict rests on: a failure means little where it is not known whether this is a guest."""
     statuses = (UNKNOWN,) if report.verdict == NOT_KNOWN else (WARN, UNKNOWN, FAIL)
     serious = [finding for finding in report.checks if finding.status in statuses]
     return max(serious, key=lambda finding: SEVERITY.index(finding.status)) if serious else None
