@@ -249,6 +249,19 @@ def test_a_copy_of_an_older_kernel_changes_nothing(guest, pvhready):
     assert (report["verdict"], upkeep(report)) == (READY, {"older-kernel": "info"})
 
 
+def test_what_is_no_file_gets_into_no_menu(guest, pvhready):
+    directory = guest()
+    os.mkdir(directory + "/boot/vmlinuz-9.9-amd64")
+    os.mkfifo(directory + "/boot/vmlinuz-9.8-amd64")
+    os.symlink("vmlinuz-gone", directory + "/boot/vmlinuz-9.7-amd64")
+    report = pvhready.check(directory)
+    assert (report["verdict"], upkeep(report)) == (READY, {})
+    with open(directory + "/boot/vmlinuz-9.6-amd64", "w"):
+        pass  # an empty file does
+    report = pvhready.check(directory)
+    assert (report["verdict"], upkeep(report)) == (WARNINGS, {"newer-kernel": "warn"})
+
+
 BY_NAME = "gnulinux-advanced-{0}>gnulinux-{1}-advanced-{0}"
 
 

@@ -1,5 +1,7 @@
 """Which kernels are installed: every file that is one, or is named like one."""
 
+import stat
+
 from pvhready.facts import Guest, Kernel
 from pvhready.kept import kept_release
 from pvhready.probes.image import read_image
@@ -103,7 +105,8 @@ def _group_by_file(root: Root, paths: "List[str]", named: "Tuple[str, ...]") -> 
         except Unreadable:
             groups.setdefault(path, []).append((0, order, path))
             continue
-        groups.setdefault((status.st_dev, status.st_ino), []).append((rank, order, path))
+        if stat.S_ISREG(status.st_mode) or order < len(named):  # a generator of menus takes files only
+            groups.setdefault((status.st_dev, status.st_ino), []).append((rank, order, path))
     kernels = {}
     for group in list(groups.values())[:MAX_KERNELS]:
         names = [path for _, _, path in sorted(group)]
