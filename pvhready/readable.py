@@ -5,7 +5,7 @@ A feature is named as in disk/superblocks.py ("ext4:inline_data"), a file system
 
 Sources: GRUB grub-core/fs/ext2.c (EXT2_DRIVER_SUPPORTED_INCOMPAT, EXT2_DRIVER_IGNORED_INCOMPAT), xfs.c (XFS_SB_FEAT_INCOMPAT_SUPPORTED),
 btrfs.c, f2fs.c, grub-core/disk/lvm.c, luks.c and luks2.c of 2.06, 2.12 and 2.14; Debian's patches to them; boots under Xen; and file
-systems made by their mkfs that grub-fstest of Debian 11 (2.06-3), 12 (2.06-13), 13 (2.12-9) and sid (2.14-4) read or refused.
+systems made by their mkfs that grub-fstest of Debian 11 (2.06-3, u6 and u7), 12 (2.06-13), 13 (2.12-9) and sid (2.14-4) read or refused.
 """
 
 from pvhready.host import NO, UNKNOWN, YES
@@ -66,7 +66,8 @@ _BROKEN = {"xfs:v4": ("2.06",)}
 # cryptomount, so that nothing in an encrypted container is ever found.
 _DEBIAN = {"f2fs": YES, "xfs:v4": YES, "cryptomount": NO}
 _OWN: "Dict[str, Tuple[str, Dict[str, str]]]" = {
-    "debian-11": ("2.06", _DEBIAN),
+    # Its last update, by the long-term support (2.06-3~deb11u7), has taken over nrext64: whether a host has that is not known.
+    "debian-11": ("2.06", dict(_DEBIAN, **{"xfs:nrext64": UNKNOWN})),
     "debian-12": ("2.06", dict(_DEBIAN, **{"ext4:metadata_csum_seed": YES, "ext4:large_dir": YES, "xfs:nrext64": YES})),
     "debian-13": ("2.12", _DEBIAN),
     "debian-sid": ("2.14", _DEBIAN),

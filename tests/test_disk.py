@@ -379,7 +379,7 @@ def test_findings(fields, expected):
     # bitfolk, upstream 2.04, 2.06, 2.12, 2.14, debian 11, 12, 13, sid
     ("ext4:metadata_csum_seed", "?nnyynyyy"), ("ext4:large_dir", "?nnyynyyy"), ("ext4:inline_data", "nnnnnnnnn"),
     ("ext4:casefold", "nnnnnnnnn"), ("ext4:ea_inode", "nnnnnnnnn"), ("ext4:bigalloc", "nnnnnnnnn"), ("ext4:metadata_csum", "yyyyyyyyy"),
-    ("xfs:bigtime", "?nyyyyyyy"), ("xfs:nrext64", "?nnyynyyy"), ("xfs:exchange", "?nnnynnny"), ("xfs:parent", "?nnnynnny"),
+    ("xfs:bigtime", "?nyyyyyyy"), ("xfs:nrext64", "?nnyy?yyy"), ("xfs:exchange", "?nnnynnny"), ("xfs:parent", "?nnnynnny"),
     ("xfs:metadir", "?nnnynnny"), ("xfs:v4", "?ynyyyyyy"), ("btrfs:compress_zstd", "yyyyyyyyy"), ("btrfs:raid1c34", "?nyyyyyyy"),
     ("btrfs:metadata_uuid", "yyyyyyyyy"),
     ("luks2:pbkdf2", "?nyyyyyyy"), ("luks2:argon2id", "?nnnynnny"), ("lvm:cache", "?nyyyyyyy"), ("lvm:thin", "nnnnnnnnn"),
