@@ -2,37 +2,22 @@
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 
 import pytest
 
 from pvhready import __version__
 from support import wanted
-
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SPEC = os.path.join(TOP, "rpm", "pvhready.spec")
+from support.rpmpackage import SPEC, TOP, build, demand
 
 
-def run(*words, **options):
-    result = subprocess.run(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, **options)
-    assert result.returncode == 0, (words, result.stdout[-3000:])
-    return result.stdout
+def run(*words):
+    return demand(words)
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    wanted.tool("rpmbuild", "rpm")
     pytest.importorskip("setuptools")
-    top = tmp_path_factory.mktemp("rpm")
-    ignored = shutil.ignore_patterns(".git", ".tests-cache", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "build", "dist")
-    shutil.copytree(TOP, str(top / "source"), ignore=ignored)
-    run(sys.executable, "setup.py", "-q", "sdist", "-d", str(top / "SOURCES"), cwd=str(top / "source"))
-    run("rpmbuild", "--quiet", "--define", "_topdir " + str(top), "--define", "__python3 " + sys.executable, "-bb", SPEC)
-    (path,) = (top / "RPMS" / "noarch").iterdir()
-    return str(path)
+    return build(str(tmp_path_factory.mktemp("rpm")))
 
 
 def test_the_version_is_the_program_s():
