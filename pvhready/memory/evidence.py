@@ -48,6 +48,12 @@ class Evidence:
         """Return all that was noted, for ``holds``."""
         return self.states, self.links, self.resolved
 
+    def lasting(self) -> "Tuple[Dict[str, State], Dict[str, Optional[str]], Dict[str, str]]":
+        """Return what was noted of files on disks, for ``holds``: the kernel's own have times that mean nothing."""
+        states = {path: state for path, state in self.states.items() if not path.startswith(_VOLATILE)}
+        links = {path: target for path, target in self.links.items() if not path.startswith(_VOLATILE)}
+        return states, links, {path: result for path, result in self.resolved.items() if not path.startswith(_VOLATILE)}
+
 
 def holds(root: Root, packed: "Tuple[Dict[str, State], Dict[str, Optional[str]], Dict[str, str]]") -> bool:
     """Whether a root gives the same answers as when they were noted."""
@@ -80,11 +86,8 @@ def _folder_holds(root: Root, folder: str, names: "List[str]", states: "Dict[str
     try:
         for path, name in paths:
             status = _look(descriptor, name) if name not in ("", ".", "..") else root.status(path)
-            if status is not None and stat.S_ISLNK(status.st_mode):
-                state = _now(root, path)
-            else:
-                state = _state(status)
-            if state != states[path]:
+            is_link = status is not None and stat.S_ISLNK(status.st_mode)
+            if (_now(root, path) if is_link else _state(status)) != states[path]:
                 return False
     finally:
         os.close(descriptor)

@@ -145,18 +145,20 @@ def _menus() -> List[Case]:
         cases += [
             Case("menu-platform-" + mode, "debian-12", mode, menu=_by_platform, seconds=100),
             Case("menu-submenu-" + mode, "debian-12", mode, menu=_in_submenu, seconds=100),
-            Case("menu-saved-" + mode, "debian-12", mode, menu=_saved, files={"/boot/grub/grubenv": _environment("saved_entry=bad")}, seconds=100),
-            Case("menu-next-" + mode, "debian-12", mode, menu=_saved, files={"/boot/grub/grubenv": _environment("next_entry=bad")}, seconds=100),
-            Case("menu-blscfg-" + mode, "debian-12", mode, menu=_only_blscfg, files={"/boot/loader/entries/one.conf": _SNIPPET}, seconds=60),
+            Case("menu-saved-" + mode, "debian-12", mode, menu=_saved, files=_environment("saved_entry=bad"), seconds=100),
+            Case("menu-next-" + mode, "debian-12", mode, menu=_saved, files=_environment("next_entry=bad"), seconds=100),
+            Case("menu-blscfg-" + mode, "debian-12", mode, menu=_only_blscfg, files=_SNIPPETS, seconds=60),
         ]
     return cases
 
 
-_SNIPPET = "title One\nversion 1\nlinux /boot/vmlinuz\ninitrd /boot/initrd.img\noptions console=hvc0\n"
+_SNIPPETS = {
+    "/boot/loader/entries/one.conf": "title One\nversion 1\nlinux /boot/vmlinuz\ninitrd /boot/initrd.img\noptions console=hvc0\n",
+}
 
 
-def _environment(line: str) -> str:
-    return ("# GRUB Environment Block\n" + line + "\n").ljust(1024, "#")
+def _environment(line: str) -> Dict[str, str]:
+    return {"/boot/grub/grubenv": ("# GRUB Environment Block\n" + line + "\n").ljust(1024, "#")}
 
 
 def _hosts() -> List[Case]:
@@ -174,7 +176,8 @@ def _file_systems() -> List[Case]:
     cases = []
     for name, boot in (
         ("ext4-csum-seed", ("ext4", "-O", "metadata_csum_seed,orphan_file")), ("ext4-inline", ("ext4", "-O", "inline_data")),
-        ("ext4-casefold", ("ext4", "-O", "casefold")), ("ext4-bigalloc", ("ext4", "-O", "bigalloc")), ("ext4-large-dir", ("ext4", "-O", "large_dir")),
+        ("ext4-casefold", ("ext4", "-O", "casefold")), ("ext4-bigalloc", ("ext4", "-O", "bigalloc")),
+        ("ext4-large-dir", ("ext4", "-O", "large_dir")),
         ("ext2", ("ext2",)), ("xfs", ("xfs",)), ("xfs-v4", ("xfs", "-m", "crc=0")), ("xfs-nrext64", ("xfs", "-i", "nrext64=1")),
         ("btrfs", ("btrfs",)),
     ):

@@ -136,7 +136,8 @@ def run(made: Laboratory, guests: Sequence[Guest], folder: str) -> Dict[str, Log
     limit = 180 + sum(guest.seconds + 40 for guest in guests)
     command = [
         "timeout", str(limit), "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", "1", "-m", str(_MEMORY),
-        "-no-reboot", "-display", "none", "-monitor", "none", "-nodefaults", "-serial", "file:" + serial, "-kernel", made.xen, "-append", _XEN_OPTIONS,
+        "-no-reboot", "-display", "none", "-monitor", "none", "-nodefaults", "-serial", "file:" + serial,
+        "-kernel", made.xen, "-append", _XEN_OPTIONS,
         "-initrd", "{} {},{}".format(made.kernel, _DOM0_OPTIONS, made.initrd),
     ]
     for number, (image, options) in enumerate(((made.root, ",snapshot=on"), (disk, ""))):
