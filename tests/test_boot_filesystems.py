@@ -285,6 +285,9 @@ def test_remedies(guest, tmp_path, pvhready):
     finding, = [check for check in report["checks"] if check["id"] == CHECK + "-feature" and check["mode"] == "pvh"]
     assert ["tune2fs", "-O", "^metadata_csum_seed", "/dev/disk/by-uuid/" + UUID] in [remedy["argv"] for remedy in finding["remedies"]]
     assert any("debian-12" in remedy["text"] for remedy in finding["remedies"])
+    # Where nobody knows, to ask comes first.
+    output = pvhready("check", "--root", guest(), "--device", image, "-q").out
+    assert "UNKNOWN" in output and "Next: Ask the provider" in output
     # The command is one that helps.
     images.run(wanted.tool("tune2fs", "e2fsprogs"), "-O", "^metadata_csum_seed", image)
     assert said(pvhready.check(guest(), "--host", "debian-11", "--device", image)) == PASS

@@ -46,7 +46,7 @@ def _judge(system: BootFileSystem, mode: str, host: Host, facts: Facts) -> Findi
         summary = "{}: it is not known whether GRUB of host {} reads {}".format(name, host.name, _words(open_ones))
         if "cryptomount" in open_ones:
             summary = "{} is in an encrypted container, and it is not known whether GRUB of host {} opens it".format(name, host.name)
-        return _finding("boot-filesystem-feature", UNKNOWN, mode, system, summary, open_ones, _mend(system, open_ones, host))
+        return _finding("boot-filesystem-feature", UNKNOWN, mode, system, summary, open_ones, _mend(system, open_ones, host, asks=True))
     if not system.read:
         known = "as {} says".format(system.source) if system.source else "for all that is known"
         summary = "{}, {}; its features are not judged: they stand in its superblock (--device)".format(name, known)
@@ -64,23 +64,29 @@ def _words(features: "Sequence[str]") -> str:
     return " and ".join(names)
 
 
-def _mend(system: BootFileSystem, features: "Sequence[str]", host: Host) -> "Tuple[Remedy, ...]":
-    """Return ways out: take the feature away, have another file system for /boot, or a host that reads it."""
+def _mend(system: BootFileSystem, features: "Sequence[str]", host: Host, asks: bool = False) -> "Tuple[Remedy, ...]":
+    """Return ways out: take the feature away, have another file system for /boot, or a host that reads it.
+
+    Where it is not known whether the host reads it, to ask comes first, and nothing is to be typed.
+    """
     found: List[Remedy] = []
     names = [feature.partition(":")[2] for feature in features]
     kind = system.filesystem
     on_it = bool(names) and all(feature.startswith(kind + ":") for feature in features)
     if on_it and kind == "ext4" and all(name in _REMOVABLE for name in names):
         off = ",".join("^" + name for name in names)
-        found.append(command("with the file system not mounted, take the feature away", "tune2fs", "-O", off, _node(system)))
+        if asks:
+            found.append(hint("Or take the feature away, with the file system not mounted: tune2fs -O {} {}".format(off, _node(system))))
+        else:
+            found.append(command("with the file system not mounted, take the feature away", "tune2fs", "-O", off, _node(system)))
     elif on_it and kind in _MAKE:
         off = ",".join("^" + name for name in names) if kind == "ext4" else ", ".join(names)
         found.append(hint("Save the files, make the file system anew ({}) and put them back.".format(_MAKE[kind].format(off))))
     found.append(hint(_OUTSIDE if "cryptomount" in features else _ORDINARY))
     others = [name for name in hosts_that_read(system.features) if name != host.name.partition("+")[0]]
     if others:
-        text = "Hosts whose GRUB reads it: {}. Ask the provider for its version of GRUB, and name it with --host."
-        found.append(hint(text.format(", ".join(others))))
+        text = "Ask the provider for its version of GRUB, and name it with --host. These read it: {}."
+        found.insert(0 if asks else len(found), hint(text.format(", ".join(others))))
     return tuple(found)
 
 
