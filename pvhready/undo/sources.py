@@ -94,7 +94,7 @@ def _first_proved(
         if answer:
             return answer
     tried += ["{}: {}".format(problem.path, problem.reason) for problem in subject.problems]
-    return Refusal(subject.path, tuple(tried) + (_advice(root, subject),))
+    return Refusal(subject.path, tuple(tried) + (_advice(root, subject, download),))
 
 
 def _answer(root: Root, subject: Subject, offer: "Offer", tried: "List[str]") -> "Optional[Pristine]":
@@ -259,7 +259,7 @@ def _downloaded(root: Root, subject: Subject) -> "Iterator[Offer]":
         yield str(error)
 
 
-def _advice(root: Root, subject: Subject) -> str:
+def _advice(root: Root, subject: Subject, downloaded: bool) -> str:
     """Say what the user can do when nothing was found that is proved to be the image."""
     record = subject.record
     wanted = record.label if record else "the package that kernel {} came in".format(subject.release)
@@ -268,6 +268,7 @@ def _advice(root: Root, subject: Subject) -> str:
         places = "from the mirror, snapshot.debian.org or launchpad.net"
     else:
         places = "from the distribution's archive"
-    return "get {} {} and name the file with --from{}, or install a newer kernel when the hooks are gone and remove this one".format(
+    by_hand = "get {} {} and name the file with --from{}, or install a newer kernel when the hooks are gone and remove this one".format(
         wanted, places, rescue
     )
+    return by_hand if downloaded or not root.live else "the mirror was not asked yet, and --apply asks it. If it has none: " + by_hand

@@ -71,10 +71,10 @@ def objections(root: Root, subject: Subject, content: bytes, origin: str, versio
     found = [_checksum(subject, content), _payload(root, subject, content, image)]
     if other and subject.record and not subject.record.digest:
         found.append("it is of another version")
-    reasons = [reason for reason in found if reason]
+    reasons = tuple(reason for reason in found if reason)
     if reasons and other and subject.record:
-        reasons.append("it is {}, and {} is installed".format(other, subject.record.label))
-    return tuple(reasons)
+        return ("it is {}, and {} is installed".format(other, subject.record.label),) + reasons
+    return reasons
 
 
 def _form(subject: Subject, image: Image, origin: str) -> str:

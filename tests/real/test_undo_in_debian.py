@@ -211,10 +211,12 @@ def test_undo_from_within_with_a_download(hacked):
     """As the running system, with no package in its cache: apt fetches the very version that is installed."""
     hacked.demand("apt-get", "clean")
     program = ("python3", "-m", "pvhready", "--assume-guest", "pv", "undo")
+    plan = hacked.run(*program)[1]
     code, text = hacked.run(*(program + ("--apply", "--yes", "--switching")))
     assert code == 0, text
     assert_pristine(hacked)
     if hacked.form != "V4" or not os.path.exists(hacked.directory + hacked.modules):
+        assert "the mirror was not asked yet, and --apply asks it" in " ".join(plan.split())
         assert os.listdir(hacked.directory + "/var/lib/pvhready/downloads") == [], "it was downloaded, and what was downloaded is gone"
     code, text = hacked.run(*(program + ("--apply", "--yes", "--switching")))
     assert code == 0, text
