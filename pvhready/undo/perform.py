@@ -129,7 +129,7 @@ class Undo:
         return work.hooks + work.images + copies + work.helpers
 
     def _perform(self, plan: Outcome, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
-        with exclusive(self._root) as transaction:
+        with Exclusive(self._root) as transaction:
             demand_as_seen(self._root, plan)
             if not kept and not work.copies:
                 return (transaction.run("undo", self._changes(work), self._wish.as_options()),)
@@ -164,7 +164,7 @@ class Undo:
         return words + tuple(word for path in self._wish.named for word in ("--from", path))
 
 
-class exclusive:  # noqa: N801 - used as a function in a with
+class Exclusive:
     """The locked store and the locks of the package managers, as long as changes are made. Raises Refused where somebody is at work."""
 
     def __init__(self, root: Root, resuming: bool = False) -> None:

@@ -8,8 +8,9 @@ from pvhready.undo import diversion, guards, regenerate
 from pvhready.undo.changes import CREATE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
 from pvhready.undo.journal import BEGUN, Run
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
-from pvhready.undo.perform import Guest, Undo, Wish, exclusive
+from pvhready.undo.perform import Exclusive, Guest, Undo, Wish
 from pvhready.undo.store import history
+from pvhready.undo.transaction import Transaction
 from pvhready.undo.writer import folder_of
 
 TYPE_CHECKING = False
@@ -67,8 +68,12 @@ class Revert:
         plan = self._plan(changes, late, found.foreign)
         if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
             return plan
-        made = self._perform(plan, changes, late, tuple(run.name for run in runs))
-        return plan._replace(applied=True, runs=made, report=self._guest.report())
+        with Exclusive(self._root) as transaction:
+            demand_as_seen(self._root, plan)
+            made = [transaction.run("revert", changes, self._wish.as_options(), tuple(run.name for run in runs))]
+            notes = self._take_out_of_the_menu(transaction, late, made) if late else ()
+            transaction.sweep()
+        return plan._replace(applied=True, runs=tuple(made), notes=plan.notes + notes, report=self._guest.report())
 
     def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", foreign: "Tuple[str, ...]") -> Outcome:
         notes = ["{}: changed by somebody else since, and left as it is".format(path) for path in foreign]
@@ -90,23 +95,18 @@ class Revert:
             commands=commands, next=self._guest.command("--revert", "--apply") + (("--switching",) if self._wish.switching else ()),
         )
 
-    def _perform(
-        self, plan: Outcome, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", runs: "Tuple[str, ...]",
-    ) -> "Tuple[str, ...]":
-        with exclusive(self._root) as transaction:
-            demand_as_seen(self._root, plan)
-            made = [transaction.run("revert", changes, self._wish.as_options(), runs)]
-            if late:
-                path = regenerate.path_of_menu(self._root, self._guest.report())
-                menu = regenerate.new_menu(path)
-                after = self._guest.report((menu,) + late)
-                if any(is_kept(entry.kernel or "") for shown in after.facts.menus.values() for entry in shown.entries):
-                    raise Refused(
-                        "all is as before the undo, but the boot menu still names a kernel kept for PV: look into /etc/grub.d, write the "
-                        "menu anew, then remove /boot/pvhready-*.elf")
-                made.append(transaction.run("revert", (menu,) + late, {}))
-            transaction.sweep()
-        return tuple(made)
+    def _take_out_of_the_menu(self, transaction: Transaction, late: "Tuple[Change, ...]", made: "List[str]") -> "Tuple[str, ...]":
+        """Write the menu anew, and remove the kept kernels when it does not name them any more. Returns what is to be said of it."""
+        try:
+            menu = regenerate.new_menu(regenerate.path_of_menu(self._root, self._guest.report()))
+            after = self._guest.report((menu,) + late)
+            if any(is_kept(entry.kernel or "") for shown in after.facts.menus.values() for entry in shown.entries):
+                raise Refused("it still names a kernel that was kept for PV: look into /etc/grub.d")
+        except Refused as error:
+            text = "the boot menu could not be written anew: {}. Write it by hand, then remove /boot/pvhready-*.elf"
+            return (text.format(error),)
+        made.append(transaction.run("revert", (menu,) + late, {}))
+        return ()
 
     def _own_diversions(self, found: Reverting, runs: "Sequence[Run]") -> "Tuple[Change, ...]":
         """Where dpkg's list was changed since, ours are taken out of it, line by line."""
@@ -132,7 +132,7 @@ class Revert:
 def resume(guest: Guest) -> Outcome:
     """Finish the run that was interrupted. Raises Refused when there is none or it cannot be finished, and Failed."""
     _interrupted(guest.root)
-    with exclusive(guest.root, resuming=True) as transaction:
+    with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
         begun = run.stage == BEGUN
         foreign = transaction.abandon(run) if begun else transaction.resume(run)
@@ -148,7 +148,7 @@ def resume(guest: Guest) -> Outcome:
 def abandon(guest: Guest) -> Outcome:
     """Take back what the interrupted run did. Raises Refused when there is none, and Failed."""
     _interrupted(guest.root)
-    with exclusive(guest.root, resuming=True) as transaction:
+    with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
         notes = _notes(transaction.abandon(run))
     return Outcome("abandon", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())

@@ -163,3 +163,15 @@ def test_grub_itself_takes_them_so(tmp_path: Any) -> None:
         said = grub_emu.boot(str(folder), "set grub_platform={}\n{}".format(platform, menu))
         loaded = [line.split()[1] for line in said or () if line.startswith("linux ")]
         assert loaded == [kernel], said
+
+
+def test_a_revert_whose_menu_cannot_be_written(tmp_path: Any) -> None:
+    """All is back, and the menu that is not ours any more still finds the kernels that it names."""
+    made = machine(str(tmp_path))
+    assert made.pvhready(*KEEP)["exit"] == 0
+    made.demand("sh", "-c", "echo '# changed' >> /boot/grub/grub.cfg")
+    back = made.pvhready("undo", "--revert", "--apply", "--yes", "--switching", fake="#!/bin/sh\nexit 1\n")
+    assert (back["exit"], back.get("applied"), back.get("runs")) == (0, True, ["run-0003"]), back
+    assert "could not be written anew" in back["notes"][-1]
+    assert boots(made, "xen-x86_64") == ELF.format(NEW)
+    assert made.pvhready("kernels", "--host", "debian-12")["exit"] == 0
