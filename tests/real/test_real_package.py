@@ -54,7 +54,8 @@ class Guest:
     def __init__(self, chroot, deb):
         self.chroot = chroot
         shutil.copy(deb, chroot.path("/pvhready.deb"))
-        self.kernel = chroot.demand("sh", "-c", "apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: //p'").text.split()[0]
+        names = chroot.demand("apt-cache", "depends", "linux-image-cloud-amd64").text.split()
+        self.kernel = next(name for name in names[1:] if name.startswith("linux-image-"))  # there may be others, as linux-base-...
 
     def settings(self, text):
         self.chroot.write(CONF, text)
