@@ -147,7 +147,7 @@ class Interpreter:
     def run_entry(self, entry: MenuEntry) -> None:
         """Run an entry's body with its arguments."""
         self.file, self.line, self._depth, self._files = entry.file, entry.line, 0, 0
-        self._allowed = min(MAX_STEPS, self.steps + MAX_ENTRY_STEPS)
+        self._allowed = min(MAX_STEPS, self.steps + (MAX_STEPS // 2 if entry.submenu else MAX_ENTRY_STEPS))
         self.loops = self.breaks = 0
         self.returning = False
         self.arguments = list(entry.arguments)

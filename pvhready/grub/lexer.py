@@ -89,7 +89,7 @@ class Lexer:
         self._line = ""
         self._at = 0
         self._queue: List[Token] = []  # of the current line, the next one last
-        self._words: Dict[str, Word] = {}
+        self._known_texts: Dict[str, Token] = {}
         self._tokens: Dict[str, Optional[List[Token]]] = {}  # of lines, which entries of a menu have in common
         self._fault: Optional[SyntaxFault] = None
         self.word: Word = ""
@@ -160,12 +160,15 @@ class Lexer:
             return None  # which comes again where the word is taken
 
     def _token(self, text: str) -> "Token":
-        if text in _SPECIAL:
-            return text, text
-        word = self._words.get(text)
-        if word is None:
-            word = self._words[text] = self._made(text)
-        return (WORD if text == word else MADE), word
+        token = self._known_texts.get(text)
+        if token is None:
+            if text in _SPECIAL:
+                token = text, text
+            else:
+                word = self._made(text)
+                token = (WORD if text == word else MADE), word
+            self._known_texts[text] = token
+        return token
 
     def _made(self, text: str) -> "Word":
         """Return the word that a text stands for. Raises SyntaxFault for a dollar sign inside quotes that is no variable's."""

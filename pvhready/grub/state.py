@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from pvhready.grub.parser import Body
 
-MAX_STEPS = 400000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
+MAX_STEPS = 600000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
 MAX_ENTRY_STEPS = 10000  # for one entry
 MAX_DEPTH = 120  # statements within each other, functions and files counted
 MAX_FILES = 20  # files that source each other
-MAX_TEXT = 4 * 1024 * 1024  # bytes in one script; all together may have twice that
+MAX_TEXT = 12 * 1024 * 1024  # bytes in one script, which is room for 10,000 entries; all together may have twice that
 MAX_VALUE = 1024 * 1024  # characters in one argument
 MAX_ERROR = 1000  # characters of an error's text
 MAX_ENTRIES = 20000

@@ -14,7 +14,6 @@ from pvhready.grub.parser import Command
 from pvhready.grub.state import Booted, LimitReached, Stopped, TookOver
 
 HOST = "host"
-VARIABLES = "=variables="  # a line after which a script does ``set``, which is not done here
 
 
 class HostDisk(Devices):
@@ -71,11 +70,7 @@ def screen(directory: str) -> Optional[List[str]]:
         pass
     except LimitReached:
         return None
-    lines = "".join(written).partition(grub_emu.END)[0].split("\n")
-    if VARIABLES not in lines:
-        return lines
-    values = run.environment.values
-    return lines[:lines.index(VARIABLES) + 1] + ["{}={}".format(name, values[name]).partition("\n")[0] for name in "abc" if name in values]
+    return "".join(written).partition(grub_emu.END)[0].split("\n")
 
 
 def usual(line: str) -> str:

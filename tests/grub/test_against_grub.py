@@ -51,14 +51,11 @@ def disk(tmp_path_factory):
 @relaxed
 @given(script=generated.scripts())
 def test_generated_scripts(disk, script):
-    lines = grub_emu.run(disk, "d={}\n{}\necho {}\nset".format(disk, script, host_disk.VARIABLES))
+    lines = grub_emu.run(disk, "d={}\n{}\necho \"=$a=\" \"=$b=\" \"=$c=\"".format(disk, script))
     assert lines is not None
     ours = host_disk.screen(disk)
     if ours is None:
         return  # endless: GRUB notices that in its own way
-    if host_disk.VARIABLES in lines:
-        end = lines.index(host_disk.VARIABLES) + 1
-        lines[end:] = [line for line in lines[end:] if line[:2] in ("a=", "b=", "c=")]
     assert normal(ours) == normal(map(host_disk.usual, lines))
 
 
@@ -125,6 +122,7 @@ def _shown(line):
 @relaxed
 @given(script=st.one_of(generated.scripts(), generated.soups(), generated.menus()))
 def test_syntax_errors_are_grubs(script, tmp_path_factory):
+    script = script.replace("\r", "")  # which GRUB leaves out of a file
     path = tmp_path_factory.getbasetemp() / "checked.cfg"
     path.write_bytes(script.encode())
     answer = subprocess.run(["grub-script-check", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
