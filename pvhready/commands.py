@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pvhready.undo.outcome import Outcome
 
 _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
-_OWN_SETTINGS = ("hook", "explain", "demo")  # commands that read the settings by themselves, or need none
+_OWN_SETTINGS = ("hook", "exporter", "explain", "demo")  # commands that read the settings by themselves, or need none
 _FROM_BEST = (0, 1, 3, 2)  # a proven failure weighs more than what is not known
 
 
@@ -36,6 +36,7 @@ def run(options: Options) -> int:
         "explain": _explain,
         "demo": _demo,
         "hook": _hook,
+        "exporter": _exporter,
     }
     return commands[options.command](options)
 
@@ -279,6 +280,12 @@ def _hook(options: Options) -> int:
     from pvhready.hooks.run import run as run_hook
 
     return run_hook(options.kind, options.arguments)
+
+
+def _exporter(options: Options) -> int:
+    from pvhready.exporter.command import run as run_exporter
+
+    return run_exporter(options)
 
 
 def _demand_known_ids(ids: "List[str]") -> None:

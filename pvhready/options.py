@@ -98,6 +98,15 @@ COMMANDS: "Dict[str, Command]" = {
             _FORMAT,
         ),
     ),
+    "exporter": Command(
+        "serve the metrics over HTTP for Prometheus, or write them to a file once",
+        (
+            Option(("--listen",), "the address and port (127.0.0.1:9843)", "ADDRESS"),
+            Option(("--interval",), "how often the result is renewed (60); also when a file has changed", "SECONDS"),
+            Option(("--web-config",), "TLS and passwords, in the format of Prometheus' exporter-toolkit", "FILE"),
+            Option(("--textfile",), "write the metrics to FILE, for node exporter, and end", "FILE"),
+        ),
+    ),
     "explain": Command(
         "tell what a check looks at, why, and how to mend it", (), (("id", "ID", "?", "the check; without it all are listed"),),
     ),

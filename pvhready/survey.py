@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Tuple
 
+    from pvhready.memory.evidence import Evidence
     from pvhready.memory.folder import Folder
     from pvhready.probes.given import Given
     from pvhready.probes.packages import Owners
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 
 def survey(
     root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False, devices: "Sequence[str]" = (),
-    folder: "Optional[Folder]" = None,
+    folder: "Optional[Folder]" = None, seen: "Optional[List[Evidence]]" = None,
 ) -> Facts:
     """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content.
 
     ``devices`` are devices or image files of this machine that hold the file systems of a guest mounted elsewhere. ``folder`` is
-    where earlier runs have left what they found out. Raises CommandError when a device cannot be read.
+    where earlier runs have left what they found out. To ``seen`` is added what was asked of the guest's files, where it was not
+    remembered. Raises CommandError when a device cannot be read.
     """
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
@@ -35,11 +37,13 @@ def survey(
 
         given = read_given(devices)
         storage = known_devices(storage, given)
-    facts = _facts(root, host, guest, storage, deep, folder)
+    facts = _facts(root, host, guest, storage, deep, folder, seen)
     return facts._replace(boot_systems=_boot_systems(root, facts, given))
 
 
-def _facts(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, folder: "Optional[Folder]") -> Facts:
+def _facts(
+    root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, folder: "Optional[Folder]", seen: "Optional[List[Evidence]]",
+) -> Facts:
     """Return what the guest's files tell: from an earlier run, where nothing in them has changed."""
     if folder is None or deep:
         return _read(root, host, guest, storage, deep, folder)
@@ -55,6 +59,8 @@ def _facts(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, f
     root.evidence = Evidence()
     facts = _read(root, host, guest, storage, deep, folder)
     evidence, root.evidence = root.evidence, None
+    if seen is not None:
+        seen.append(evidence)
     if not _depends_on_more(facts):
         memory.remember(question, evidence, facts)
     return facts

@@ -1,5 +1,6 @@
 """The directory of the memory: only root may write to it, and what others could have written is not read."""
 
+import errno
 import os
 import stat
 import time
@@ -43,7 +44,7 @@ class Folder:
             self._make()
             directory = self._open()
             try:
-                _replace(directory, name, data)
+                replace(directory, name, data)
             finally:
                 os.close(directory)
         except OSError:
@@ -76,19 +77,26 @@ class Folder:
         return status.st_uid == self._owner and not status.st_mode & 0o022
 
 
-def _replace(directory: int, file: str, data: bytes) -> None:
-    """Put the file in place, under a name of this process first. Raises OSError."""
+def replace(directory: int, file: str, data: bytes, mode: int = 0o600, durable: bool = False) -> None:
+    """Put a file in place as a whole, under a name of this process first. Raises OSError; then what was there is as it was.
+
+    ``durable``: it has reached the disk before it takes the place, so that not even a crash leaves half of it.
+    """
     _sweep(directory, file)
     name = "{}.{}".format(file, os.getpid())
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(name, flags, 0o600, dir_fd=directory)
     try:
         try:
-            written = os.write(descriptor, data)
+            if os.write(descriptor, data) != len(data):
+                raise OSError(errno.ENOSPC, "no space left on device")
+            if mode != 0o600:
+                os.fchmod(descriptor, mode)  # whatever the umask
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        if written == len(data):
-            os.rename(name, file, src_dir_fd=directory, dst_dir_fd=directory)
+        os.rename(name, file, src_dir_fd=directory, dst_dir_fd=directory)
     finally:
         _remove(directory, name)
 
@@ -97,7 +105,8 @@ def _sweep(directory: int, file: str) -> None:
     """Remove what runs that were killed have left behind."""
     mine = "{}.{}".format(file, os.getpid())
     for name in os.listdir(directory):
-        if name == mine or name.startswith(file + ".") and _age(directory, name) > _LEFTOVER:
+        is_such = name.startswith(file + ".") and name[len(file) + 1:].isdecimal()
+        if name == mine or is_such and _age(directory, name) > _LEFTOVER:
             _remove(directory, name)
 
 
