@@ -234,7 +234,8 @@ def test_what_a_killed_run_left_is_swept_away(folder: Any) -> None:
 def test_runs_at_the_same_time_leave_a_sound_memory(folder: Any) -> None:
     fill(folder)
     script = (
-        "import sys; from pvhready.memory.folder import Folder; from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
+        "import sys; from pvhready.root import Stamp\n"
+        "from pvhready.memory.folder import Folder; from pvhready.memory.results import Memory\n"
         "for i in range(60):\n"
         "    m = Memory(Folder(sys.argv[1], int(sys.argv[2])))\n"
         "    got = m.recall('initramfs', Stamp('/boot/%d' % (i % 7), 1, 2, 3, 4))\n"
@@ -252,7 +253,8 @@ def test_to_recall_imports_nothing_heavy(folder: Any) -> None:
     fill(folder)
     script = (
         "import sys, typing, pvhready.root; before = set(sys.modules)\n"
-        "from pvhready.memory.folder import Folder; from pvhready.memory.results import Memory; from pvhready.root import Stamp\n"
+        "from pvhready.memory.folder import Folder; from pvhready.memory.results import Memory\n"
+        "from pvhready.root import Stamp\n"
         "import pvhready.probes.initramfs\n"
         "assert Memory(Folder(sys.argv[1], int(sys.argv[2]))).recall('initramfs', Stamp({!r}, *map(int, sys.argv[3:])))\n"
         "print(*sorted(set(sys.modules) - before))\n"
@@ -260,4 +262,5 @@ def test_to_recall_imports_nothing_heavy(folder: Any) -> None:
     top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(memory.__file__))))
     command = [sys.executable, "-c", script, str(folder), str(ME)] + [str(value) for value in STAMP[1:]]
     printed = subprocess.run(command, cwd=top, stdout=subprocess.PIPE, check=True).stdout.decode().split()
-    assert set(printed) <= {"binascii", "time", "pvhready.memory", "pvhready.memory.folder", "pvhready.memory.results", "pvhready.facts", "pvhready.probes", "pvhready.probes.initramfs"}
+    ours = {"memory", "memory.folder", "memory.results", "facts", "probes", "probes.initramfs"}
+    assert set(printed) <= {"binascii", "time"} | {"pvhready." + name for name in ours}

@@ -25,7 +25,7 @@ from pvhready.unpack.source import CHUNK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, Tuple, Union
+    from typing import Any, Dict, Iterator, Tuple, Union
 
     from pvhready.archives.record import Wanted
     from pvhready.unpack import Chunks
@@ -118,9 +118,10 @@ def parse_md5sums(data: bytes) -> "Dict[str, str]":
 def _entries(file: File, part: str, wanted: "Wanted") -> "Iterator[Entry]":
     place, size, form = _find_part(file, part)
     chunks = unpacked(from_file(file, place, size), form, budget())
+    reader: Any = _Reader(chunks)  # tarfile asks for no more than its read
     try:
         with tarfile.open(
-            fileobj=_Reader(chunks), mode="r|", bufsize=CHUNK, tarinfo=_Header, encoding="utf-8", errors="surrogateescape",  # type: ignore[arg-type]
+            fileobj=reader, mode="r|", bufsize=CHUNK, tarinfo=_Header, encoding="utf-8", errors="surrogateescape",
         ) as archive:
             for _ in range(MAX_MEMBERS):
                 info = archive.next()

@@ -61,7 +61,7 @@ def root(case: Case) -> "List[Step]":
     found = [finding for finding in case.said(ROOT) if finding.status in (FAIL, WARN) or finding.id == "root-device-fstab"]
     if not found:
         return []
-    fix = (command("see what the root is, and its UUID", "findmnt", "-no", "SOURCE,UUID", "/"),) if case.live else ()
+    fix: Tuple[Remedy, ...] = (command("see what the root is, and its UUID", "findmnt", "-no", "SOURCE,UUID", "/"),) if case.live else ()
     fix += _asked_root(case) + _fstab(case, found) + remedies.regenerate(case.guest, case.config)
     why = " ".join(sentence(finding) for finding in found)
     proof = case.proof("root=UUID=... in the entry that boots next", "entries")

@@ -74,7 +74,7 @@ def _elrepo_kernel(guest: Guest, version: int) -> "Remedies":
         return (hint("Install kernel-ml of ELRepo (elrepo.org), which is built for Xen."),)
     tool = "yum" if version == 7 else "dnf"
     release = "https://www.elrepo.org/elrepo-release-{0}.el{0}.elrepo.noarch.rpm".format(version)
-    keys = ("https://www.elrepo.org/RPM-GPG-KEY-elrepo.org",) if version < 9 else ()
+    keys: Tuple[str, ...] = ("https://www.elrepo.org/RPM-GPG-KEY-elrepo.org",) if version < 9 else ()
     keys += ("https://www.elrepo.org/RPM-GPG-KEY-v2-elrepo.org",)
     moved = hint("CentOS {} is out of support: let /etc/yum.repos.d point to vault.centos.org first.".format(version))
     return ((moved,) if guest.distribution.id == "centos" and version < 9 else ()) + (

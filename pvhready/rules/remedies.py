@@ -205,7 +205,7 @@ def write_config(guest: Guest, path: str) -> "Remedies":
         "alpine": ("apk", "add", "grub", "grub-bios"),
         "debian": ("apt-get", "install", "grub-pc-bin", "grub2-common"),
     }
-    fixes = (command("install the tools that write the menu", *tools[kind]),) if kind in tools else ()
+    fixes: Remedies = (command("install the tools that write the menu", *tools[kind]),) if kind in tools else ()
     fixes += (command("make its folder", "mkdir", "-p", path.rpartition("/")[0]),)
     return fixes + regenerate(guest, path)
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from typing import Dict
+from typing import Dict, Tuple
 
 from boots import initramfs, kernels, laboratory
 from boots.cases import BOOT_UUID, UUID, Case
@@ -60,7 +60,7 @@ def make_disks(case: Case, tree: str, folder: str) -> Dict[str, str]:
     return disks
 
 
-def _image(tree: str, target: str, kind: "tuple[str, ...]", uuid: str) -> str:
+def _image(tree: str, target: str, kind: Tuple[str, ...], uuid: str) -> str:
     size = int(subprocess.check_output(["du", "-sm", tree]).split()[0]) + 24
     with open(target, "wb") as handle:
         handle.truncate(max(size, _LEAST.get(kind[0], 0)) << 20)
