@@ -253,7 +253,7 @@ class _Order:
 
 def _select(shown: Shown, default: "Optional[str]", names_first: bool) -> "Tuple[int, str, Optional[str]]":
     """Return the number of the item that ``default`` means, why, and what follows its first ``>``."""
-    number, reason = _FIND[names_first](shown, default or "")
+    number, reason = (-1, _FIRST) if default is None else _FIND[names_first](shown, default)
     if not 0 <= number < len(shown.items):
         number, reason = 0, _FIRST
     return number, reason, _tail(default or "")

@@ -255,3 +255,8 @@ def test_menus_that_fall_back_to_each_other_end():
         deep = "submenu S {\n" + deep + "menuentry Y { true; }\n}\n"
     shown = show(HEAD + "set default=0\nset fallback='0 1 0 1'\nexport fallback\n" + deep)
     assert shown.cmdline is None
+
+
+def test_no_default_is_not_the_entry_without_a_title():
+    script = HEAD + "submenu S {\n" + entry("A") + entry("").replace("pick=", "pick=none") + "}\n"
+    assert show(script).cmdline == "pick=A"
