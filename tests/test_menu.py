@@ -748,9 +748,9 @@ def test_a_boot_that_is_not_mounted(read, tmp_path):
 
 
 def test_a_configuration_that_is_too_large(read):
-    menu = read(dict(KERNELS, **{CFG: "#" * (4 * 1024 * 1024 + 1)}))
+    menu = read(dict(KERNELS, **{CFG: "#" * (12 * 1024 * 1024 + 1)}))
     assert menu.reason == "unreadable"
-    assert menu.problem == Problem(CFG, "larger than 4194304 bytes")
+    assert menu.problem == Problem(CFG, "larger than 12582912 bytes")
 
 
 def test_a_configuration_that_is_a_fifo(read, tmp_path):
