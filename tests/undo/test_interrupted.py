@@ -1,0 +1,71 @@
+"""A run that was cut off, as the user meets it: each command says so, and two of them end it."""
+
+import os
+from typing import Any, Tuple
+
+import pytest
+
+from pvhready.host import DEFAULT, profile
+from pvhready.root import Root
+from pvhready.undo.perform import Guest, Undo, Wish
+from support.program import Program
+
+from . import hacked
+from .faults import KILLED, Faults, in_child, injected
+from .hacked import NEW, OLD, snapshot
+
+
+def cut(folder: str, call: str, number: int) -> Tuple[str, Any]:
+    """Return a guest whose undo was ended after its n-th call of that name, and what stood in it before."""
+    guest = hacked.make(folder)
+    before = snapshot(guest)
+    spare = os.path.join(folder, "spare")
+    os.mkdir(spare)
+    faults = Faults()
+    run(hacked.make(spare), faults)
+    at = [index for index, name in enumerate(faults.made) if name == call][number]
+    assert in_child(run, guest, Faults("kill after", at)) == KILLED
+    return guest, before
+
+
+def run(guest: str, faults: Faults) -> int:
+    with Root(guest) as root, injected(faults):
+        Undo(Guest(root, profile(DEFAULT)), Wish(True, True)).outcome(lambda plan: True)
+    return 0
+
+
+@pytest.mark.parametrize("call, number", [("rename", 0), ("rename", 1), ("unlink", 0), ("unlink", 1), ("fchmod", 0)])
+@pytest.mark.parametrize("how", ["--resume", "--abandon"])
+def test_it_is_told_and_ended(pvhready: Program, tmp_path: Any, call: str, number: int, how: str) -> None:
+    """Also where nothing but the preparations was done: to finish is then to do it all."""
+    guest, before = cut(str(tmp_path), call, number)
+    for words in (("--switching",), ("--apply", "--yes", "--switching"), ("--revert",)):
+        refused = pvhready.json("undo", "--root", guest, *words)
+        assert (refused["exit"], refused["applied"]) == (2, False)
+        assert "pvhready undo --resume --root {}".format(guest) in refused["obstacles"][0]
+    ended = pvhready.json("undo", "--root", guest, how)
+    assert (ended["exit"], ended["applied"], ended["action"]) == (0, True, how[2:]), ended["obstacles"]
+    if how == "--abandon":
+        assert snapshot(guest) == before
+    else:
+        assert ended["check"]["verdict"] == "ready"
+        for release in (NEW, OLD):
+            with open(guest + "/boot/vmlinuz-" + release, "rb") as handle:
+                assert handle.read() == hacked.shipped(release)[0]
+    assert not [path for path in snapshot(guest) if "/.pvhready-" in path]
+    assert pvhready.json("undo", "--root", guest, how)["exit"] == 2
+    assert pvhready.json("undo", "--root", guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert snapshot(guest) == before
+
+
+def test_what_was_changed_by_others_is_left(pvhready: Program, tmp_path: Any) -> None:
+    """The package manager has put a kernel in place while the run lay there: that one is its own."""
+    guest, _ = cut(str(tmp_path), "rename", 0)
+    path = "/boot/vmlinuz-" + OLD
+    with open(guest + path, "wb") as handle:
+        handle.write(b"a newer build")
+    ended = pvhready.json("undo", "--root", guest, "--abandon")
+    assert ended["exit"] == 0
+    assert ended["notes"] == [path + ": changed by somebody else since, and left as it is"]
+    with open(guest + path, "rb") as handle:
+        assert handle.read() == b"a newer build"
