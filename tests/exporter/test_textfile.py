@@ -81,8 +81,8 @@ def test_a_full_disk_leaves_the_file_as_it_was(machine, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     result = subprocess.run(
-        [sys.executable, "-B", "-m", "pvhready", "exporter", "--root", machine, "--textfile", str(target)], cwd=TOP, preexec_fn=little_space,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        [sys.executable, "-B", "-m", "pvhready", "exporter", "--root", machine, "--textfile", str(target)], cwd=TOP,
+        preexec_fn=little_space, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert result.returncode == 74 and b"as it was" in result.stderr and b"Traceback" not in result.stderr
     assert target.read_text() == "before 1\n"
     assert sorted(os.listdir(str(tmp_path))) == ["c.prom", "guest"]
