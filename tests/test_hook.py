@@ -367,6 +367,7 @@ def test_what_the_program_says_is_passed_on(script):
 def test_only_the_program_itself_stops_apt(script):
     script.be("#!/bin/sh\necho pvhready: stop >&2\nexit 1\n")
     assert script("apt-pre-install", given=PACKAGES) == (1, "", "pvhready: stop\n")
+    assert script("apt-pre-install", given=b"/x/linux-binary-7_1.deb\n").code == 1  # Debian 14 has the image there
     assert script("apt-pre-install", given=b"/x/hello_1.deb\n/x/linux-modules-6_1.deb\n") == (0, "", "")
     os.unlink(script.live.path(CONF))
     assert script("apt-pre-install", given=PACKAGES) == (0, "", "")
@@ -377,7 +378,7 @@ def test_only_the_program_itself_stops_apt(script):
 def test_the_program_gets_its_arguments_and_the_packages(script):
     script.be('#!/bin/sh\necho "$@"; cat\n')
     assert script("kernel-postinst").err == "hook kernel-postinst {} {}\n\n".format(RELEASE, IMAGE).rstrip("\n") + "\n"
-    kernels = b"/x/linux-modules-6_1.deb\n" + PACKAGES
+    kernels = b"/x/linux-modules-6_1.deb\n/x/linux-base-6_1.deb\n" + PACKAGES
     assert script("apt-pre-install", given=b"/x/a.deb\n" + kernels).err == "hook apt-pre-install\n" + kernels.decode()
 
 
