@@ -121,6 +121,21 @@ def test_the_kernel_that_runs_tells_whether_the_switch_was_possible_where_nothin
     assert not said or lines[0].startswith("this machine can be switched to PVH, but not with /boot/vmlinuz-6.6.6-amd64: a decompressed")
 
 
+@pytest.mark.parametrize("kind", ["apt", "dnf", "rpm-trigger"])
+def test_prometheus_knows_at_once(kind, live):
+    live.write(CONF, "[guest]\nassume = pv\n[exporter]\ntextfile = /var/lib/pvhready.prom\n")
+    for content, value in (({}, "1"), ({"payload": "lz4"}, "0")):
+        spoil(live, **content)
+        hook(live, kind)
+        with open(live.path("/var/lib/pvhready.prom"), encoding="ascii") as handle:
+            assert 'pvhready_next_boot_ok{mode="current"} ' + value + "\n" in handle.read()
+    live.write(CONF, "[guest]\nassume = pv\n[exporter]\ntextfile = /none/pvhready.prom\n")
+    lines = hook(live, kind)
+    assert "NEXT REBOOT" in lines[0]
+    spoil(live)
+    assert "/none/pvhready.prom could not be written" in hook(live, kind)[-1]
+
+
 def test_what_is_not_known_any_more(live):
     hook(live, "apt")
     for name in ("config-", "System.map-"):

@@ -1,6 +1,9 @@
 """The end of a package manager's run: does the next boot come up, and can the guest still be switched?"""
 
-from pvhready.facts import MODES, PVH
+import time
+
+from pvhready.errors import CommandError
+from pvhready.facts import MODES, PVH, Facts
 from pvhready.findings import BOOTS, FAIL, FAILS, UNKNOWN
 from pvhready.hooks.situation import Situation
 from pvhready.judge import NOT_KNOWN, NOT_READY, Report, judge
@@ -17,6 +20,7 @@ _ANSWERS = {NOT_READY: FAILS, NOT_KNOWN: UNKNOWN}
 
 def about_next_boot(situation: Situation) -> "List[str]":
     """Return what there is to say of the next boot, against what was found last, and remember what is found now."""
+    begin = time.time()
     facts = survey(situation.root, situation.host, situation.settings.assume, folder=situation.folder)
     skipped = situation.settings.skip
     reports = {mode: judge(facts, situation.host, mode, by_hand=True, skipped=skipped) for mode in MODES}
@@ -25,7 +29,20 @@ def about_next_boot(situation: Situation) -> "List[str]":
     lines = []  # type: List[str]
     for mode in dict.fromkeys((situation.current or PVH, PVH)):
         lines += about_mode(reports[mode], mode == situation.current, before.get(mode))
-    return lines
+    return lines + (_write_textfile(situation, facts, begin) if situation.settings.textfile else [])
+
+
+def _write_textfile(situation: Situation, facts: Facts, begin: float) -> "List[str]":
+    """Let Prometheus know at once. Returns what went wrong."""
+    from pvhready.exporter import textfile
+    from pvhready.report.metrics import Run
+
+    report = judge(facts, situation.host, skipped=situation.settings.skip)
+    try:
+        textfile.write(situation.settings.textfile or "", report, Run(begin, begin, time.time() - begin))
+    except CommandError as error:
+        return [str(error)]
+    return []
 
 
 def answer_of(report: Report) -> str:

@@ -99,8 +99,8 @@ def server(machine, tmp_path):
         pvhready + ["--listen", "127.0.0.1:{exporter}".format(**ports)],
         [program("prometheus-node-exporter", "prometheus-node-exporter"), "--collector.disable-defaults", "--collector.textfile",
          "--collector.textfile.directory", str(tmp_path / "texts"), "--web.listen-address", "127.0.0.1:{node}".format(**ports)],
-        [program("prometheus", "prometheus"), "--config.file", str(tmp_path / "prometheus.yml"), "--storage.tsdb.path", str(tmp_path / "db"),
-         "--web.listen-address", "127.0.0.1:{prometheus}".format(**ports)],
+        [program("prometheus", "prometheus"), "--config.file", str(tmp_path / "prometheus.yml"),
+         "--storage.tsdb.path", str(tmp_path / "db"), "--web.listen-address", "127.0.0.1:{prometheus}".format(**ports)],
     ]
     running = []
     try:
