@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pvhready.undo.outcome import Outcome
 
 _IMAGE_EXIT = {"boots": 0, "fails": 2, "unknown": 3}
-_OWN_SETTINGS = ("hook", "exporter", "explain", "demo")  # commands that read the settings by themselves, or need none
+_OWN_SETTINGS = ("hook", "exporter", "fleet", "explain", "demo")  # commands that read the settings by themselves, or need none
 _FROM_BEST = (0, 1, 3, 2)  # a proven failure weighs more than what is not known
 
 
@@ -37,6 +37,7 @@ def run(options: Options) -> int:
         "demo": _demo,
         "hook": _hook,
         "exporter": _exporter,
+        "fleet": _fleet,
     }
     return commands[options.command](options)
 
@@ -280,6 +281,16 @@ def _hook(options: Options) -> int:
     from pvhready.hooks.run import run as run_hook
 
     return run_hook(options.kind, options.arguments)
+
+
+def _fleet(options: Options) -> int:
+    from pvhready.fleet.rows import rows
+    from pvhready.fleet.show import Tally, as_json, as_page, as_table
+
+    tally = Tally(rows(options.reports))
+    for piece in {"text": as_table, "json": as_json, "html": as_page}[options.format](tally):
+        _write(piece)
+    return tally.worst if options.exit_verdict else 0
 
 
 def _exporter(options: Options) -> int:

@@ -107,6 +107,14 @@ COMMANDS: "Dict[str, Command]" = {
             Option(("--textfile",), "write the metrics to FILE, for node exporter, and end", "FILE"),
         ),
     ),
+    "fleet": Command(
+        "merge the JSON reports of many machines into one table, one JSON document or one page",
+        (
+            _FORMAT._replace(help="a table for people, JSON for programs, a page for browsers", choices=("text", "json", "html")),
+            Option(("--exit-verdict",), "exit with the code of the worst report, as check does", default=False),
+        ),
+        (("reports", "REPORT", "+", "a report, named after its machine, or a folder of them"),),
+    ),
     "explain": Command(
         "tell what a check looks at, why, and how to mend it", (), (("id", "ID", "?", "the check; without it all are listed"),),
     ),

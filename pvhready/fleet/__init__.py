@@ -1,0 +1,1 @@
+"""Many machines: their JSON reports, made anywhere, as one table, one JSON document or one page."""
