@@ -116,7 +116,8 @@ def _boot_systems(root: Root, facts: Facts, given: "Sequence[Given]") -> "Tuple[
     """Return the file systems that GRUB reads. They are never remembered: a superblock changes and no file tells of it."""
     from pvhready.probes.bootfs import Origin, read_boot_systems
 
-    origin = Origin(given, was_booted(root, facts.guest), facts.guest.assumed)
+    kernels = tuple(name for kernel in facts.kernels for name in kernel.names)
+    origin = Origin(given, was_booted(root, facts.guest), facts.guest.assumed, kernels)
     return read_boot_systems(root, facts.storage, facts.menus, origin)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import subprocess
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from pvhready.disk import lvm, partitions, superblocks
 from pvhready.disk.contents import contents
-from pvhready.facts import BootFileSystem, Facts, Guest, Problem
+from pvhready.facts import BootFileSystem, Facts, Guest, Problem, Storage
 from pvhready.host import profile
-from pvhready.probes import blockdevice
+from pvhready.probes import blockdevice, bootlive
+from pvhready.probes.bootfs import Origin
+from pvhready.probes.bootlive import Running
 from pvhready.root import Denied, Root
 from pvhready.rules.bootfs import judge_boot_systems
 from support import images, wanted
@@ -263,6 +266,56 @@ def test_a_device_must_be_the_one_that_sysfs_knows(tmp_path):
     (tmp_path / "dev/xvda1").write_bytes(ext4())
     with Root(str(tmp_path)) as root, pytest.raises(Exception, match="no device"):
         blockdevice.Live(root).system_on("/dev/xvda1")
+
+
+def live_systems(top, origin):
+    """Return what is said of a file system with /boot/new and /boot/old whose device cannot be read."""
+    number = os.stat(str(top)).st_dev
+    for path in ("boot/new", "boot/old", "sys/dev/block/{}:{}/uevent".format(os.major(number), os.minor(number))):
+        os.makedirs(str((top / path).parent), exist_ok=True)
+        (top / path).write_text("DEVNAME=xvda1\n")
+    with Root(str(top)) as root:
+        return Running(root, Storage(), origin).systems({"/boot/new": ["pvh"]})
+
+
+@pytest.mark.parametrize("boot,kernels,expected", [
+    (3600, ("/boot/old",), True), (0, (), True), (-3600, ("/boot/old",), False), (-3600, (), False),
+])
+def test_a_file_system_that_is_younger_than_the_boot_was_not_read_by_grub(boot, kernels, expected, tmp_path, monkeypatch):
+    """As a new /boot, to which everything was copied: the one that GRUB did read is another."""
+    monkeypatch.setattr(bootlive, "booted_at", lambda: time.time() + boot + 1)
+    system, = live_systems(tmp_path, Origin(booted=True, kernels=kernels))
+    assert system.booted is expected and system.problem
+    finding, = judge_boot_systems("pvh", profile("bitfolk"), FACTS._replace(boot_systems=(system,)))
+    assert finding.status == ("pass" if expected else "unknown")
+
+
+def test_one_old_file_is_enough(tmp_path, monkeypatch):
+    (tmp_path / "lost+found").mkdir()
+    os.utime(str(tmp_path), None)
+    time.sleep(0.05)
+    between = time.time()
+    time.sleep(0.05)
+    monkeypatch.setattr(bootlive, "booted_at", lambda: between)
+    system, = live_systems(tmp_path, Origin(booted=True))
+    assert system.booted
+
+
+def test_the_clock_of_the_boot_is_the_kernels():
+    with open("/proc/stat", encoding="ascii") as handle:
+        told = next(int(line.split()[1]) for line in handle if line.startswith("btime "))
+    assert abs(bootlive.booted_at() - told) < 5
+
+
+@pytest.mark.parametrize("assumed,expected", [(False, "unknown"), (True, "info")])
+def test_a_file_system_on_no_device_is_not_known(assumed, expected, tmp_path):
+    """ZFS, or an overlay: of a guest in HVM nothing tells that a GRUB of the host reads it."""
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "boot/vmlinuz").write_text("")
+    with Root(str(tmp_path)) as root:
+        systems = Running(root, Storage(), Origin(assumed=assumed)).systems({"/boot/vmlinuz": ["pvh"]})
+    finding, = judge_boot_systems("pvh", profile("debian-12"), FACTS._replace(boot_systems=systems))
+    assert finding.status == expected
 
 
 def test_the_running_system(guest, tmp_path, pvhready):

@@ -21,13 +21,14 @@ _NO_DISK = (
 class Origin(NamedTuple):
     """What is known of the guest beside its files. ``given`` are the devices that the user named.
 
-    ``booted``: the host's GRUB has started this guest from these very file systems. ``assumed``: only the user says what the
-    guest is, so that the file systems here need not be those that it will boot from.
+    ``booted``: the host's GRUB has started this guest, from those file systems here that are as old. ``assumed``: only the user says
+    what the guest is, so that the file systems here need not be those that it will boot from. ``kernels`` are the paths of all kernels.
     """
 
     given: "Sequence[Given]" = ()
     booted: bool = False
     assumed: bool = False
+    kernels: "Tuple[str, ...]" = ()
 
 
 def read_boot_systems(root: Root, storage: Storage, menus: "Dict[str, Menu]", origin: Origin) -> "Tuple[BootFileSystem, ...]":

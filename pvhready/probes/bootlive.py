@@ -1,6 +1,7 @@
 """The file systems that GRUB has to read, on the running system: its block devices tell."""
 
 import os
+import time
 
 from pvhready.facts import BootFileSystem, Mount, Problem, Storage
 from pvhready.probes.blockdevice import Live
@@ -10,7 +11,16 @@ from pvhready.root import Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Set, Tuple
+
+# As old as their file system, or nearly so.
+_OLD = ("/lost+found", "/boot/lost+found", "/etc/machine-id", "/etc/hostname")
+_SINCE_BOOT = 7  # CLOCK_BOOTTIME (Linux: include/uapi/linux/time.h), for which Python 3.6 has no name
+
+
+def booted_at() -> float:
+    """Return when the running system was booted, in seconds since 1970. psutil says the same, and takes longer to import than a check."""
+    return time.time() - time.clock_gettime(_SINCE_BOOT)
 
 
 class Running:
@@ -30,15 +40,31 @@ class Running:
                 groups.setdefault(self._root.status(path).st_dev, []).append(path)
             except Unreadable:
                 continue  # what is not there lies on no file system; the menu or the image says so
-        return tuple(self._system(number, paths[0], modes_of(needed, paths)) for number, paths in groups.items())
+        old = self._in_use_at_boot(_OLD + tuple(needed) + self._origin.kernels) if self._origin.booted else set()
+        return tuple(
+            self._system(number, paths[0], modes_of(needed, paths))._replace(booted=number in old) for number, paths in groups.items()
+        )
+
+    def _in_use_at_boot(self, paths: "Tuple[str, ...]") -> "Set[int]":
+        """Return the numbers of the file systems on which one of these was before the boot: one made since was never read by GRUB."""
+        numbers: Set[int] = set()
+        begin = booted_at()
+        for path in paths:
+            try:
+                status = self._root.status(path)
+            except Unreadable:
+                continue  # another file can be as old
+            if status.st_ctime < begin:
+                numbers.add(status.st_dev)
+        return numbers
 
     def _system(self, number: int, path: str, modes: "Tuple[str, ...]") -> BootFileSystem:
         mount = covering(self._storage.fstab + self._storage.mounts, resolved(self._root, path)) or Mount("/", "", "")
-        system = BootFileSystem(modes, mount.point, mount.filesystem, mount.device, booted=self._origin.booted)
+        system = BootFileSystem(modes, mount.point, mount.filesystem, mount.device)
         try:
             device = self._device(number, path)
-            if device is None:
-                return system  # a container's, or another that no disk holds
+            if device is None:  # ZFS, an overlay, a container's
+                return system if self._origin.assumed else system._replace(problem=Problem(path, "no device of this system holds it"))
             content = self._live.system_on(device)
         except Unreadable as error:
             problem = None if self._origin.assumed else Problem(error.path, error.reason)
