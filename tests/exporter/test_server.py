@@ -17,6 +17,7 @@ from pvhready.demo.guests import make
 from pvhready.errors import UsageError
 from pvhready.exporter.server import MAX_CLIENTS, parse_address
 from support import wanted
+from support.live import Live
 from support.trees import GRUB_CFG
 
 pytest.importorskip("prometheus_client")
@@ -347,3 +348,29 @@ def test_an_alarm_when_the_kernel_is_swapped_and_none_after_the_way_back(start, 
         with open(machine + GRUB_CFG, "w") as handle:
             handle.write(text)
         assert wait_for(value)
+
+
+def test_a_user_who_may_only_read_sees_what_root_sees(guest, tmp_path):
+    """As the unit of systemd has it: nobody's user, with the right to read everything."""
+    live = Live(guest())
+    setpriv = wanted.tool("setpriv", "util-linux")
+    reader = (setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all,+dac_read_search")
+    rights = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--no-new-privs")
+    if subprocess.call(reader + rights + ("true",)):
+        wanted.skip("a setpriv that can hand on a right")
+    for folder, _, names in os.walk(live.path("/boot")):
+        for name in names:
+            os.chmod(os.path.join(folder, name), 0o600)
+        os.chmod(folder, 0o700)
+    live.write("/etc/pvhready.conf", "[guest]\nassume = pv\n")
+    code = "import sys; sys.path.insert(0, {!r}); from pvhready.cli import program; program()".format(TOP)
+    check = (sys.executable, "-B", "-c", code, "check", "--format", "prometheus")
+    as_root, as_reader, as_nobody = (
+        values(live.run(*words).out) for words in (check, reader + rights + check, reader + ("--inh-caps=-all",) + check))
+    assert as_root and as_root.pop("pvhready_run_as_root") == "1" and as_reader.pop("pvhready_run_as_root") == "0"
+    assert {key: value for key, value in as_reader.items() if "_seconds" not in key} == {
+        key: value for key, value in as_root.items() if "_seconds" not in key}
+    if not as_nobody:
+        wanted.skip("an interpreter that any user may start")
+    assert as_nobody['pvhready_next_boot_unknown{mode="current"}'] == "1"
+    assert 'pvhready_next_boot_ok{mode="current"}' not in as_nobody
