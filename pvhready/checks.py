@@ -365,7 +365,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-blacklist": (
         CMDLINE,
-        "module_blacklist=, modprobe.blacklist=, initcall_blacklist=.",
+        "module_blacklist=, modprobe.blacklist=, rd.driver.blacklist=, initcall_blacklist=.",
         "They can keep the kernel's Xen support or its block front end from starting.",
         "Remove it and write the menu anew.",
     ),

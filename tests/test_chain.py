@@ -54,6 +54,21 @@ def test_command_line(line, pvh, pv, guest, pvhready):
             assert verdict == expected, (target, said)
 
 
+@pytest.mark.parametrize("argument,front_end,expected", [
+    ("module_blacklist=xen_blkfront", "m", NOT_READY), ("modprobe.blacklist=floppy,xen-blkfront", "m", NOT_READY),
+    ("rd.driver.blacklist=xen-blkfront", "m", UNKNOWN), ("rdblacklist=xen_blkfront", "m", UNKNOWN),
+    ("module_blacklist=xen_blkfront", "y", READY), ("rd.driver.blacklist=xen_blkfront", "y", READY),
+    ("module_blacklist=ext4", "y", UNKNOWN), ("modprobe.blacklist=pcspkr,ext4", "m", UNKNOWN), ("rd.driver.blacklist=ext4", "y", UNKNOWN),
+    ("modprobe.blacklist=pcspkr,floppy", "m", READY), ("module_blacklist=ext4x", "m", READY),
+    ("initcall_blacklist=xlblk_init", "y", UNKNOWN), ("initcall_blacklist=xenbus_init", "m", UNKNOWN),
+    ("initcall_blacklist=algif_aead_init", "m", READY),
+])
+def test_what_an_argument_keeps_from_starting(argument, front_end, expected, guest, pvhready):
+    directory = guest(cmdline="console=hvc0 " + argument, symbols=debian_symbols(XEN_BLKDEV_FRONTEND=front_end))
+    for target in ("pvh", "pv"):
+        assert judged(pvhready, directory, target)[0] == expected
+
+
 @pytest.mark.parametrize("root,expected", [
     ("UUID=" + UUID, READY), ("/dev/xvda1", READY), ("/dev/sda1", NOT_READY), ("/dev/hda1", NOT_READY), ("/dev/vda1", NOT_READY),
     ("/dev/nvme0n1p1", NOT_READY),

@@ -4,6 +4,7 @@ from pvhready.cmdline import Argument, fitting, parse
 from pvhready.facts import PV, PVH, Entry, Guest, Kernel
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import remedies
+from pvhready.rules.config import FRONT_END, conflict_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ _PVH_BUFFER = 256
 _PVH_MINIMUM = 128
 _IMAGE = "BOOT_IMAGE="
 _SYMBOLS = ("CMDLINE_BOOL", "CMDLINE", "CMDLINE_OVERRIDE")
+_BLACKLISTS = ("module_blacklist", "modprobe.blacklist")
+_OF_DRACUT = ("rd.driver.blacklist", "rdblacklist")  # dracut.cmdline(7), and what it was called before
+# In the names of functions: the second is what starts the block front end (Linux: drivers/block/xen-blkfront.c).
+_PARTS_OF_XEN = ("xen", "xlblk", "pvh")
 _SHOWN = 80  # characters of what is left out
 
 
@@ -24,7 +29,7 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "Lis
     line, dropped = effective_line(entry, kernel, mode)
     arguments = parse(line)
     findings = list(_dropped(entry, mode, guest, dropped)) + list(_told_of_built_in(entry, kernel, mode))
-    findings += _blacklists(entry, arguments, mode, guest)
+    findings += _blacklists(entry, kernel, arguments, mode, guest)
     if mode == PVH:
         findings += _fatal(entry, arguments, guest)
         findings += _risky(entry, arguments, guest)
@@ -86,15 +91,23 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
 
 
-def _blacklists(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
+def kept_out(argument: Argument) -> "Tuple[str, ...]":
+    """Return the modules, with underscores, that an argument keeps from being loaded: for the kernel, modprobe or dracut."""
+    return tuple((argument.value or "").replace("-", "_").split(",")) if argument.name in _BLACKLISTS + _OF_DRACUT else ()
+
+
+def _blacklists(entry: Entry, kernel: Kernel, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
     """Arguments that keep a part of the kernel from starting: of the front end a failure, of anything else of Xen's not known."""
+    is_built_in = kernel.config.values.get(FRONT_END) == "y" and not conflict_on(kernel, FRONT_END)
     for argument in arguments:
-        names = (argument.value or "").replace("-", "_").split(",")
         fix = remedies.remove_argument(guest, argument.text, entry)
-        if argument.name in ("module_blacklist", "modprobe.blacklist") and "xen_blkfront" in names:
+        if "xen_blkfront" in kept_out(argument) and not is_built_in:
             summary = "{} keeps the block front end from being loaded".format(argument.text)
-            yield _finding("cmdline-blacklist", FAIL, mode, entry, summary, argument.text, fix)
-        elif argument.name == "initcall_blacklist" and any("xen" in name or "pvh" in name for name in names):
+            status = FAIL
+            if argument.name in _OF_DRACUT:
+                summary, status = summary + ", if the initramfs is dracut's", UNKNOWN
+            yield _finding("cmdline-blacklist", status, mode, entry, summary, argument.text, fix)
+        elif argument.name == "initcall_blacklist" and any(part in (argument.value or "") for part in _PARTS_OF_XEN):
             summary = "{} keeps a part of the kernel's Xen support from starting".format(argument.text)
             yield _finding("cmdline-blacklist", UNKNOWN, mode, entry, summary, argument.text, fix)
 

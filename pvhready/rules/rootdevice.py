@@ -6,7 +6,7 @@ from pvhready.facts import Entry, Facts, Kernel, Mount, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.records import NamedTuple
 from pvhready.rules import newkernel, remedies
-from pvhready.rules.cmdline import effective_line
+from pvhready.rules.cmdline import effective_line, kept_out
 from pvhready.rules.config import conflict_on
 from pvhready.rules.initramfs import SYMBOLS as INITRAMFS_SYMBOLS
 from pvhready.rules.initramfs import holds, is_proved, why_none
@@ -175,17 +175,18 @@ def _drivers(
 ) -> "Iterator[Finding]":
     filesystem = _file_system(arguments, facts.storage)
     if filesystem in _FILE_SYSTEMS:
-        yield from _driver(filesystem, _FILE_SYSTEMS[filesystem], entry, kernel, mode, facts)
+        yield from _driver(filesystem, _FILE_SYSTEMS[filesystem], arguments, entry, kernel, mode, facts)
     elif filesystem not in ("", "auto"):
         summary = "whether this kernel has {}, which the root needs, is not judged".format(filesystem)
         yield Finding("root-driver", INFO, mode, entry.title, summary)
     for symbol, module in _layer_drivers(root, facts.storage):
-        yield from _driver(module, ((symbol, module),), entry, kernel, mode, facts)
+        yield from _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts)
 
 
 def _driver(
     name: str,
     drivers: "Tuple[Tuple[str, str], ...]",
+    arguments: "Tuple[Argument, ...]",
     entry: Entry,
     kernel: Kernel,
     mode: str,
@@ -195,6 +196,12 @@ def _driver(
     values = [kernel.config.values.get(symbol) for symbol, _ in drivers]
     contrary = conflict_on(kernel, *[symbol for symbol, _ in drivers])
     if "y" in values and not contrary:
+        return
+    against = [argument for argument in arguments if any(module in kept_out(argument) for _, module in drivers)]
+    if against and not is_proved(entry, facts):
+        summary = "the root needs {}, and {} keeps it from being loaded, by some ways at least".format(name, against[0].text)
+        fix = remedies.remove_argument(facts.guest, against[0].text, entry)
+        yield _finding("root-driver", UNKNOWN, mode, entry, summary, against[0].text, fix)
         return
     found = [holds(entry, kernel, module, facts) for _, module in drivers] if entry.initrd else [False]
     if True in found:
