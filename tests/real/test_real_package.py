@@ -89,6 +89,14 @@ def test_it_installs_in_silence_and_runs(guest):
     assert report.code in (0, 1), report.text
 
 
+def test_its_units_are_there_and_nobody_has_enabled_them(guest):
+    units = guest.chroot.demand("sh", "-c", "cd /lib/systemd/system; ls pvhready-*").text.split()
+    assert units == ["pvhready-exporter.service", "pvhready-textfile.service", "pvhready-textfile.timer"]
+    assert guest.chroot.demand("find", "/etc/systemd", "-name", "*pvhready*").text == ""
+    shown = guest.chroot.demand("sh", "-c", "pvhready exporter --textfile /run/a.prom; cat /run/a.prom; rm /run/a.prom").text
+    assert shown.startswith("# HELP pvhready_")
+
+
 def test_a_kernel_that_pv_cannot_boot(guest):
     guest.settings("[guest]\nassume = pv\n")
     said = guest.install("linux-image-cloud-amd64")
