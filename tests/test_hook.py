@@ -477,6 +477,20 @@ def test_the_scripts_that_are_called(name, arguments, live, tmp_path):
         assert live.run("sh", str(copy), "remove", RELEASE, "/x") == (0, "", "")
 
 
+@pytest.mark.parametrize("name, arguments", [("kernel-postinst", (RELEASE, IMAGE)), ("99-pvhready.install", ("add", RELEASE, "/x", IMAGE))])
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_no_streams_and_no_dev_null_stop_no_installation(shell, name, arguments, tmp_path):
+    """In a chroot that an image is built in, /dev may be empty; dash ends when exec cannot open a file."""
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as handle:
+        text = handle.read()
+    copy = tmp_path / "copy"
+    copy.write_text(text.replace("/usr/libexec/pvhready/hook", "/bin/true"))
+    for redirection in ("<&-", "2>&-", "<&- >&- 2>&-"):
+        assert subprocess.call(["sh", "-c", 'exec "$@" ' + redirection, "sh", wanted.tool(shell, shell), str(copy)] + list(arguments)) == 0
+    copy.write_text(copy.read_text().replace("/dev/null", "/dev/is-not-there"))
+    assert subprocess.call([shell, str(copy)] + list(arguments), stderr=subprocess.DEVNULL) == 0
+
+
 def test_what_apt_calls(live, tmp_path):
     wanted.tool("apt-config", "apt")
     dumped = subprocess.check_output(
