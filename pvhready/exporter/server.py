@@ -79,8 +79,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def shutdown_request(self, request: "Any") -> None:
         """Close a connection."""
         with self._lock:
-            if self._clients.get(request.fileno()) is request:
-                del self._clients[request.fileno()]
+            number = request.fileno()
+            if number in self._clients and self._clients[number] is request:
+                del self._clients[number]
         super().shutdown_request(request)
 
     def handle_error(self, request: "Any", client_address: "Any") -> None:
@@ -100,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Shake hands, where that is asked for, and read within bounds from then on."""
         deadline = time.monotonic() + PATIENCE
-        if self.server.web.tls is not None:
+        if hasattr(self.request, "do_handshake"):  # it came in over TLS; a reload may have changed what the next one does
             self.request.do_handshake()
             if self.server.web.sans:
                 _demand_name(self.request.getpeercert(), self.server.web.sans)

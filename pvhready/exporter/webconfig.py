@@ -164,7 +164,8 @@ def _set_versions(context: "Any", asked: "Dict[str, Any]") -> None:
         raise UsageError("min_version is above max_version")
     if names is not None:
         versions = (names.TLSv1, names.TLSv1_1, names.TLSv1_2, names.TLSv1_3)
-        context.minimum_version, context.maximum_version = versions[lowest], versions[highest]
+        context.minimum_version = versions[lowest]  # novm
+        context.maximum_version = versions[highest]  # novm
         return
     for index, name in enumerate(_NO_VERSION):
         if not lowest <= index <= highest:
