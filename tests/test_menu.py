@@ -872,10 +872,31 @@ def test_a_device_that_grub_does_not_make(read, line):
     assert menu.entries[0].errors[-1] == menu.entries[0].errors[-1]._replace(text="disk `loop' not found.", fatal=True)
 
 
+@pytest.mark.parametrize("device,where,is_own", [
+    ("UUID=" + UUID, "(xen/xvdc1)", True), ("/dev/xvda1", "(xen/xvda1)", True), ("/dev/xvda1", "(xen/xvda,msdos1)", True),
+    ("/dev/xvda1", "(xen/xvdc1)", False), ("/dev/xvda1", "(lvm/vg-root)", False), ("/dev/mapper/vg-root", "(lvm/vg-root)", True),
+    ("/dev/mapper/vg-root", "(xen/xvda1)", False),
+])
+def test_a_device_that_fstab_contradicts_is_not_the_guests_own(device, where, is_own, read):
+    """Without devices to look at, one that nothing names is taken for the guest's own, where fstab does not name another one."""
+    text = "set timeout=0\nmenuentry a { linux %s/boot/vmlinuz-6.1.0-1 root=/dev/xvda1; }\n" % where
+    menu = read(dict(KERNELS, **{CFG: text}), storage=Storage(fstab=(Mount("/", device, "ext4"),)))
+    assert [error.fatal for error in chosen(menu).errors] == ([] if is_own else [None])
+    assert bool(menu.assumptions) is (device.startswith("UUID="))
+
+
+def test_an_id_that_fstab_contradicts_is_not_the_guests_own(read):
+    """As that of an old /boot, which is neither mounted nor in fstab any more."""
+    text = "set timeout=0\nmenuentry a { search --no-floppy --fs-uuid --set=root %s; linux /boot/vmlinuz-6.1.0-1; }\n" % UUID[::-1]
+    for device, is_own in (("UUID=" + UUID, False), ("/dev/xvda1", True), ("LABEL=root", True)):
+        menu = read(dict(KERNELS, **{CFG: text}), storage=Storage(fstab=(Mount("/", device, "ext4"),)))
+        assert [error.fatal for error in chosen(menu).errors] == ([] if is_own else [None])
+
+
 def test_a_kernel_on_zfs_is_not_known(read):
     text = "set timeout=0\nsearch --no-floppy --fs-uuid --set=root 9a1f0b2c3d4e5f60\n"
     text += "menuentry a { linux '/BOOT/ubuntu_1a2b3c@/vmlinuz-6.1.0-1' root=ZFS=rpool/ROOT/ubuntu_1a2b3c; }\n"
-    entry = chosen(read(dict(KERNELS, **{CFG: text})))
+    entry = chosen(read(dict(KERNELS, **{CFG: text}), storage=Storage()))
     assert [error.fatal for error in entry.errors] == [None]
     assert "a path of GRUB's on ZFS" in entry.errors[0].text
 

@@ -158,6 +158,7 @@ class GuestDevices(Devices):
             if device.startswith("xen/") and not any(name in self._storage.devices for name in names):
                 return None
             raise NotKnown(names[0], "what GRUB finds on it cannot be told")
+        self._demand_room("device", names[0])
         self._assume("({}) is taken for the guest's own file systems: /etc/fstab does not name it".format(device))
         return self._own()
 
@@ -166,9 +167,16 @@ class GuestDevices(Devices):
         others = [system for system in self.systems[1:] if any(point in ("/", "/boot") for point, _ in system.points)]
         return self.systems[:1] + others
 
+    def _demand_room(self, what: str, value: str) -> None:
+        """Raise NotKnown where fstab gives all of the guest's own file systems another id of this kind, so that it is none of them."""
+        others = [[name for name in system.ids if name.startswith(what + ":")] for system in self._own()]
+        if all(others):
+            raise NotKnown(value, "/etc/fstab says {}: what GRUB finds there cannot be told".format(others[0][0].partition(":")[2]))
+
     def _take_for_granted(self, what: str, value: str) -> str:
         name = "{}/{}".format(what, value)
         if name not in self._named:
+            self._demand_room(what, value)
             self._named[name] = self._own()
             self._assume("the {} {} is taken for that of the guest's own file system: /etc/fstab does not name it".format(
                 {"uuid": "UUID"}.get(what, what), value))
