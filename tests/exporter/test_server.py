@@ -374,3 +374,15 @@ def test_a_user_who_may_only_read_sees_what_root_sees(guest, tmp_path):
         wanted.skip("an interpreter that any user may start")
     assert as_nobody['pvhready_next_boot_unknown{mode="current"}'] == "1"
     assert 'pvhready_next_boot_ok{mode="current"}' not in as_nobody
+
+
+def test_versions_of_tls(start, keys):
+    pytest.importorskip("yaml")
+    if not hasattr(ssl, "TLSVersion"):
+        wanted.skip("a client that can be told its version of TLS (Python 3.7)")
+    exporter = start("--web-config", asked(keys, TLS + "  min_version: TLS13\n"))
+    assert exporter.ask(context=trusting(keys))[0] == 200
+    old = trusting(keys)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises((OSError, http.client.HTTPException)):
+        exporter.ask(context=old)

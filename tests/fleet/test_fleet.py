@@ -69,7 +69,8 @@ def test_every_format_says_what_the_reports_say(folder, pvhready):
     merged = json.loads(pvhready("fleet", str(folder), "--format", "json").out)
     told = {machine["name"]: tuple(machine[key] for key in ("verdict", "type", "pvh", "pv")) for machine in merged["machines"]}
     assert told == {
-        name: (report["verdict"], report["guest"]["type"], report["modes"]["pvh"], report["modes"]["pv"]) for name, report in reports.items()}
+        name: (report["verdict"], report["guest"]["type"], report["modes"]["pvh"], report["modes"]["pv"])
+        for name, report in reports.items()}
     for machine in merged["machines"]:
         checks = reports[machine["name"]]["checks"]
         assert set(machine["failed"]) == {check["id"] for check in checks if check["status"] == "fail"}
