@@ -24,6 +24,7 @@ FILE_NAME = "journal"
 FORMAT = 1
 MAX_SIZE = 16 * 1024 * 1024  # bytes; a run writes some 10 KiB
 
+_MAX_DIGITS = 30  # of a number; older versions of Python take hours for one of some million
 _LAST_ID = 0xFFFFFFFE  # of users and groups
 EMPTY, BEGUN, PREPARED, DONE, ABANDONED = "empty", "begun", "prepared", "done", "abandoned"
 
@@ -79,7 +80,7 @@ def read_run(folder: Folder, name: str) -> Run:
         return run
     for number, line in enumerate(_content(folder).split(b"\n")[:-1], 1):
         try:
-            run = _add(run, json.loads(line.decode("ascii")))
+            run = _add(run, json.loads(line.decode("ascii"), parse_int=_integer))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
             place = "{}/{}, line {}".format(folder.path, FILE_NAME, number)
             raise Refused("the journal of an earlier run cannot be understood ({}: {})".format(place, error)) from error
@@ -140,6 +141,12 @@ def _text(value: "Any") -> str:
         raise ValueError("no name")
     value.encode("utf-8", "surrogateescape")
     return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError("a number that cannot be")
+    return int(text)
 
 
 def _number(value: "Any", limit: int, least: int = 0) -> int:

@@ -88,7 +88,10 @@ class Store:
         """Take the lock until the store is closed. Raises Refused when another run has it."""
         import fcntl
 
-        self._lock = self.folder.open_lock(_LOCK)
+        try:
+            self._lock = self.folder.open_lock(_LOCK)
+        except (Unreadable, OSError) as error:
+            raise _refusal(error) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

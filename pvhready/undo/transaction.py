@@ -163,7 +163,7 @@ class Transaction:
             yield change.content
         elif change.saved.state.kind == FILE:
             with self._store.folder.enter(change.saved.run) as folder:
-                for part in folder.read(backup_name(change.saved.step)):
+                for part in _kept(folder, change.saved.step, change.saved.state):
                     yield part
 
     def _write(self, temporary: str, step: Step, content: "Iterable[bytes]") -> None:
@@ -217,7 +217,7 @@ class Transaction:
                 if step.before.kind == NOTHING:
                     parent.remove(name)
                 else:
-                    content = folder.read(backup_name(index)) if step.before.kind == FILE else iter(())
+                    content = _kept(folder, index, step.before) if step.before.kind == FILE else iter(())
                     _put(parent, temporary_name(run.name, index), step.before, content)
                     parent.rename(temporary_name(run.name, index), name)
                 parent.sync()
@@ -238,6 +238,13 @@ def _is_done(folder: Folder, name: str) -> bool:
         return read_run(folder, name).stage == DONE
     except (OSError, Unreadable, Refused):
         return False
+
+
+def _kept(folder: Folder, index: int, state: State) -> "Iterator[bytes]":
+    """Yield what a run's step replaced. Raises Unreadable where it is not that any more: half a kernel must not be put back."""
+    if folder.look(backup_name(index)).digest != state.digest:
+        raise Unreadable("{}/{}".format(folder.path, backup_name(index)), "is not what was kept there: its checksum is another")
+    return folder.read(backup_name(index))
 
 
 def _put(parent: Folder, name: str, state: State, content: "Iterable[bytes]") -> None:

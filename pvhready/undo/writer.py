@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Dict, Iterable, Iterator, Tuple
 
 CHUNK = 1 << 20  # bytes that are read or written at one time
+_MAX_FILE = 1 << 30  # bytes; a decompressed kernel has some 60 MB, and a hostile guest a file of holes without end
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,6 +24,8 @@ _NEW_MODE = 0o600
 _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # They are made for one content: the kernel's integrity measurement (ima, evm) would reject another one with them.
 _OF_THE_CONTENT = ("security.ima", "security.evm")
+# Where a mounted guest has them, they are those of the machine that it is mended from, and a journal of the guest may name them.
+_OF_THE_MACHINE = ("dev", "proc", "run", "sys")
 
 
 class Folder:
@@ -81,6 +84,8 @@ class Folder:
             return State(LINK, size=status.st_size, uid=status.st_uid, gid=status.st_gid, mtime=status.st_mtime_ns, target=target)
         descriptor = self._open(name, status)
         try:
+            if status.st_size > _MAX_FILE:
+                raise Unreadable("{}/{}".format(self.path.rstrip("/"), name), "larger than {} bytes".format(_MAX_FILE))
             return _state_of(descriptor)
         finally:
             os.close(descriptor)
@@ -175,19 +180,31 @@ class Folder:
             os.close(descriptor)
 
     def open_lock(self, name: str) -> int:
-        """Return the descriptor of a file to be locked, which is made where it is missing."""
+        """Return the descriptor of a file to be locked, which is made where it is missing. Raises OSError, and Unreadable for no file."""
+        if self.has(name):
+            _demand_file(self.status(name), self.path, name)  # to open a device can already do something
         return os.open(name, _APPEND, 0o600, dir_fd=self._descriptor)
 
     def _open(self, name: str, status: os.stat_result) -> int:
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("{}/{}".format(self.path.rstrip("/"), name), "is {}, not a file".format(kind_of(status)))
+        _demand_file(status, self.path, name)
         return os.open(name, _READ, dir_fd=self._descriptor)
 
 
 def folder_of(root: Root, path: str) -> "Tuple[Folder, str]":
-    """Return the directory that holds a path's last name, and that name. Raises as ``Root.place`` does."""
+    """Return the directory that holds a path's last name, and that name.
+
+    Raises as ``Root.place`` does, and Unreadable for what belongs to the machine and not to the guest's disk.
+    """
+    folder = path.rpartition("/")[0] or "/"
+    if root.resolve(folder).split("/")[1] in _OF_THE_MACHINE:
+        raise Unreadable(path, "is in a folder of the running machine, where nothing is ever undone")
     descriptor, name = root.place(path)
-    return Folder(descriptor, path.rpartition("/")[0] or "/"), name
+    return Folder(descriptor, folder), name
+
+
+def _demand_file(status: os.stat_result, folder: str, name: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable("{}/{}".format(folder.rstrip("/"), name), "is {}, not a file".format(kind_of(status)))
 
 
 def kept_attributes(state: State) -> "Tuple[Tuple[str, str], ...]":

@@ -84,3 +84,73 @@ def test_every_journal_gets_an_answer(finished: Any, data: Any) -> None:
 
 def back(guest: Guest) -> Any:
     return Revert(guest, Wish(True, True)).outcome(lambda plan: True)
+
+
+@pytest.mark.parametrize("path", ["/run/udev/rules.d/x.rules", "/dev/x", "/boot/link/x"])
+@pytest.mark.parametrize("action", [resume, abandon])
+def test_what_belongs_to_the_machine_is_not_written(finished: Any, tmp_path: Any, action: Any, path: str) -> None:
+    """In a rescue system /dev and /run below the root may be its own, mounted there."""
+    guest = str(tmp_path / "guest")
+    shutil.copytree(finished + "/guest", guest, symlinks=True)
+    for name in ("run/udev/rules.d", "dev"):
+        os.makedirs(os.path.join(guest, name), exist_ok=True)
+    os.symlink("../run", guest + "/boot/link")
+    name = guest + "/var/lib/pvhready/run-0001/journal"
+    with open(name, encoding="ascii") as handle:
+        begin = json.loads(handle.readline())
+    step = begin["steps"][0]
+    assert step["after"]["kind"] == "nothing" and step["before"]["kind"] == "file"
+    begin["steps"] = [dict(step, path=path)]
+    with open(name, "w", encoding="ascii") as handle:
+        handle.write(json.dumps(begin) + '\n{"record": "prepared"}\n')
+    before = snapshot(guest)
+    with Root(guest) as root, pytest.raises(Failed, match="the running machine"):
+        action(Guest(root, profile(DEFAULT)))
+    assert snapshot(guest) == before
+
+
+@pytest.mark.parametrize("how", ["truncate", "spoil"])
+def test_what_is_kept_and_is_damaged_is_not_put_back(finished: Any, tmp_path: Any, how: str) -> None:
+    guest = str(tmp_path / "guest")
+    shutil.copytree(finished + "/guest", guest, symlinks=True)
+    folder = guest + "/var/lib/pvhready/run-0001/"
+    path = max((folder + name for name in os.listdir(folder) if name.endswith(".before")), key=os.path.getsize)
+    if how == "truncate":
+        os.truncate(path, 1000)
+    else:
+        with open(path, "r+b") as handle:
+            handle.seek(1000)
+            handle.write(b"\xff\x00\xff")
+    before = snapshot(guest)
+    with Root(guest) as root, pytest.raises(Failed, match="not what was kept there") as failed:
+        back(Guest(root, profile(DEFAULT)))
+    assert failed.value.restored
+    assert snapshot(guest) == before
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/etc/hostname", path)])
+def test_a_lock_that_is_no_file(finished: Any, tmp_path: Any, make: Any) -> None:
+    guest = str(tmp_path / "guest")
+    shutil.copytree(finished + "/guest", guest, symlinks=True)
+    os.unlink(guest + "/var/lib/pvhready/lock")
+    make(guest + "/var/lib/pvhready/lock")
+    before = snapshot(guest)
+    with Root(guest) as root, pytest.raises(Refused, match="not a file"):
+        back(Guest(root, profile(DEFAULT)))
+    assert snapshot(guest) == before
+
+
+def test_numbers_and_files_without_end(finished: Any, tmp_path: Any) -> None:
+    """A number of 16 million digits takes some versions of Python hours, and a file of holes takes any hash as long."""
+    guest = str(tmp_path / "guest")
+    shutil.copytree(finished + "/guest", guest, symlinks=True)
+    helper = guest + "/usr/local/bin/extract-vmlinux"
+    assert not os.path.exists(helper)
+    with open(helper, "wb") as handle:
+        handle.truncate(1 << 42)
+    with Root(guest) as root, pytest.raises(Refused, match="larger than"):
+        back(Guest(root, profile(DEFAULT)))
+    with open(guest + "/var/lib/pvhready/run-0001/journal", "a", encoding="ascii") as handle:
+        handle.write('{"record": "start", "step": ' + "9" * 1000000 + "}\n")
+    with Root(guest) as root, pytest.raises(Refused, match="a number that cannot be"):
+        back(Guest(root, profile(DEFAULT)))
