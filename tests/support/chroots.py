@@ -15,6 +15,7 @@ _NOT_SOURCE = shutil.ignore_patterns(
 # As in a guest that was booted: the kernel tells the root device, and udev has made the link by which it is known.
 _ENTER = """
 top=$1 device=$2 number=$3; shift 3
+mount --bind "$top" "$top"
 mount -t proc proc "$top/proc"
 mount -t sysfs -o ro sysfs "$top/sys"
 mount -t tmpfs -o mode=755 tmpfs "$top/dev"
@@ -37,8 +38,9 @@ class Output(NamedTuple):
 
     @property
     def said(self) -> Sequence[str]:
-        """The lines that are pvhready's."""
-        return [line for line in self.text.splitlines() if line.startswith("pvhready: ")]
+        """The lines that are pvhready's; dnf 5 quotes what a script says."""
+        lines = [line.lstrip("> ") for line in self.text.splitlines()]
+        return [line for line in lines if line.startswith("pvhready: ")]
 
 
 class Chroot:
