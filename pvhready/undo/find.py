@@ -148,7 +148,11 @@ def _copies_in_use(facts: Facts, notes: "List[str]") -> "List[Kernel]":
 
 
 def _helpers(root: Root, facts: Facts, disabled: "List[Hook]", notes: "List[str]") -> "List[Change]":
-    """Return the removal of the helpers that no package owns and no hook that stays needs."""
+    """Return the removal of the helpers that no package owns and no hook that stays needs.
+
+    Where no hook was found, or one may be that cannot be read, who calls them is not known: a hook without its helper makes each
+    installation of a kernel fail, and a helper without its hook does nothing.
+    """
     owners = Owners(root)
     needed = {hook.helper for hook in facts.hack.hooks if hook not in disabled}
     changes = []
@@ -158,6 +162,8 @@ def _helpers(root: Root, facts: Facts, disabled: "List[Hook]", notes: "List[str]
             notes.append("{}: belongs to the package {}, and does nothing without the hook".format(path, owner))
         elif path in needed:
             notes.append("{}: a hook that stays calls it, and it is left as it is".format(path))
+        elif not disabled or facts.hack.problems:
+            notes.append("{}: left where it is, as it cannot be told whether a hook calls it".format(path))
         elif owners.problems:
             notes.append("{}: left where it is, as it cannot be told whether a package owns it".format(path))
         else:

@@ -5,7 +5,7 @@ from pvhready.kept import is_kept
 from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
 from pvhready.undo import diversion, guards, regenerate
-from pvhready.undo.changes import CREATE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
+from pvhready.undo.changes import CREATE, FILE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
 from pvhready.undo.journal import BEGUN, Run
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
 from pvhready.undo.perform import Exclusive, Guest, Undo, Wish
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 
 class Reverting(NamedTuple):
-    """The changes that put everything back, and the paths that somebody else has changed since."""
+    """The changes that put everything back, and the paths that somebody else has changed since.
+
+    ``orphans`` are hooks of packages that were removed since: without what they call they would make each installation of a kernel
+    fail, so they stay away.
+    """
 
     changes: "Tuple[Change, ...]"
     foreign: "Tuple[str, ...]"
+    orphans: "Tuple[str, ...]" = ()
 
 
 def reverting(root: Root, runs: "Sequence[Run]") -> Reverting:
@@ -37,6 +42,7 @@ def reverting(root: Root, runs: "Sequence[Run]") -> Reverting:
             oldest[step.path] = Saved(run.name, index, step.before)
     changes: "List[Change]" = []
     foreign: "List[str]" = []
+    orphans: "List[str]" = []
     for path, after in newest.items():
         now = _look(root, path)
         if now.is_like(oldest[path].state):
@@ -44,8 +50,12 @@ def reverting(root: Root, runs: "Sequence[Run]") -> Reverting:
         if not now.is_like(after):
             foreign.append(path)
             continue
+        aside = diversion.diverted(path)
+        if aside in newest and newest[aside].kind == FILE and _look(root, aside).kind == NOTHING:
+            orphans.append(path)
+            continue
         changes.append(_back(path, now, oldest[path]))
-    return Reverting(tuple(changes), tuple(foreign))
+    return Reverting(tuple(changes), tuple(foreign), tuple(orphans))
 
 
 class Revert:
@@ -65,7 +75,7 @@ class Revert:
         changes = tuple(sorted(found.changes + diversions, key=lambda change: is_kept(change.path)))
         late = tuple(change for change in changes if is_kept(change.path)) if self._menu_names_kept(found) else ()
         changes = tuple(change for change in changes if change not in late)
-        plan = self._plan(changes, late, found.foreign)
+        plan = self._plan(changes, late, found)
         if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
             return plan
         with Exclusive(self._root) as transaction:
@@ -75,8 +85,9 @@ class Revert:
             transaction.sweep()
         return plan._replace(applied=True, runs=tuple(made), notes=plan.notes + notes, report=self._guest.report())
 
-    def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", foreign: "Tuple[str, ...]") -> Outcome:
-        notes = ["{}: changed by somebody else since, and left as it is".format(path) for path in foreign]
+    def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", found: Reverting) -> Outcome:
+        notes = ["{}: changed by somebody else since, and left as it is".format(path) for path in found.foreign]
+        notes += ["{}: its package was removed since, and it is not put back".format(path) for path in found.orphans]
         obstacles: "List[str]" = []
         commands: "Tuple[Tuple[str, ...], ...]" = ()
         if late and self._root.live:

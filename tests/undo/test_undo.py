@@ -319,6 +319,37 @@ def test_what_a_removed_hook_hid_is_removed_too(pvhready: Program, tmp_path: Any
     assert not os.path.exists(guest + shared)
 
 
+@pytest.mark.parametrize("hook", [
+    '#!/bin/sh\nexec /usr/local/bin/after-kernel "$2"\n',  # which calls another script, and that one calls the helper
+    "\x7fELF",
+])
+def test_a_helper_stays_where_it_is_not_known_who_calls_it(pvhready: Program, tmp_path: Any, hook: str) -> None:
+    """Without it such a hook would make each installation of a kernel fail."""
+    guest = hacked.make(str(tmp_path), "V7", {
+        POSTINST + "zz-after": File(hook, 0o755),
+        "/usr/local/bin/after-kernel": File('#!/bin/sh\n/usr/local/lib/site/unpack "$1"\n', 0o755),
+        "/usr/local/lib/site/unpack": File('#!/bin/sh\nset -e\nextract-vmlinux "$1" >/tmp/k\nmv /tmp/k "$1"\n', 0o755),
+        "/usr/local/sbin/extract-vmlinux": File("#!/bin/sh\n", 0o755),
+    })
+    done = undo(pvhready, guest, *APPLY)
+    assert (done["exit"], [change["path"] for change in done["changes"]]) == (0, IMAGES)
+    assert any(note.startswith("/usr/local/sbin/extract-vmlinux: left where it is") for note in done["notes"])
+
+
+def test_a_hook_whose_package_was_removed_since_does_not_come_back(pvhready: Program, tmp_path: Any) -> None:
+    """What it calls went with the package, so it would make each installation of a kernel fail."""
+    guest = hacked.make(str(tmp_path), "V4")
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    hook = POSTINST + "gandi-decompress-kernel"
+    for path in ("/usr/share/gandi/decompress-kernel", "/usr/share/gandi/extract-vmlinux", hook + ".distrib"):
+        os.unlink(guest + path)  # dpkg knows of the diversion
+    back = undo(pvhready, guest, "--revert", "--apply", "--yes")
+    assert (back["exit"], back["applied"]) == (0, True)
+    assert back["notes"] == [hook + ": its package was removed since, and it is not put back"]
+    assert not os.path.exists(guest + hook)
+    assert not os.path.exists(guest + "/var/lib/dpkg/diversions")
+
+
 def test_the_hmac_is_refreshed_where_it_was_made_of_the_elf(pvhready: Program, tmp_path: Any) -> None:
     import hashlib
     import hmac
