@@ -109,7 +109,7 @@ class Root:
 
     def __init__(self, directory: str = "/") -> None:
         """Take ``directory`` as the guest's root. Raises Unreadable when it is no directory that can be entered."""
-        self.directory = os.path.abspath(directory)
+        self.directory = "/" + os.path.abspath(directory).lstrip("/")  # abspath keeps "//", which is this very system
         self.denied: Set[str] = set()
         self.evidence: Optional[Evidence] = None
         self._lists: Dict[str, Tuple[str, ...]] = {}

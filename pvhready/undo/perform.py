@@ -200,7 +200,9 @@ def demand_no_interrupted_run(root: Root, runs: History) -> None:
 
 def two_ways(root: Root) -> str:
     """Return how an interrupted run is ended, as a sentence or two."""
-    words = "" if root.live else " --root " + root.directory
+    from shlex import quote
+
+    words = "" if root.live else " --root " + quote(root.directory)
     return "Finish it: pvhready undo --resume{}. Or take it back: pvhready undo --abandon{}".format(words, words)
 
 

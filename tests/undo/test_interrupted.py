@@ -7,7 +7,7 @@ import pytest
 
 from pvhready.host import DEFAULT, profile
 from pvhready.root import Root
-from pvhready.undo.perform import Guest, Undo, Wish
+from pvhready.undo.perform import Guest, Undo, Wish, two_ways
 from support.program import Program
 
 from . import hacked
@@ -56,6 +56,14 @@ def test_it_is_told_and_ended(pvhready: Program, tmp_path: Any, call: str, numbe
     assert pvhready.json("undo", "--root", guest, how)["exit"] == 2
     assert pvhready.json("undo", "--root", guest, "--revert", "--apply", "--yes")["exit"] == 0
     assert snapshot(guest) == before
+
+
+def test_the_command_can_be_typed_as_it_stands(tmp_path: Any) -> None:
+    os.mkdir(str(tmp_path / "two words"))
+    with Root(str(tmp_path / "two words")) as root:
+        assert "--resume --root '{}'.".format(root.directory) in two_ways(root)
+    with Root("//") as root:
+        assert root.live and "--root" not in two_ways(root)
 
 
 def test_what_was_changed_by_others_is_left(pvhready: Program, tmp_path: Any) -> None:
