@@ -15,7 +15,7 @@ from pvhready.demo import guests, menus, parts
 from pvhready.demo.guests import NAMES, make
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.tree import write_tree
-from pvhready.facts import BootFileSystem, Distribution, Facts, Guest, Problem, Storage
+from pvhready.facts import BootFileSystem, Distribution, Facts, Guest, Mount, Problem, Storage
 from pvhready.findings import FAIL, UNKNOWN, WARN
 from pvhready.host import profile
 from pvhready.judge import judge
@@ -227,6 +227,18 @@ def hooked(guest, examples):
         return tree
 
     return make_one
+
+
+def test_the_rescue_system_mounts_all_that_matters(hooked):
+    """A root without its /boot has no kernel, and one without its /var no packages and no journal."""
+    facts = facts_of(hooked())
+    fstab = (
+        Mount("/", "UUID=a", "btrfs", "defaults,subvol=@"), Mount("/boot", "UUID=b", "ext4"), Mount("/var/", "/dev/xvdb", "ext4"),
+        Mount("/home", "/dev/xvdc", "ext4"),
+    )
+    plan = plan_of(facts._replace(storage=facts.storage._replace(fstab=fstab)))
+    back = [" ".join(action.argv) for action in plan.way_back.actions if action.argv[:1] == ("mount",)]
+    assert back == ["mount -o subvol=@ UUID=a /mnt", "mount UUID=b /mnt/boot", "mount /dev/xvdb /mnt/var"]
 
 
 def test_an_undo_that_closes_the_way_back_says_so_and_offers_what_keeps_it_open(hooked):

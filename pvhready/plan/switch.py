@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
+    from pvhready.facts import Mount
+
 _FIRST_WITH_VIRTMODE = "1.48bitfolk60"
 # What Debian's grub-xen-host installs; for another GRUB the path is its own.
 _IMAGES = {"pvh": "/usr/lib/grub-xen/grub-i386-xen_pvh.bin", "pv": "/usr/lib/grub-xen/grub-x86_64-xen.bin"}
@@ -146,14 +148,33 @@ def _width(case: Case) -> "Tuple[Action, ...]":
 
 def _rescue(case: Case) -> "Tuple[Action, ...]":
     options = ("--root", _MOUNTED) + (() if case.host.name == DEFAULT else ("--host", case.host.name))
-    device = next((mount.device for mount in case.facts.storage.fstab if mount.point == "/"), "") or case.facts.storage.root_device
-    mount = ("mount", device, _MOUNTED) if device else ()  # type: Tuple[str, ...]
     return (
         Action(PROVIDER, (), "Or start the provider's rescue system."),
-        Action(RESCUE, mount, "" if mount else "Mount the guest's root file system at {}, and its /boot below.".format(_MOUNTED)),
+    ) + _mounting(case) + (
         Action(RESCUE, ("pvhready", "check") + options),
         Action(RESCUE, ("pvhready", "plan") + options),
     )
+
+
+def _mounting(case: Case) -> "Tuple[Action, ...]":
+    """What mounts the guest in the rescue system: all that holds kernels, modules, or what the undo and the packages keep."""
+    mounts = {mount.point.rstrip("/"): mount for mount in case.facts.storage.fstab}
+    root = mounts.get("")
+    device = root.device if root else case.facts.storage.root_device
+    if not device:
+        return (Action(RESCUE, (), "Mount the guest's root file system at {}, and its /boot below.".format(_MOUNTED)),)
+    commands = [("mount",) + _subvolume(root) + (device, _MOUNTED)]
+    for point in ("/boot", "/usr", "/var"):
+        mount = mounts.get(point)
+        if mount:
+            commands.append(("mount",) + _subvolume(mount) + (mount.device, _MOUNTED + point))
+    return tuple(Action(RESCUE, command) for command in commands)
+
+
+def _subvolume(mount: "Optional[Mount]") -> "Tuple[str, ...]":
+    """The option by which btrfs mounts the right part of a file system."""
+    options = [word for word in mount.options.split(",") if word.startswith(("subvol=", "subvolid="))] if mount else []
+    return ("-o", ",".join(options)) if options else ()
 
 
 def _open(steps: "List[Step]") -> bool:
