@@ -47,6 +47,7 @@ def system(request, tmp_path_factory):
         chroot.dnf = DNF[request.param]
         assert chroot.apt("install", "systemd", chroot.dnf, "rpm", "createrepo-c").code == 0  # the last for a plugin of Debian's dnf 5
         shutil.copy(package, chroot.path("/pvhready.rpm"))
+        chroot.is_mount = "yes"
         # Debian's rpm wanted to be forced, until its version 6, which does not know the option.
         force = ("--force-debian",) if chroot.run("rpm", "--force-debian", "--version").code == 0 else ()
         chroot.demand("rpm", *force + ("-i", "--nodeps", "--noscripts", "/pvhready.rpm"))

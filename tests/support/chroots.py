@@ -14,8 +14,8 @@ _NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".tests-cache", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*", "build", "dist")
 # As in a guest that was booted: the kernel tells the root device, and udev has made the link by which it is known.
 _ENTER = """
-top=$1 device=$2 number=$3; shift 3
-mount --bind "$top" "$top"
+top=$1 device=$2 number=$3 own=$4; shift 4
+[ "$own" = no ] || mount --bind "$top" "$top"
 mount -t proc proc "$top/proc"
 mount -t sysfs -o ro sysfs "$top/sys"
 mount -t tmpfs -o mode=755 tmpfs "$top/dev"
@@ -48,6 +48,7 @@ class Chroot:
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+        self.is_mount = "no"  # "yes" where rpm 6 is run, which wants that; grub-mkconfig would write other paths then
         status = os.stat(directory)
         number = "{}:{}".format(os.major(status.st_dev), os.minor(status.st_dev))
         device = "/sys/dev/block/" + number
@@ -71,7 +72,7 @@ class Chroot:
         variables.update({name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ})
         variables.update(environment)
         process = subprocess.run(
-            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh", self.directory) + self._device + words,
+            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh", self.directory) + self._device + (self.is_mount,) + words,
             env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
         return Output(process.returncode, process.stdout.decode("utf-8", "replace"))
 
