@@ -71,8 +71,9 @@ class Chroot:
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
         variables.update({name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ})
         variables.update(environment)
+        how = (self.directory,) + self._device + (self.is_mount,)
         process = subprocess.run(
-            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh", self.directory) + self._device + (self.is_mount,) + words,
+            ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh") + how + words,
             env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
         return Output(process.returncode, process.stdout.decode("utf-8", "replace"))
 
