@@ -872,6 +872,44 @@ def test_a_device_that_grub_does_not_make(read, line):
     assert menu.entries[0].errors[-1] == menu.entries[0].errors[-1]._replace(text="disk `loop' not found.", fatal=True)
 
 
+LOCKED = "set timeout=0\nset superusers=root\npassword root secret\n"
+OPEN_ENTRY = "menuentry b --unrestricted { linux /boot/vmlinuz-6.1.0-1 root=/dev/xvda1; }\n"
+
+
+@pytest.mark.parametrize("text,asks", [
+    (LOCKED + "submenu more {\n" + OPEN_ENTRY + "}\n", True),
+    (LOCKED + "submenu more --unrestricted {\n" + OPEN_ENTRY + "}\n", False),
+    (LOCKED + "submenu more --unrestricted {\nsubmenu still {\n" + OPEN_ENTRY + "}\n}\n", False),  # superusers is not exported
+    (LOCKED + "export superusers\nsubmenu more --unrestricted {\nsubmenu still {\n" + OPEN_ENTRY + "}\n}\n", True),
+    (LOCKED + "menuentry a { configfile /boot/grub/more.cfg; }\n", True),
+    (LOCKED + "menuentry a --unrestricted { configfile /boot/grub/more.cfg; }\n", False),
+])
+def test_a_password_before_a_menu(text, asks, read):
+    """normal/menu.c, grub_menu_execute_entry: who opens a submenu is asked as who runs an entry."""
+    more = "set timeout=0\n" + OPEN_ENTRY
+    errors = chosen(read(dict(KERNELS, **{CFG: text, "/boot/grub/more.cfg": more}))).errors
+    assert [error.fatal for error in errors] == ([True] if asks else [])
+
+
+@pytest.mark.parametrize("first", [
+    "menuentry a { linux /boot/vmlinuz-6.1.0-2; }\n", "menuentry a --unrestricted { halt; }\n", "menuentry a --unrestricted { reboot; }\n",
+    "submenu a { menuentry c { linux /boot/vmlinuz-6.1.0-2; }; }\n",
+])
+def test_what_waits_or_leaves_has_no_fallback(first, read):
+    menu = read(dict(KERNELS, **{CFG: LOCKED + "set default=0\nset fallback=1\n" + first + OPEN_ENTRY}))
+    assert [(candidate.index, candidate.reason) for candidate in menu.candidates] == [(0, "default-index")]
+    assert chosen(menu).errors[-1].fatal is True
+
+
+@pytest.mark.parametrize("command", ["read name", "authenticate root", "cmp /a /b", "file --is-x86-linux /a", "verify_detached /a /b"])
+def test_what_waits_or_looks_into_files_is_not_known(command, read):
+    body = "linux /boot/vmlinuz-6.1.0-1 root=/dev/xvda1; }\n"
+    menu = read(dict(KERNELS, **{CFG: LOCKED + command + "\nmenuentry a --unrestricted { " + body}))
+    assert (menu.reason, menu.candidates) == ("unreadable", ())
+    menu = read(dict(KERNELS, **{CFG: LOCKED + "menuentry a --unrestricted { " + command + "; " + body}))
+    assert [error.fatal for error in chosen(menu).errors] == [None]
+
+
 @pytest.mark.parametrize("device,where,is_own", [
     ("UUID=" + UUID, "(xen/xvdc1)", True), ("/dev/xvda1", "(xen/xvda1)", True), ("/dev/xvda1", "(xen/xvda,msdos1)", True),
     ("/dev/xvda1", "(xen/xvdc1)", False), ("/dev/xvda1", "(lvm/vg-root)", False), ("/dev/mapper/vg-root", "(lvm/vg-root)", True),

@@ -351,10 +351,26 @@ def _regexp(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 def _read(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
-    run.complain("waits for a line to be typed.", None, None)
+    _wait(run, "waits for a line to be typed.")
     if arguments:
         run.environment.set(arguments[0], "")
     return NONE
+
+
+def _authenticate(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    if run.environment.get("superusers") is not None:
+        _wait(run, "asks for a user name and a password.")
+    return NONE
+
+
+def _wait(run: "Interpreter", text: str) -> None:
+    """Note that GRUB waits for somebody: whether anything boots is not known, of an entry or of the whole configuration."""
+    run.complain(text, None, None)
+    run.unknowns.append(NotKnown(run.source(), text))
+
+
+def _unanswered(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    raise NotKnown(run.source(), "what the command answers is not known: it looks into files")
 
 
 def _nothing(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
@@ -362,12 +378,12 @@ def _nothing(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 _NOTHING = (
-    "authenticate background_color background_image badram blocklist cat clear cmp cpuid crc cutmem date distrust dump file"
+    "background_color background_image badram blocklist cat clear cpuid crc cutmem date distrust dump"
     " functional_test gettext gptsync hashsum hello help hexdump list_trusted ls lsfonts lsmmap lsmod macppcbless mactelbless md5sum"
     " net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_del_addr net_del_dns net_del_route net_dhcp net_get_dhcp_option"
     " net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool password password_pbkdf2"
     " read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input terminal_output testload testspeed tr trust"
-    " verify_detached videoinfo videotest write_byte write_dword write_word xnu_uuid zfs-bootfs zfsinfo zfskey backtrace cryptocheck"
+    " videoinfo videotest write_byte write_dword write_word xnu_uuid zfs-bootfs zfsinfo zfskey backtrace cryptocheck"
     " legacy_password net_set_vlan xen_cat xen_ls"
 )
 _LEGACY = "legacy_configfile legacy_source extract_legacy_entries_configfile extract_legacy_entries_source"
@@ -387,6 +403,7 @@ def _table() -> "Dict[str, Handler]":
         "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "search": _search,
         "search.file": _search_by("file"), "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"),
         "probe": _probe, "regexp": _regexp, "keystatus": _false, "read": _read,
+        "authenticate": _authenticate, "cmp": _unanswered, "file": _unanswered, "verify_detached": _unanswered,
     })
     table.update(dict.fromkeys(_LEGACY.split(), _foreign(True)))
     table.update(dict.fromkeys(_FOREIGN.split(), _foreign(False)))

@@ -25,7 +25,8 @@ _ORIGINS = {"next_entry": "next_entry", "saved_entry": "saved_entry", "prev_save
 class Result(NamedTuple):
     """An entry that is no submenu, with what it loads. Files are (device, path).
 
-    ``boots`` is False when GRUB itself stops at it, None when that is not known.
+    ``boots`` is False when GRUB itself stops at it, None when that is not known. ``ends``: then GRUB tries no other entry, as it
+    waits for a password or was left.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Result(NamedTuple):
     modules: "Tuple[str, ...]"
     complaints: "Tuple[Complaint, ...]"
     boots: "Optional[bool]"
+    ends: bool = False
 
 
 class Item:
@@ -111,8 +113,10 @@ class Collector:
             run.menu, context = other.menu, other.environment
         except (Booted, Stopped):
             run.menu = []
+        known = len(self.results)
         item = Item(entry, None, self.collect(run.menu, context, path + ">", chosen + ">", depth + 1))
         run.modules = modules
+        self._lock(entry, environment, known)
         return item
 
     def _entry(self, entry: MenuEntry, environment: Environment, path: str, chosen: str, depth: int) -> Item:
@@ -123,21 +127,29 @@ class Collector:
         run.environment = _entered(environment.copied(), chosen)
         run.menu = []
         other: Optional[TookOver] = None
+        left = False
         try:
             run.run_entry(entry)
         except Booted:
             pass
         except Stopped as stop:
             run.loader = Loader()
+            left = True
             run.complain("`{}' leaves GRUB.".format(stop.command), None, True)
         except TookOver as over:
             other = over
         except LimitReached as limit:
             self._give_up(limit)
         if other is None:
-            self.results.append(self._result(entry, environment, path))
+            result = self._result(entry, environment, path)
+            self.results.append(result._replace(ends=result.ends or left))
         run.complaints, run.modules, run.loader, run.unknowns = outer
-        return self._opened(entry, other, path, depth) if other else Item(entry, len(self.results) - 1, None)
+        if other is None:
+            return Item(entry, len(self.results) - 1, None)
+        known = len(self.results)
+        item = self._opened(entry, other, path, depth)
+        self._lock(entry, environment, known)
+        return item
 
     def _opened(self, entry: MenuEntry, other: TookOver, path: str, depth: int) -> Item:
         """Return the item of an entry that opens another menu. Where menus open each other without end, it is not known what boots."""
@@ -168,11 +180,24 @@ class Collector:
             run.complain("loads no kernel.", None, None if doubtful else True)
         if boots and doubtful:
             boots = None
-        if entry.users is not None and environment.get("superusers") is not None:
-            run.line = entry.line
-            run.complain("asks for a user name and a password before it boots.", None, True)
-            boots = False
-        return Result(path, entry, loader, tuple(loader.modules), tuple(run.complaints), boots)
+        result = Result(path, entry, loader, tuple(loader.modules), tuple(run.complaints), boots)
+        return self._asking(result, entry) if _is_locked(entry, environment) else result
+
+    def _lock(self, entry: MenuEntry, environment: Environment, known: int) -> None:
+        """Let all results from number ``known`` on ask first, where the entry that leads to them does."""
+        if _is_locked(entry, environment):
+            self.results[known:] = [self._asking(result, entry) for result in self.results[known:]]
+
+    def _asking(self, result: Result, entry: MenuEntry) -> Result:
+        """Return what an entry comes to that is behind a password: its own, or that of the submenu ``entry``."""
+        self._run.line = entry.line
+        asks = Complaint("asks for a user name and a password before it boots.", self._run.source(), None, True)
+        return result._replace(complaints=result.complaints + (asks,), boots=False, ends=True)
+
+
+def _is_locked(entry: MenuEntry, environment: Environment) -> bool:
+    """Whether GRUB asks who is there before it runs an entry or opens a submenu (normal/auth.c)."""
+    return entry.users is not None and environment.get("superusers") is not None
 
 
 def _entered(environment: Environment, chosen: str) -> Environment:
@@ -213,14 +238,18 @@ def _choose(shown: Shown, results: "List[Result]", names_first: bool) -> Choice:
         if other < len(shown.items):
             ways.append(order.of_item(shown.items[other], default))
             default = default if shown.items[other].menu else _tail(default or "")
-    others = tuple(next((index for index in way if results[index].boots is not False), way[0]) for way in ways[1:] if way)
+    others = tuple(next((index for index in way if _goes_no_further(results[index])), way[0]) for way in ways[1:] if way)
     broken: List[int] = []
     for way in ways:
         for index in way:
-            if results[index].boots is not False:
+            if _goes_no_further(results[index]):
                 return Choice(index, reason if way is ways[0] else "fallback", others, tuple(broken))
             broken += [] if index in broken else [index]
     return Choice(ways[0][0] if ways[0] else None, reason, others)
+
+
+def _goes_no_further(result: Result) -> bool:
+    return result.boots is not False or result.ends
 
 
 class _Order:
