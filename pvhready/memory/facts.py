@@ -25,7 +25,7 @@ MAX_SIZE = 4 * 1024 * 1024
 _HEADER = b"pvhready facts 1 %08x\n"
 _HEADER_SIZE = len(_HEADER % 0)
 _DEEP = (list, tuple, dict)
-_ROOMS = ("", "probes", "grub", "unpack")  # folders of this package whose code makes facts
+_ROOMS = ("", "probes", "grub", "rules", "unpack")  # folders of this package whose code makes facts; rules name the symbols to read
 
 
 class RememberedFacts:
