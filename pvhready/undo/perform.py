@@ -1,7 +1,7 @@
 """The command ``undo``, from what is found to the check afterwards."""
 
 from pvhready.facts import PV, PVH, Facts
-from pvhready.host import Host
+from pvhready.host import DEFAULT, Host
 from pvhready.judge import Report, judge
 from pvhready.kept import is_kept
 from pvhready.records import NamedTuple
@@ -61,7 +61,15 @@ class Guest:
 
     def command(self, *words: str) -> "Tuple[str, ...]":
         """Return the command to be typed for an undo of this guest."""
-        return ("pvhready", "undo") + (() if self.root.live else ("--root", self.root.directory)) + words
+        told = () if self.host.name == DEFAULT else ("--host", self.host.name)  # type: Tuple[str, ...]
+        if self._assume:
+            told += ("--assume-guest", self._assume)
+        return ("pvhready", "undo") + (() if self.root.live else ("--root", self.root.directory)) + told + words
+
+    def inside(self, *words: str) -> "Tuple[Tuple[str, ...], ...]":
+        """Return the commands that do it in a chroot. There a kernel runs that is not the guest's, so its mode is told."""
+        host = () if self.host.name == DEFAULT else ("--host", self.host.name)  # type: Tuple[str, ...]
+        return regenerate.by_hand(self.root.directory, host + ("--assume-guest", self._assume or PV.lower()) + words)
 
 
 class Undo:
@@ -95,7 +103,7 @@ class Undo:
         if kept or work.copies:
             obstacles += self._objections_to_a_menu(before)
             if not self._root.live:
-                commands = regenerate.by_hand(self._root.directory, ("--apply",) + self._words())
+                commands = self._guest.inside("--apply", *self._words())
             notes.append("the boot menu is generated anew, and looked at for both modes before it is put in place")
         elif changes:
             mode = guards.mode_now(before)

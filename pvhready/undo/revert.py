@@ -94,7 +94,7 @@ class Revert:
             notes.append("the boot menu is generated anew, and the kernels kept for PV are removed after that")
         elif late:
             obstacles.append("the boot menu must be generated anew, and nothing of this guest is run from outside: type the commands below")
-            commands = regenerate.by_hand(self._root.directory, ("--revert", "--apply"))
+            commands = self._guest.inside("--revert", "--apply")
         if changes:
             before = self._guest.report()
             obstacles += guards.boots_no_more(before, self._guest.report(changes), guards.mode_now(before), self._wish.switching)

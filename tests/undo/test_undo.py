@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from pvhready.demo.tree import File
+from pvhready.host import profile
+from pvhready.root import Root
+from pvhready.undo.perform import Guest, Undo, Wish
 from support import wanted
 from support.program import Program
 
@@ -154,7 +157,7 @@ def test_a_second_kernel_beside_takes_a_new_menu(pvhready: Program, tmp_path: An
     refused = undo(pvhready, guest, *APPLY)
     assert refused["exit"] == 2
     assert "generated anew" in refused["obstacles"][0]
-    assert refused["commands"][-1][:4] == ["chroot", guest, "pvhready", "undo"]
+    assert refused["commands"][-1] == ["chroot", guest, "pvhready", "undo", "--assume-guest", "pv", "--apply", "--switching"]
     assert snapshot(guest) == before
 
 
@@ -165,6 +168,10 @@ def test_the_switch_must_be_meant(pvhready: Program, tmp_path: Any) -> None:
     assert refused["exit"] == 2
     assert "--switching" in refused["obstacles"][0]
     assert snapshot(guest) == before
+    words = ("--host", "debian-12", "--assume-guest", "pvh")
+    with Root(guest) as root:
+        plan = Undo(Guest(root, profile("debian-12"), "pvh"), Wish()).outcome(lambda plan: False)
+    assert plan.next == ("pvhready", "undo", "--root", guest) + words + ("--apply",)
     assert undo(pvhready, guest, "--apply", "--yes", "--assume-guest", "pvh")["applied"] is True
 
 
