@@ -132,7 +132,8 @@ def test_every_example_has_a_plan(name, assume, host, examples):
     report = judge(facts, profile(host))
     for width in (80, 120):
         text = render(plan, report, Style(width))
-        assert [line for line in text.splitlines() if len(line) > width and not is_one_word(line)] == []
+        long = [line for line in text.splitlines() if len(line) > width and not is_one_word(line)]
+        assert [line for line in long if str(examples) not in line] == []  # how long that name is depends on how the tests are run
         assert "\x1b" not in text and text.endswith("\n")
         if plan.state != "nothing-to-do":
             assert "\nNext: step " in text

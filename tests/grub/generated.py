@@ -108,10 +108,11 @@ _OPTIONS = (
     "--nosuch", "--id",
     "--class", "--unrestricted=x", "--source 'linux /sound s'", "-", "'--class'", "--idx=3",
 )
+# No "return": GRUB remembers it beyond the entry, and of the fallback after it runs the first statement only.
 _LOADS = (
     "linux /sound $# [$1] [$2] [$chosen] $a", 'linux /broken "$chosen" $*', 'linux /broken "$chosen" $*',
     'a=x$a; linux /sound "$a"', "linux /broken x", "true", "if [ -z \"$b\" ]; then linux /broken; else linux /sound $b; fi",
-    "return; linux /sound never", "shift; linux /broken $1", "linux /broken; linux /sound again", "setparams p; linux /broken $1",
+    "shift; linux /broken $1", "linux /broken; linux /sound again", "setparams p; linux /broken $1",
     "false", "nosuch",
 )
 _SETTINGS = ("default=1", "default=one", "set fallback='0'", "export a", "a=sub", "fallback=0", "default='0>1'", "unset fallback")
