@@ -19,6 +19,8 @@ from support import wanted
 from . import volumes
 from .faults import KILLED, KINDS, Faults, in_child, injected
 
+pytestmark = pytest.mark.slow
+
 NEW, OLD, HOOK, LINKED, HELPER, COPY = (
     "/boot/vmlinuz-6.1.0-2-amd64", "/boot/vmlinuz-6.1.0-1-amd64", "/etc/kernel/postinst.d/unpack", "/etc/kernel/postinst.d/linked",
     "/usr/local/sbin/extract-vmlinux", "/boot/pvhready-6.1.0-2-amd64.elf",

@@ -19,6 +19,8 @@ from pvhready.undo.store import history
 from . import hacked, volumes
 from .faults import KILLED, Faults, in_child, injected
 
+pytestmark = pytest.mark.slow
+
 MENU = "/boot/grub/grub.cfg"
 
 
@@ -61,7 +63,6 @@ def generated(directory: str) -> bytes:
     return menu.replace(begin, b"### BEGIN /etc/grub.d/09_pvhready ###\n" + added + b"### END /etc/grub.d/09_pvhready ###\n" + begin)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("keep", [False, True], ids=["switching", "keep-pv"])
 def test_at_every_call(tmp_path: Any, keep: bool, capsys: Any) -> None:
     """With --keep-pv the guest comes up under PV at every point; without it, in one of the two modes."""

@@ -20,6 +20,8 @@ from pvhready.undo.transaction import Failed
 from . import hacked
 from .hacked import snapshot
 
+pytestmark = pytest.mark.slow
+
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}),
     st.sampled_from([

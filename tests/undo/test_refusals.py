@@ -148,6 +148,7 @@ def start(guest: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=_TOP), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_at_any_time(pvhready: Program, tmp_path: Any, number: Any) -> None:
     """Wherever a signal hits, the run is finished, or can be."""
