@@ -44,9 +44,18 @@ class _Header(tarfile.TarInfo):
     """A header of tar, looked at before tarfile acts on it: some make it hold in memory whatever size they tell."""
 
     @classmethod
-    def frombuf(cls, buf: "Union[bytes, bytearray]", encoding: str, errors: str) -> "_Header":
+    def frombuf(cls, buf: "Union[bytes, bytearray]", encoding: str, errors: str) -> "Any":
+        return cls._demanded(super().frombuf, buf, encoding, errors)
+
+    @classmethod
+    def _frombuf(cls, *arguments: "Any", **options: "Any") -> "Any":
+        """Newer releases of tarfile make their headers with this one, and do not call the one above."""
+        return cls._demanded(super()._frombuf, *arguments, **options)  # type: ignore[misc]
+
+    @staticmethod
+    def _demanded(make: "Any", *arguments: "Any", **options: "Any") -> "Any":
         try:
-            header = super().frombuf(buf, encoding, errors)
+            header = make(*arguments, **options)
         except (tarfile.EOFHeaderError, tarfile.EmptyHeaderError):  # type: ignore[attr-defined]  # the archive's end
             raise
         except tarfile.TarError as error:
