@@ -76,6 +76,9 @@ FEATURES = HYPERVISOR + "properties/features"
     # A container on a Xen guest is none that boots.
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/run/systemd/container": "lxc\n"}), "none"),
     (dict(BARE, **{"/.dockerenv": ""}), "none"),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/.dockerenv": "", "/proc/2/comm": "bash\n"}), "none"),
+    # A guest whose disk was made of a container's image.
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/.dockerenv": "", "/proc/2/comm": "kthreadd\n"}), "PV"),
 ])
 def test_type(files, kind, tmp_path):
     assert _guest(tmp_path, files).type == kind

@@ -893,6 +893,7 @@ def test_a_password_before_a_menu(text, asks, read):
 
 @pytest.mark.parametrize("first", [
     "menuentry a { linux /boot/vmlinuz-6.1.0-2; }\n", "menuentry a --unrestricted { halt; }\n", "menuentry a --unrestricted { reboot; }\n",
+    "menuentry a --unrestricted { normal_exit; }\n",
     "submenu a { menuentry c { linux /boot/vmlinuz-6.1.0-2; }; }\n",
 ])
 def test_what_waits_or_leaves_has_no_fallback(first, read):
@@ -901,7 +902,8 @@ def test_what_waits_or_leaves_has_no_fallback(first, read):
     assert chosen(menu).errors[-1].fatal is True
 
 
-@pytest.mark.parametrize("command", ["read name", "authenticate root", "cmp /a /b", "file --is-x86-linux /a", "verify_detached /a /b"])
+@pytest.mark.parametrize("command", ["read name", "authenticate root", "cmp /a /b", "file --is-x86-linux /a", "verify_detached /a /b",
+                                     "ls /boot/a", "cat /boot/a", "hashsum -h sha256 /a", "net_bootp", "cpuid -l", "xen_ls /"])
 def test_what_waits_or_looks_into_files_is_not_known(command, read):
     body = "linux /boot/vmlinuz-6.1.0-1 root=/dev/xvda1; }\n"
     menu = read(dict(KERNELS, **{CFG: LOCKED + command + "\nmenuentry a --unrestricted { " + body}))

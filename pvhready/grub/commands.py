@@ -370,7 +370,7 @@ def _wait(run: "Interpreter", text: str) -> None:
 
 
 def _unanswered(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
-    raise NotKnown(run.source(), "what the command answers is not known: it looks into files")
+    raise NotKnown(run.source(), "what the command answers is not known")
 
 
 def _nothing(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
@@ -378,13 +378,16 @@ def _nothing(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 _NOTHING = (
-    "background_color background_image badram blocklist cat clear cpuid crc cutmem date distrust dump"
-    " functional_test gettext gptsync hashsum hello help hexdump list_trusted ls lsfonts lsmmap lsmod macppcbless mactelbless md5sum"
-    " net_add_addr net_add_dns net_add_route net_bootp net_bootp6 net_del_addr net_del_dns net_del_route net_dhcp net_get_dhcp_option"
-    " net_ipv6_autoconf net_ls_addr net_ls_cards net_ls_dns net_ls_routes net_nslookup normal_exit parttool password password_pbkdf2"
-    " read_byte read_dword read_word sha1sum sha256sum sha512sum sleep terminal_input terminal_output testload testspeed tr trust"
-    " videoinfo videotest write_byte write_dword write_word xnu_uuid zfs-bootfs zfsinfo zfskey backtrace cryptocheck"
-    " legacy_password net_set_vlan xen_cat xen_ls"
+    "background_color background_image badram clear cutmem date distrust dump functional_test gettext gptsync hello help"
+    " list_trusted lsfonts lsmmap lsmod macppcbless mactelbless net_add_addr net_add_dns net_add_route net_del_addr net_del_dns"
+    " net_del_route net_ls_addr net_ls_cards net_ls_dns net_ls_routes parttool password password_pbkdf2 sleep terminal_input"
+    " terminal_output testspeed tr trust videoinfo videotest write_byte write_dword write_word xnu_uuid zfs-bootfs zfsinfo zfskey"
+    " backtrace cryptocheck legacy_password net_set_vlan"
+)
+# Whether they succeed depends on files, memory, the processor, the network or XenStore.
+_UNANSWERED = (
+    "blocklist cat cmp cpuid crc file hashsum hexdump ls md5sum net_bootp net_bootp6 net_dhcp net_get_dhcp_option net_ipv6_autoconf"
+    " net_nslookup read_byte read_dword read_word sha1sum sha256sum sha512sum testload verify_detached xen_cat xen_ls"
 )
 _LEGACY = "legacy_configfile legacy_source extract_legacy_entries_configfile extract_legacy_entries_source"
 _FOREIGN = (
@@ -395,6 +398,7 @@ _FOREIGN = (
 
 def _table() -> "Dict[str, Handler]":
     table: Dict[str, Handler] = dict.fromkeys(_NOTHING.split(), _nothing)
+    table.update(dict.fromkeys(_UNANSWERED.split(), _unanswered))
     table.update(loading.COMMANDS)
     table.update({
         "set": _set, "unset": _unset, "export": _export, "true": _true, "false": _false, "test": _test, "[": _test, "echo": _echo,
@@ -403,7 +407,7 @@ def _table() -> "Dict[str, Handler]":
         "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "search": _search,
         "search.file": _search_by("file"), "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"),
         "probe": _probe, "regexp": _regexp, "keystatus": _false, "read": _read,
-        "authenticate": _authenticate, "cmp": _unanswered, "file": _unanswered, "verify_detached": _unanswered,
+        "authenticate": _authenticate, "normal_exit": _stop_by("normal_exit"),
     })
     table.update(dict.fromkeys(_LEGACY.split(), _foreign(True)))
     table.update(dict.fromkeys(_FOREIGN.split(), _foreign(False)))

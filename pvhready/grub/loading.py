@@ -25,12 +25,7 @@ def linux(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     _note(run, arguments)
     run.step(len(run.modules) >> 4)
     loader.modules = list(run.modules)
-    try:
-        run.find_file(arguments[0])
-    except Failure as failure:
-        raise Failure(failure.code, failure.text, fatal=True) from failure
-    except NotKnown as unknown:
-        run.complain(str(unknown), None, None)
+    _demand_file(run, arguments[0])
     loader.initrd = []
     loader.loaded = True
     return NONE
@@ -45,13 +40,18 @@ def initrd(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if not run.loader.loaded:
         raise Failure(BAD_ARGUMENT, "you need to load the kernel first.", fatal=True)
     for name in names:
-        try:
-            run.find_file(name)
-        except Failure as failure:
-            raise Failure(failure.code, failure.text, fatal=True) from failure
-        except NotKnown as unknown:
-            run.complain(str(unknown), None, None)
+        _demand_file(run, name)
     return NONE
+
+
+def _demand_file(run: "Interpreter", name: str) -> None:
+    """Note where it is not known whether a file is there. Raises Failure, fatal to the entry, where it is not."""
+    try:
+        run.find_file(name)
+    except Failure as failure:
+        raise Failure(failure.code, failure.text, fatal=True) from failure
+    except NotKnown as unknown:
+        run.complain(str(unknown), None, None)
 
 
 def module(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
@@ -74,12 +74,7 @@ def multiboot(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if not arguments:
         raise Failure(BAD_ARGUMENT, "filename expected.", fatal=True)
     note_kernel(run, arguments)
-    try:
-        run.find_file(arguments[0])
-    except Failure as failure:
-        raise Failure(failure.code, failure.text, fatal=True) from failure
-    except NotKnown as unknown:
-        run.complain(str(unknown), None, None)
+    _demand_file(run, arguments[0])
     if "linu" in arguments[0].rpartition("/")[2].lower() or "bzimage" in arguments[0].lower():
         raise Failure(BAD_OS, "no multiboot header found.", fatal=True)
     run.complain("it is not known whether `{}' is a multiboot kernel.".format(arguments[0]), None, None)

@@ -111,13 +111,19 @@ def _container(root: Root, seen: "Seen") -> "Optional[str]":
     if name:
         return name
     for path, manager in (("/run/.containerenv", "podman"), ("/.dockerenv", "docker")):
-        if root.exists(path):
+        # The file alone may stand on a machine whose disk was made of a container's image.
+        if root.exists(path) and not _sees_kernel_threads(root):
             seen.append((path, "present"))
             return manager
     if root.exists("/proc/vz") and not root.exists("/proc/bc"):
         seen.append(("/proc/vz", "present"))
         return "openvz"
     return None
+
+
+def _sees_kernel_threads(root: Root) -> bool:
+    """Whether process 2 is the parent of the kernel's threads, which only the first process namespace shows (Linux: kernel/kthread.c)."""
+    return _text(root, "/proc/2/comm") == "kthreadd"
 
 
 def _has_hypervisor_flag(root: Root, seen: "Seen") -> "Optional[bool]":

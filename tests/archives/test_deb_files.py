@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pvhready.archives import deb, package, record
-from pvhready.archives.record import FILE, HARD_LINK, LINK, OTHER, Entry
-from pvhready.root import Root
+from pvhready.archives.record import FILE, HARD_LINK, LINK, OTHER
 from pvhready.unpack import Damaged, LimitReached, UnpackError
 from support import wanted
 from support.archives import Link, make_deb, run
+from support.reading import entries, in_package, take
 
 IMAGE = b"a kernel image, or so" * 5000
 FILES = {
@@ -29,20 +29,6 @@ FILES = {
     "/usr/share/empty": b"",
 }
 KERNEL = "/boot/vmlinuz-1.0-test"
-
-
-def in_package(path: str, task: Callable[[Any], Any]) -> Any:
-    with Root(os.path.dirname(path)) as root, root.open("/" + os.path.basename(path)) as file:
-        return task(file)
-
-
-def entries(path: str, wanted_paths: Any = lambda name: 1 << 20) -> List[Entry]:
-    return list(in_package(path, lambda file: list(package.entries(file, wanted_paths))))
-
-
-def take(path: str, *names: str, limit: int = 1 << 20) -> Optional[Entry]:
-    entry: Optional[Entry] = in_package(path, lambda file: package.take(file, names, limit))
-    return entry
 
 
 @pytest.mark.parametrize("compression", ["xz", "gzip", "zstd", "none"])

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pvhready.archives import package, record, rpm
-from pvhready.archives.record import LINK, Entry
-from pvhready.root import Root
+from pvhready.archives.record import LINK
 from pvhready.unpack import Damaged, LimitReached, UnpackError
 from support import wanted
 from support.archives import Link, make_rpm, run
+from support.reading import entries, in_package, take
 
 IMAGE = b"a kernel image, or so" * 5000
 FILES = {
@@ -26,20 +26,6 @@ FILES = {
 }
 KERNEL = "/lib/modules/1.0/vmlinuz"
 PAYLOADS = ["w9.gzdio", "w9.bzdio", "w7.xzdio", "w7.lzdio", "w19.zstdio", "w.ufdio"]
-
-
-def in_package(path: str, task: Callable[[Any], Any]) -> Any:
-    with Root(os.path.dirname(path)) as root, root.open("/" + os.path.basename(path)) as file:
-        return task(file)
-
-
-def entries(path: str, wanted_paths: Any = lambda name: 1 << 20) -> List[Entry]:
-    return list(in_package(path, lambda file: list(package.entries(file, wanted_paths))))
-
-
-def take(path: str, *names: str, limit: int = 1 << 20) -> Optional[Entry]:
-    entry: Optional[Entry] = in_package(path, lambda file: package.take(file, names, limit))
-    return entry
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

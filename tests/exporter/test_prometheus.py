@@ -14,7 +14,6 @@ import urllib.request
 
 import pytest
 
-from pvhready.demo.guests import make
 from support import debian, wanted
 
 pytest.importorskip("prometheus_client")
@@ -75,14 +74,6 @@ class Prometheus:
 
     def firing(self):
         return {alert["labels"]["alertname"] for alert in (self.get("alerts") or {"alerts": []})["alerts"] if alert["state"] == "firing"}
-
-
-@pytest.fixture
-def machine(tmp_path):
-    folder = tmp_path / "guest"
-    folder.mkdir()
-    make("debian-12", str(folder))
-    return str(folder)
 
 
 @pytest.fixture

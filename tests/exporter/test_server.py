@@ -13,7 +13,6 @@ import time
 
 import pytest
 
-from pvhready.demo.guests import make
 from pvhready.errors import UsageError
 from pvhready.exporter.server import MAX_CLIENTS, parse_address
 from support import wanted
@@ -57,14 +56,6 @@ class Exporter:
         self.process.send_signal(number)
         out = self.process.communicate(timeout=60)[1]
         return self.process.returncode, out
-
-
-@pytest.fixture
-def machine(tmp_path):
-    folder = tmp_path / "guest"
-    folder.mkdir()
-    make("debian-12", str(folder))
-    return str(folder)
 
 
 @pytest.fixture

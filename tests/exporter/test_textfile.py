@@ -9,18 +9,9 @@ import threading
 
 import pytest
 
-from pvhready.demo.guests import make
 from support.live import Live
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-@pytest.fixture
-def machine(tmp_path):
-    folder = tmp_path / "guest"
-    folder.mkdir()
-    make("debian-12", str(folder))
-    return str(folder)
 
 
 def values(path):
@@ -42,8 +33,7 @@ def test_the_file_says_what_check_says_and_all_may_read_it(machine, tmp_path, pv
 def test_it_needs_no_library(machine, tmp_path, pvhready):
     (tmp_path / "empty" / "prometheus_client").mkdir(parents=True)
     (tmp_path / "empty" / "prometheus_client" / "__init__.py").write_text("raise ImportError('not here')")
-    top = os.path.dirname(os.path.dirname(os.path.abspath(make.__code__.co_filename)))
-    path = {"PYTHONPATH": str(tmp_path / "empty") + os.pathsep + os.path.dirname(top)}
+    path = {"PYTHONPATH": str(tmp_path / "empty") + os.pathsep + TOP}
     assert pvhready("exporter", "--root", machine, "--textfile", str(tmp_path / "a.prom"), environment=path).code == 0
     server = pvhready("exporter", "--root", machine, "--listen", "127.0.0.1:0", environment=path)
     assert server.code == 74 and "python3-prometheus-client" in server.err
