@@ -189,6 +189,9 @@ def _entries(options: Options) -> int:
 
 
 def _show_menu(menu: Menu, options: Options) -> int:
+    from pvhready.rules.menu import loads
+
+    answers = {candidate.index: loads(menu.entries[candidate.index]) for candidate in menu.candidates}
     if options.format == "json":
         from pvhready.report.json import dump, menu_object
 
@@ -196,10 +199,11 @@ def _show_menu(menu: Menu, options: Options) -> int:
     else:
         from pvhready.report.entries import render
 
-        _write(render(menu, _style(options)))
-    if menu.reason == "unreadable" or len(menu.candidates) > 1 or menu.candidates and menu.may_show_nothing:
-        return 3
-    return 0 if menu.candidates else 1
+        _write(render(menu, answers, _style(options)))
+    if not any(answer is not False for answer in answers.values()):
+        return 3 if menu.reason == "unreadable" else 1
+    certain = len(answers) == 1 and not menu.may_show_nothing
+    return 0 if certain and all(answers.values()) else 3
 
 
 def _worst(codes: "List[int]") -> int:

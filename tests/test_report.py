@@ -8,6 +8,7 @@ import pytest
 from pvhready.checks import IDS
 from pvhready.demo.guests import NAMES, make
 from pvhready.report.plain import printable, wrap
+from support.trees import GRUB_CFG
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -122,6 +123,17 @@ def test_entries_lists_the_menu(platform, tmp_path, pvhready):
     assert menu["entries"][0]["kernel"] == "/boot/vmlinuz-5.4.0-216-generic"
     make("alpine-extlinux", str(tmp_path / "alpine"))
     assert pvhready("entries", "--root", str(tmp_path / "alpine")).code == 1
+
+
+@pytest.mark.parametrize("host, code, said", [
+    ("debian-12", 1, "Chosen, and GRUB cannot load it: 0 A (first-entry)"),
+    ("bitfolk", 3, "Chosen, and it is not known whether GRUB can load it: 0 A (first-entry)"),
+    ("debian-12+linux16", 0, "Boots next: 0 A (first-entry)"),
+])
+def test_entries_says_whether_the_default_can_be_loaded(host, code, said, guest, pvhready):
+    directory = guest({GRUB_CFG: "set timeout=0\nmenuentry A { linux16 /boot/vmlinuz-6.1.0-50-amd64 root=/dev/xvda1; }\n"})
+    answer = pvhready("entries", "--root", directory, "--host", host)
+    assert (answer.code, said in answer.out) == (code, True)
 
 
 def test_a_damaged_file_makes_one_look_at_the_space_on_boot():

@@ -6,11 +6,14 @@ from pvhready.report.text import Style
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import Dict, List, Optional
 
 
-def render(menu: Menu, style: Style) -> str:
-    """Return the menu of one platform."""
+_HEADS = {True: "Boots next", False: "Chosen, and GRUB cannot load it", None: "Chosen, and it is not known whether GRUB can load it"}
+
+
+def render(menu: Menu, loads: "Dict[int, Optional[bool]]", style: Style) -> str:
+    """Return the menu of one platform. ``loads`` tells of each candidate whether GRUB can load it; None when that is not known."""
     lines = ["Menu on {}: {}".format(menu.platform, printable(menu.config or "no configuration")), ""]
     chosen = {candidate.index for candidate in menu.candidates}
     for entry in menu.entries:
@@ -19,7 +22,7 @@ def render(menu: Menu, style: Style) -> str:
         lines += wrap("{}: {}".format(printable(menu.problem.path), printable(menu.problem.reason)), style.width, "  ")
     for error in menu.errors:
         lines += wrap("GRUB will complain at {}: {}".format(printable(error.source), printable(error.text)), style.width, "  ")
-    return "\n".join(lines + [""] + _choice(menu, style)) + "\n"
+    return "\n".join(lines + [""] + _choice(menu, loads, style)) + "\n"
 
 
 def _entry(entry: Entry, chosen: bool, style: Style) -> "List[str]":
@@ -33,7 +36,7 @@ def _entry(entry: Entry, chosen: bool, style: Style) -> "List[str]":
     return lines
 
 
-def _choice(menu: Menu, style: Style) -> "List[str]":
+def _choice(menu: Menu, loads: "Dict[int, Optional[bool]]", style: Style) -> "List[str]":
     if not menu.candidates:
         return ["No entry boots next ({}).".format(menu.reason)]
     titles = {entry.index: entry for entry in menu.entries}
@@ -41,7 +44,9 @@ def _choice(menu: Menu, style: Style) -> "List[str]":
     for candidate in menu.candidates:
         entry = titles[candidate.index]
         condition = ", " + candidate.condition if candidate.condition else ""
-        lines += wrap("Boots next: {} {} ({}){}".format(entry.path, printable(entry.title), candidate.reason, condition), style.width, "  ")
+        text = "{}: {} {} ({}){}".format(
+            _HEADS[loads[candidate.index]], entry.path, printable(entry.title), candidate.reason, condition)
+        lines += wrap(text, style.width, "  ")
     if menu.may_show_nothing:
         lines.append("Otherwise nothing boots.")
     return lines

@@ -8,7 +8,7 @@ from pvhready.rules import remedies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Tuple
+    from typing import List, Optional, Tuple
 
 
 def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding]":
@@ -41,6 +41,15 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding
     for assumption in menu.assumptions:
         findings.append(_finding("grub-assumption", INFO, mode, menu, assumption))
     return findings
+
+
+def loads(entry: Entry) -> "Optional[bool]":
+    """Return whether GRUB gets as far as starting what the entry loads; None when that is not known."""
+    if any(error.fatal for error in entry.errors):
+        return False
+    if any(error.fatal is None for error in entry.errors):
+        return None
+    return entry.kernel is not None
 
 
 def judge_entry(entry: Entry, mode: str, host: Host, facts: Facts) -> "List[Finding]":
