@@ -119,6 +119,12 @@ SCRIPTS = {
         ["1", "1", "1", "1", "1", "1", "0", "0", "0"]),
     "wildcards": ("echo /boo*/vmlinu?\necho /boot/nosuch*\necho '/boot/v*'\necho /boot/v\\*\nx=/boot/v*\necho $x \"$x\"",
                   ["/boot/vmlinuz", "/boot/nosuch*", "/boot/v*", "/boot/v*", "/boot/vmlinuz /boot/v*"]),
+    "in a pattern ^ and $ are the ends of a name": (
+        "echo /boot/'^'vmlin*'$'\necho /boot/v*'$'z\necho /boot/*\\$\necho /boot/v'^'*",
+        ["/boot/vmlinuz", "/boot/v*$z", "/boot/*$", "/boot/v^*"]),
+    "a folder before a pattern keeps backslashes that guard no operator": (
+        "echo /boo\\t/v*\necho '/boo't/v*\necho /boo*/vmlin\\uz\necho /boo?/vml\\inu?",
+        ["/boot/v*", "/boot/vmlinuz", "/boot/vmlinuz", "/boot/vmlinuz"]),
     "no wildcard in a relative name": ("echo v* a=*", ["v* a=*"]),
     "what follows a device in a pattern begins with a slash": ("echo (*)x (*x", ["(*)x (*x"]),
     "source": ("source /boot/more.cfg\necho $y\nsource /nosuch\necho $?\nsource", ["more", "from more", "0", "error: filename expected."]),
