@@ -83,7 +83,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     "grub-waits": (
         CONFIG,
         "The variable timeout.",
-        "Without it GRUB waits at its menu for a key, and an unattended boot never goes on.",
+        "Without it GRUB waits at its menu for a key, and an unattended boot never goes on; with many minutes it hardly does.",
         "Set timeout: write the menu anew.",
     ),
     "grub-no-entries": (
@@ -378,8 +378,8 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     "cmdline-mem": (
         CMDLINE,
         "mem=.",
-        "It also lowers the place where GRUB puts the initramfs.",
-        "Remove it if the boot runs out of memory.",
+        "It limits what kernel and initramfs are unpacked into, and under PVH it also lowers the place where GRUB puts the initramfs.",
+        "Remove it, unless it is known to be enough.",
     ),
     "cmdline-earlyprintk": (
         CMDLINE,
@@ -500,6 +500,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "root= under --root.",
         "A mounted file system does not tell which devices the guest will have.",
         "Check again on the live system.",
+    ),
+    "init-missing": (
+        ROOT,
+        "init= of the entry against the root file system.",
+        "The kernel starts what it names, and panics where that is not there.",
+        "Take the argument away, or put the program there.",
     ),
     "root-driver": (
         ROOT,

@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
+_UNITS = "KMGTPE"
+_DIGITS = frozenset("0123456789")
 _BLANKS = " \t\n\v\f\r\xa0"  # the kernel's isspace() for single bytes: lib/ctype.c
 
 
@@ -65,6 +67,15 @@ def last(arguments: "Tuple[Argument, ...]", name: str) -> "Optional[Argument]":
         if argument.name == name:
             return argument
     return None
+
+
+def size_of(text: str) -> "Optional[int]":
+    """Return the bytes that a size such as 512M stands for; None for any other form (Linux: lib/cmdline.c, memparse)."""
+    unit = _UNITS.find(text[-1:].upper()) + 1 if text else 0
+    digits = text[:-1] if unit else text
+    if not digits or digits[0] == "0" or not _DIGITS.issuperset(digits):
+        return None
+    return int(digits) << 10 * unit
 
 
 def written_by_grub(arguments: "List[str]") -> str:

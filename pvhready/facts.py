@@ -324,7 +324,8 @@ class Hack(NamedTuple):
 class Facts(NamedTuple):
     """All that was seen of a guest. ``today`` is a date as YYYY-MM-DD; ``denied`` are paths that only root may read.
 
-    ``boot_names`` are the names in /boot.
+    ``boot_names`` are the names in /boot. ``inits`` tells of each path that an ``init=`` names whether it is there; None
+    where that cannot be seen.
     """
 
     root: str
@@ -342,3 +343,4 @@ class Facts(NamedTuple):
     boot_systems: "Tuple[BootFileSystem, ...]" = ()
     boot_names: "Tuple[str, ...]" = ()
     upgrades: Upgrades = Upgrades()
+    inits: "Dict[str, Optional[bool]]" = {}

@@ -6,6 +6,7 @@ from pvhready.demo import menus, parts
 from pvhready.demo.compress import compress
 from pvhready.demo.image import elf_kernel
 from pvhready.demo.initramfs import cpio, initramfs
+from pvhready.demo.tree import Link
 from support.program import findings
 from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
 
@@ -67,6 +68,30 @@ def test_what_an_argument_keeps_from_starting(argument, front_end, expected, gue
     directory = guest(cmdline="console=hvc0 " + argument, symbols=debian_symbols(XEN_BLKDEV_FRONTEND=front_end))
     for target in ("pvh", "pv"):
         assert judged(pvhready, directory, target)[0] == expected
+
+
+@pytest.mark.parametrize("argument,expected", [
+    ("mem=512M", READY), ("mem=2g", READY), ("mem=8388608K", READY), ("mem=536870912", READY), ("mem=511M", UNKNOWN), ("mem=64M", UNKNOWN),
+    ("mem=", UNKNOWN), ("mem", UNKNOWN), ("mem=nopentium", UNKNOWN), ("mem=0x1E", UNKNOWN), ("mem=5_12M", UNKNOWN), ("memory=1M", READY),
+])
+def test_little_memory(argument, expected, guest, pvhready):
+    directory = guest(cmdline="console=hvc0 " + argument)
+    for target in ("pvh", "pv"):
+        assert judged(pvhready, directory, target)[0] == expected
+
+
+@pytest.mark.parametrize("init,changes,expected", [
+    ("/lib/systemd/systemd", {"/lib/systemd/systemd": ""}, READY), ("/lib/systemd/systemd", {}, NOT_READY),
+    ("/init", {"/init": Link("/lib/systemd/systemd"), "/lib/systemd/systemd": ""}, READY), ("/init", {"/init": Link("/gone")}, NOT_READY),
+    ("/nix/store/a/init", {"/etc/fstab": parts.fstab(UUID) + "LABEL=nix /nix ext4 defaults 0 0\n"}, UNKNOWN),
+    ("/nixos/init", {"/etc/fstab": parts.fstab(UUID) + "LABEL=nix /nix ext4 defaults 0 0\n"}, NOT_READY),
+    ("/a init=/b", {"/b": ""}, READY), ("/b init=/a", {"/b": ""}, NOT_READY),
+])
+def test_the_program_that_starts_first(init, changes, expected, guest, pvhready):
+    directory = guest(changes, cmdline="console=hvc0 init=" + init)
+    for target in ("pvh", "pv"):
+        verdict, said = judged(pvhready, directory, target)
+        assert (verdict, "init-missing" in said) == (expected, expected != READY)
 
 
 @pytest.mark.parametrize("root,expected", [

@@ -777,7 +777,10 @@ def test_no_entries(read):
     assert read({CFG: "set timeout=0\n"}).reason == "no-entries"
 
 
-@pytest.mark.parametrize("line, waits", [("set timeout=0", False), ("set timeout=5", False), ("set timeout=-1", True), ("", True)])
+@pytest.mark.parametrize("line, waits", [
+    ("set timeout=0", False), ("set timeout=5", False), ("set timeout=-1", True), ("", True), ("set timeout=600", False),
+    ("set timeout=86400", True),
+])
 def test_a_menu_that_waits(read, line, waits):
     assert read(dict(KERNELS, **{CFG: line + "\n" + entry("a", "a", "6.1.0-1")})).waits == waits
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_MENUS = 20  # menus within menus
 MAX_TRIES = 1000  # entries that GRUB tries one after another, where menus fall back to menus
+_LONG = 600  # seconds
 NO_MENU = "(boots without a menu)"
 _DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
 _ORIGINS = {"next_entry": "next_entry", "saved_entry": "saved_entry", "prev_saved_entry": "saved_entry"}
@@ -349,8 +350,8 @@ def _fallbacks(shown: Shown) -> "List[int]":
 
 
 def waits(environment: Environment) -> bool:
-    """Whether GRUB waits at its menu for a key: no timeout is set, or it is no number."""
-    timeout = environment.get("timeout")
-    return timeout is None or numbers.unsigned(timeout).error != 0
+    """Whether GRUB waits at its menu for a key: no timeout is set, or it is no number. More than ten minutes count as for ever."""
+    timeout = numbers.unsigned(environment.get("timeout") or "")
+    return timeout.error != 0 or timeout.value > _LONG
 
 

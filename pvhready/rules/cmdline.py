@@ -1,6 +1,6 @@
 """The entry's command line: what stops the boot, what silences the console, what is cut off."""
 
-from pvhready.cmdline import Argument, fitting, parse
+from pvhready.cmdline import Argument, fitting, parse, size_of
 from pvhready.facts import PV, PVH, Entry, Guest, Kernel
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import remedies
@@ -21,6 +21,7 @@ _BLACKLISTS = ("module_blacklist", "modprobe.blacklist")
 _OF_DRACUT = ("rd.driver.blacklist", "rdblacklist")  # dracut.cmdline(7), and what it was called before
 # In the names of functions: the second is what starts the block front end (Linux: drivers/block/xen-blkfront.c).
 _PARTS_OF_XEN = ("xen", "xlblk", "pvh")
+_MEMORY = 512 << 20  # bytes: with less it is a question of the kernel and its initramfs whether they fit
 _SHOWN = 80  # characters of what is left out
 
 
@@ -30,6 +31,7 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "Lis
     arguments = parse(line)
     findings = list(_dropped(entry, mode, guest, dropped)) + list(_told_of_built_in(entry, kernel, mode))
     findings += _blacklists(entry, kernel, arguments, mode, guest)
+    findings += _memory(entry, arguments, mode, guest)
     if mode == PVH:
         findings += _fatal(entry, arguments, guest)
         findings += _risky(entry, arguments, guest)
@@ -118,12 +120,23 @@ def _risky(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             summary = "nolapic is harmless under PV and risky under PVH"
             fix = remedies.remove_argument(guest, argument.text, entry)
             yield _finding("cmdline-nolapic", WARN, PVH, entry, summary, argument.text, fix)
-        elif argument.name == "mem":
-            summary = "{} also lowers the place where GRUB puts the initramfs".format(argument.text)
-            yield _finding("cmdline-mem", INFO, PVH, entry, summary, argument.text)
         elif argument.name == "earlyprintk" and (argument.value or "").split(",")[0] == "xen":
             summary = "earlyprintk=xen writes to the host's log under PVH, not to the console"
             yield _finding("cmdline-earlyprintk", INFO, PVH, entry, summary, argument.text)
+
+
+def _memory(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
+    for argument in arguments:
+        if argument.name != "mem":
+            continue
+        size = size_of(argument.value or "")
+        if size is None or size < _MEMORY:
+            summary = "{} may leave too little memory for kernel and initramfs".format(argument.text)
+            fix = remedies.remove_argument(guest, argument.text, entry)
+            yield _finding("cmdline-mem", UNKNOWN, mode, entry, summary, argument.text, fix)
+        elif mode == PVH:
+            summary = "{} also lowers the place where GRUB puts the initramfs".format(argument.text)
+            yield _finding("cmdline-mem", INFO, PVH, entry, summary, argument.text)
 
 
 def _console(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "Iterator[Finding]":

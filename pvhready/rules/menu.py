@@ -36,7 +36,7 @@ def judge_menu(menu: Menu, mode: str, host: Host, facts: Facts) -> "List[Finding
         summary = "the default entry \"{}\" cannot be loaded: GRUB goes on to the fallback entry".format(titles.get(index, index))
         findings.append(_finding("entry-fallback", WARN, mode, menu, summary, remedies.regenerate(facts.guest, menu.config)))
     if menu.waits:
-        summary = "sets no timeout: GRUB waits at its menu until somebody presses a key"
+        summary = "sets no timeout, or more than ten minutes: GRUB waits at its menu until somebody presses a key"
         findings.append(_finding("grub-waits", WARN, mode, menu, summary, remedies.regenerate(facts.guest, menu.config)))
     for assumption in menu.assumptions:
         findings.append(_finding("grub-assumption", INFO, mode, menu, assumption))
