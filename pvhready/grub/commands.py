@@ -154,6 +154,8 @@ def _shift(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     if run.arguments is None:
         return NONE
     number = numbers.unsigned(arguments[0], 10) if arguments else numbers.Number(1, 0, 0)
+    if number.error and len(arguments) == 1:
+        run.complain(numbers.MESSAGES[number.error])
     if len(arguments) > 1 or (arguments and number.length != len(arguments[0])) or number.value > len(run.arguments):
         return BAD_ARGUMENT
     run.arguments = run.arguments[number.value:]

@@ -43,7 +43,7 @@ from pvhready.grub.words import fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
+    from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple
 
     from pvhready.grub.lexer import Word
     from pvhready.grub.parser import Body, Node
@@ -64,6 +64,7 @@ class Interpreter:
         self.doubtful = doubtful
         self.scripts = scripts or Scripts()
         self.functions: Dict[str, Tuple[Function, str]] = {}
+        self._running: List[str] = []  # the functions that are being executed
         self.menu: List[MenuEntry] = []
         self.loader = Loader()
         self.modules: List[str] = []
@@ -117,15 +118,26 @@ class Interpreter:
         self.step(len(units) >> 3)
         status = NONE
         for unit in units:
-            for function in unit.functions:
-                self.functions[function.name] = (function, self.file)
+            refused, said = self._define(unit.functions), len(self.complaints)
             if unit.fault:
                 self.line = unit.fault.line
                 self.complain(unit.fault.text)
             elif unit.body:
                 status = self.run(unit.body)
                 self.environment.values["?"] = str(status)
+            if refused and len(self.complaints) == said:
+                self.complain("attempt to redefine a function being executed.")
         return status
+
+    def _define(self, functions: "Iterable[Function]") -> bool:
+        """Take functions over; return whether one of them is running, which GRUB does not replace (script/function.c)."""
+        refused = False
+        for function in functions:
+            if function.name in self._running:
+                refused = True
+            else:
+                self.functions[function.name] = (function, self.file)
+        return refused
 
     def run_text(self, text: str) -> int:
         """Run a text as ``eval`` does. GRUB gives up at a syntax error here, and takes that for success."""
@@ -150,6 +162,7 @@ class Interpreter:
         self._allowed = min(MAX_STEPS, self.steps + (MAX_STEPS // 2 if entry.submenu else MAX_ENTRY_STEPS))
         self.loops = self.breaks = 0
         self.returning = False
+        self._running = []
         self.arguments = list(entry.arguments)
         self.step(len(self.environment.values) >> 5)  # which were copied
         self.run(entry.body)
@@ -277,7 +290,9 @@ class Interpreter:
         self.arguments = arguments
         self.loops = 0
         self.file = file
+        self._running.append(name)
         status = self.run(function.body)
+        self._running.pop()
         self.returning = False
         self.arguments, self.loops, self.file, self.line = saved
         return status

@@ -11,7 +11,7 @@ from pvhready.grub.devices import BAD_FILE_TYPE, DIRECTORY, FILE, NONE, Devices,
 from pvhready.grub.environment import Environment, initial
 from pvhready.grub.interpreter import Interpreter
 from pvhready.grub.parser import Command
-from pvhready.grub.state import Booted, LimitReached, Stopped, TookOver
+from pvhready.grub.state import Booted, Complaint, LimitReached, Stopped, TookOver
 
 HOST = "host"
 
@@ -62,8 +62,13 @@ def screen(directory: str) -> Optional[List[str]]:
     """Run grub.cfg of a directory; return the lines that it writes, errors among them, None when it was given up as endless."""
     run = _interpreter(directory)
     written: List[str] = []
+
+    def complain(text: str, command: Optional[str] = None, fatal: Optional[bool] = False) -> None:
+        written.append("error: " + text + "\n")
+        run.complaints.append(Complaint(text, ""))
+
     run.print = written.append  # type: ignore[assignment]
-    run.complain = lambda text, command=None, fatal=False: written.append("error: " + text + "\n")  # type: ignore[assignment]
+    run.complain = complain  # type: ignore[assignment]
     try:
         run.run_file(HOST, directory + "/grub.cfg")
     except (Stopped, TookOver):
@@ -77,6 +82,18 @@ def usual(line: str) -> str:
     """Return an error of a file of this machine in the words that GRUB has for any other file system."""
     line = re.sub("can't open `(.*)': No such file or directory", "file `\\1' not found", line)
     return re.sub("cannot read `.*': Is a directory", "not a regular file", line)
+
+
+def without_variables(lines: List[str]) -> List[str]:
+    """Leave out the list of all variables that ``set`` alone writes in GRUB: those of the emulator are not those of a host."""
+    kept: List[str] = []
+    listing = False
+    for line in lines:
+        listing = listing or line.startswith("?=")
+        if not listing:
+            kept.append(line)
+        listing = listing and not line.startswith("secondary_locale_dir=")
+    return kept
 
 
 class Booting:

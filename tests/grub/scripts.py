@@ -117,6 +117,14 @@ SCRIPTS = {
             ("^*", "*"), ("a$+", "a"), ("^{2}a", "a"), ("a{x", "a{x"), ("{1}", "{1}"), ("[a[.]", "."), ("^^a$$", "a"), ("a{,2}b", "aab"),
             ("(^)*a", "a"))),
         ["1", "1", "1", "1", "1", "1", "0", "0", "0"]),
+    "a function that is running stays as it is": (
+        "function f {\n if [ \"$1\" ]; then return; fi\n eval 'function f { echo two; }; echo after\necho next'\n echo end $?\n}\n"
+        "f\nfunction f { echo new; }\nf",
+        ["after", "error: attempt to redefine a function being executed.", "next", "end 0", "new"]),
+    "numbers that shift cannot read": (
+        "function f {\n shift x\n echo $?\n shift 99999999999999999999999\n echo $?\n"
+        " shift 1x\n echo $? $1\n shift ''\n echo $? $1\n}\nf a",
+        ["error: unrecognized number.", "18", "error: overflow is detected.", "18", "18 a", "error: unrecognized number.", "0 a"]),
     "wildcards": ("echo /boo*/vmlinu?\necho /boot/nosuch*\necho '/boot/v*'\necho /boot/v\\*\nx=/boot/v*\necho $x \"$x\"",
                   ["/boot/vmlinuz", "/boot/nosuch*", "/boot/v*", "/boot/v*", "/boot/vmlinuz /boot/v*"]),
     "in a pattern ^ and $ are the ends of a name": (
