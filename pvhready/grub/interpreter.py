@@ -1,49 +1,21 @@
 """Runs GRUB scripts (GRUB: grub-core/script/execute.c): statements, variables, functions, loops.
 
-What commands do stands in ``commands``; which of them the host has is given. An interpreter is bounded in steps,
-depth and text, so that a script that never ends raises LimitReached.
+What commands do stands in ``commands``; which of them the host has is given. What a run notes and what it may cost stands in
+``run``.
 """
 
 from pvhready.grub import loading
-from pvhready.grub.devices import (
-    BAD_ARGUMENT,
-    BAD_FILE_TYPE,
-    BAD_FILENAME,
-    FILE,
-    FILE_NOT_FOUND,
-    NONE,
-    TEST_FAILURE,
-    UNKNOWN_DEVICE,
-    Devices,
-    Failure,
-    NotKnown,
-    split,
-)
+from pvhready.grub.devices import BAD_ARGUMENT, FILE_NOT_FOUND, NONE, TEST_FAILURE, Devices, Failure, NotKnown
 from pvhready.grub.environment import Environment
 from pvhready.grub.lexer import QUOTED, VARIABLE, has_wildcard, unescape
 from pvhready.grub.parser import Command, For, Function, If, TooLong, Unit, While, parse
-from pvhready.grub.state import (
-    MAX_DEPTH,
-    MAX_ENTRIES,
-    MAX_ENTRY_STEPS,
-    MAX_ERROR,
-    MAX_ERRORS,
-    MAX_FILES,
-    MAX_OUTPUT,
-    MAX_STEPS,
-    MAX_VALUE,
-    Complaint,
-    LimitReached,
-    Loader,
-    MenuEntry,
-    Scripts,
-    TookOver,
-)
+from pvhready.grub.run import Run
+from pvhready.grub.state import MAX_DEPTH, MAX_ENTRY_STEPS, MAX_FILES, MAX_STEPS, MAX_VALUE, MenuEntry, Scripts, TookOver
 from pvhready.grub.words import fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple
+    from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
     from pvhready.grub.lexer import Word
     from pvhready.grub.parser import Body, Node
@@ -51,39 +23,25 @@ if TYPE_CHECKING:
     Handler = Callable[["Interpreter", List[str], Command], int]
 
 
-class Interpreter:
+class Interpreter(Run):
     """One run of a configuration. ``commands`` are those of this GRUB; of ``doubtful`` ones it is not known whether it has them."""
 
     def __init__(
         self, devices: Devices, environment: Environment, commands: "Mapping[str, Handler]",
         doubtful: "FrozenSet[str]" = frozenset(), scripts: "Optional[Scripts]" = None,
     ) -> None:
-        self.devices = devices
-        self.environment = environment
+        Run.__init__(self, devices, environment)
         self.commands = commands
         self.doubtful = doubtful
         self.scripts = scripts or Scripts()
         self.functions: Dict[str, Tuple[Function, str]] = {}
         self._running: List[str] = []  # the functions that are being executed
-        self.menu: List[MenuEntry] = []
-        self.loader = Loader()
-        self.modules: List[str] = []
-        self.complaints: List[Complaint] = []
-        self.output: List[str] = []
-        self.assumptions: List[str] = []
-        self.unknowns: List[NotKnown] = []
-        self.used: Set[str] = set()
-        self.made: Set[str] = set()  # devices that GRUB makes from files or keys: what is on them is not known
         self.unsaid = ""  # an error of a command that succeeded, which ``!`` hides
-        self.file = ""
-        self.line = 0
         self.arguments: Optional[List[str]] = None
         self.loops = 0
         self.breaks = 0
         self.continuing = False
         self.returning = False
-        self.steps = 0
-        self._allowed = MAX_STEPS // 2
         self._depth = 0
         self._files = 0
 
@@ -364,33 +322,6 @@ class Interpreter:
             self.assume("names that a wildcard stands for are taken in alphabetical order; GRUB takes them as the directory holds them")
         return names
 
-    # Files
-
-    def locate(self, name: str) -> "Tuple[str, str]":
-        """Return device and path of a file name. Raises Failure when there is no such device, or no path."""
-        device, path = split(name)
-        if device is None:
-            device = self.environment.get("root") or ""
-            if not device:
-                raise Failure(FILE_NOT_FOUND, "variable `root' isn't set.")
-        if device.partition(",")[0] in self.made:
-            raise NotKnown("({}){}".format(device, path), "what is on this device cannot be told")
-        if not self.devices.exists(device):
-            raise Failure(UNKNOWN_DEVICE, "disk `{}' not found.".format(device))
-        return device, path
-
-    def find_file(self, name: str) -> "Tuple[str, str]":
-        """Return device and path of a file that is there. Raises Failure as GRUB does when it is not."""
-        device, path = self.locate(name)
-        if not path.startswith("/"):
-            raise Failure(BAD_FILENAME, "invalid file name `{}'.".format(path))
-        information = self.devices.information(device, path)
-        if information is None:
-            raise Failure(FILE_NOT_FOUND, "file `{}' not found.".format(path))
-        if information.kind != FILE:
-            raise Failure(BAD_FILE_TYPE, "not a regular file.")
-        return device, path
-
     def show_menu_of(self, name: str, opened: bool) -> None:
         """Run another file for a menu of its own, in a new context when ``opened``. Raises TookOver when it has entries."""
         device, path = self.find_file(name)
@@ -402,48 +333,6 @@ class Interpreter:
         if self.menu:
             raise TookOver(self.menu, self.environment)
         self.menu, self.environment = saved
-
-    # Accounts
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the script as a whole has had its share of steps, not only one entry."""
-        return self.steps > MAX_STEPS
-
-    def print(self, text: str) -> None:
-        """Note what GRUB writes to the screen."""
-        if len(self.output) < MAX_OUTPUT:
-            self.output.append(text)
-
-    def step(self, cost: int) -> None:
-        """Count work. Raises LimitReached when the script has had its share."""
-        self.steps += cost
-        if self.steps > self._allowed:
-            raise self.limit("more steps than any configuration needs: it may never end")
-
-    def limit(self, text: str) -> LimitReached:
-        """Return the error for a script that is given up here."""
-        return LimitReached(text, self.source())
-
-    def source(self) -> str:
-        """Return path:line of what runs now."""
-        return "{}:{}".format(self.file, self.line)
-
-    def complain(self, text: str, command: "Optional[str]" = None, fatal: "Optional[bool]" = False) -> None:
-        """Note an error that GRUB would print."""
-        if len(self.complaints) < MAX_ERRORS:
-            self.complaints.append(Complaint(text[:MAX_ERROR], self.source(), command, fatal))
-
-    def assume(self, text: str) -> None:
-        """Note something that was taken for granted."""
-        if text not in self.assumptions:
-            self.assumptions.append(text)
-
-    def add_entry(self, entry: MenuEntry) -> None:
-        """Put an entry at the end of the current menu."""
-        if len(self.menu) >= MAX_ENTRIES:
-            raise self.limit("more than {} menu entries".format(MAX_ENTRIES))
-        self.menu.append(entry)
 
 
 def _first_bytes(name: str) -> str:
