@@ -29,7 +29,7 @@ _MENUENTRY = (
     Option("class", "", VALUE), Option("users", "", VALUE), Option("hotkey", "", VALUE), Option("source", "", VALUE),
     Option("id", "", VALUE), Option("unrestricted", ""),
 )
-_BLOCK = "{"  # stands for the block among the arguments
+_BLOCK = "{\0}"  # stands for the block among the arguments, none of which can have a NUL
 _REGEXP = (Option("set", "s", VALUE),)
 _SEARCH = (
     Option("file", "f"), Option("label", "l"), Option("fs-uuid", "u"), Option("set", "s", OPTIONAL), Option("no-floppy", "n"),
@@ -242,12 +242,14 @@ def _add_entry(run: "Interpreter", arguments: "List[str]", node: Command, submen
     if source is not None and node.block is not None:
         raise Failure(BAD_ARGUMENT, "multiple menuentry definitions.")
     body = node.block
-    if body is None and source is not None:
+    if node.block is not None:
+        # Where an option took the block for its value, GRUB takes the last argument for the block, less a character at each end.
+        source = None if rest[-1] == _BLOCK else rest[-1][1:-1]
+        rest = rest[:-1]
+    if source is not None:
         body = [statement for unit in run.parse(source) for statement in unit.body]
     if body is None:
         raise Failure(BAD_ARGUMENT, "no menuentry definition.")
-    if node.block is not None:
-        rest = rest[:-1]
     if not rest:
         raise Failure(MENU, "menuentry is missing title.")
     users = given.value("users") if given.has("users") else None if given.has("unrestricted") else ""

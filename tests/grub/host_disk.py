@@ -89,7 +89,7 @@ def without_variables(lines: List[str]) -> List[str]:
     kept: List[str] = []
     listing = False
     for line in lines:
-        listing = listing or line.startswith("?=")
+        listing = listing or re.match(r"\?=\d+$", line) is not None
         if not listing:
             kept.append(line)
         listing = listing and not line.startswith("secondary_locale_dir=")

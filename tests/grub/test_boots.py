@@ -57,6 +57,17 @@ def test_a_fallback_that_names_no_entry_by_number_boots_nothing(fallback):
     assert shown.texts == ["file `/boot/none' not found.", "you need to load the kernel first."]
 
 
+@pytest.mark.parametrize("arguments, pick", [
+    ("A --id $none", "B"),  # no title is left
+    ("A x --id $none", None),  # the body is what lies between the ends of x
+    ("A '{ linux /boot/vmlinuz pick=C; }' --class $none", "C"),
+])
+def test_an_option_without_its_value_takes_the_block_away(arguments, pick):
+    """As grub-emu 2.06 has it: menuentry then takes its last argument for the block."""
+    shown = show(HEAD + "menuentry " + arguments + " { linux /boot/vmlinuz pick=A; }\n" + entry("B"))
+    assert shown.cmdline == (pick and "pick=" + pick)
+
+
 def test_a_missing_command_fails_its_entry_only():
     shown = show(HEAD + "set fallback=1\n" + entry("A").replace("linux", "linux16") + entry("B"))
     assert shown.cmdline == "pick=B"
