@@ -12,8 +12,8 @@ from pvhready.undo.changes import REMOVE, Change, Refused
 from pvhready.undo.find import Restored, Work, find_work
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
 from pvhready.undo.preview import Preview
-from pvhready.undo.store import History, Store, history
-from pvhready.undo.transaction import Transaction
+from pvhready.undo.store import History, Store
+from pvhready.undo.transaction import Failed, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,11 +75,12 @@ class Guest:
 class Undo:
     """One undo: look, ask, change."""
 
-    def __init__(self, guest: Guest, wish: Wish) -> None:
-        """Nothing is read before ``outcome`` is called."""
+    def __init__(self, guest: Guest, wish: Wish, waiting: "Tuple[str, ...]" = ()) -> None:
+        """Nothing is read before ``outcome`` is called. ``waiting`` are interrupted runs that this one goes on with."""
         self._guest = guest
         self._root = guest.root
         self._wish = wish
+        self._waiting = waiting
 
     def outcome(self, confirm: "Confirm") -> Outcome:
         """Return what would be done, or was done where the user wants that and ``confirm`` says yes to the plan of it.
@@ -90,10 +91,13 @@ class Undo:
         work = find_work(self._root, before.facts, self._wish.named, self._wish.apply and self._root.live)
         kept = keep_pv.kernels_to_keep(work, self._guest.host, before.facts.guest) if self._wish.keep_pv else ()
         plan = self._plan(before, work, kept)
-        if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
+        if not self._wish.apply or plan.obstacles or not (plan.changes or self._waiting) or not confirm(plan):
             return plan
-        runs = self._perform(plan, before, work, kept)
-        return plan._replace(applied=True, runs=runs, report=self._guest.report())
+        with Exclusive(self._root, resuming=bool(self._waiting)) as transaction:
+            demand_as_seen(self._root, plan)
+            runs = self._perform(transaction, before, work, kept)
+            notes = plan.notes + transaction.sweep()
+        return plan._replace(applied=True, runs=runs, notes=notes, report=self._guest.report())
 
     def _plan(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
         obstacles = list(work.obstacles)
@@ -136,22 +140,24 @@ class Undo:
         copies = tuple(Change(REMOVE, kernel.path, why="a decompressed kernel beside the packed one") for kernel in work.copies)
         return work.hooks + work.images + copies + work.helpers
 
-    def _perform(self, plan: Outcome, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
-        with Exclusive(self._root) as transaction:
-            demand_as_seen(self._root, plan)
-            if not kept and not work.copies:
-                return (transaction.run("undo", self._changes(work), self._wish.as_options()),)
-            runs: "List[str]" = []
-            path = regenerate.path_of_menu(self._root, before)
-            first = keep_pv.preparation(self._root, kept) if kept else ()
-            if first:
-                runs.append(transaction.run("undo", first, dict(self._wish.as_options(), more=True)))
-            try:
-                changes = (self._menu(path, before, work, kept),) + self._changes(work)
-            except Refused:
-                take_back(self._root, transaction, runs)
-                raise
-            return tuple(runs) + (transaction.run("undo", changes, self._wish.as_options()),)
+    def _perform(self, transaction: Transaction, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
+        """Make the changes; return the runs. The menu is made between two of them, when what it is made of is there."""
+        options, waiting = self._wish.as_options(), self._waiting
+        if not kept and not work.copies:
+            return (transaction.run("undo", self._changes(work), options, continues=waiting),)
+        path = regenerate.path_of_menu(self._root, before)
+        first = keep_pv.preparation(self._root, kept) if kept else ()
+        made = (transaction.run("undo", first, options, waits=True),) if first else ()
+        try:
+            changes = (self._menu(path, before, work, kept),) + self._changes(work)
+            return made + (transaction.run("undo", changes, options, continues=waiting + made),)
+        except Refused as error:
+            transaction.take_back(made)
+            raise Refused("{}. {}".format(error, two_ways(self._root) if waiting else "All is as it was")) from error
+        except Failed as error:
+            if error.restored:
+                transaction.take_back(made)
+            raise
 
     def _menu(self, path: str, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Change:
         """Return the change to the boot menu. Raises Refused for one under which the guest would not come up as it should."""
@@ -164,7 +170,7 @@ class Undo:
                 wrong = wrong or "it still names {}: take that out of /etc/grub.d first".format(kernel.path)
         said = guards.boots_no_more(before, after, guards.mode_now(before), self._wish.switching)
         if wrong or said:
-            raise Refused("the boot menu that grub-mkconfig writes is not put in place, and all is as it was: {}".format(wrong or said[0]))
+            raise Refused("the boot menu that grub-mkconfig writes is not put in place: {}".format(wrong or said[0]))
         return change
 
     def _words(self) -> "Tuple[str, ...]":
@@ -212,12 +218,3 @@ def two_ways(root: Root) -> str:
 
     words = "" if root.live else " --root " + quote(root.directory)
     return "Finish it: pvhready undo --resume{}. Or take it back: pvhready undo --abandon{}".format(words, words)
-
-
-def take_back(root: Root, transaction: Transaction, runs: "Sequence[str]") -> None:
-    """Revert runs of this very process. Raises Failed."""
-    from pvhready.undo.revert import reverting
-
-    if runs:
-        found = reverting(root, [run for run in history(root).runs if run.name in runs])
-        transaction.run("revert", found.changes, {}, tuple(runs))

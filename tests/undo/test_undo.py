@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from typing import Any
 
@@ -19,7 +20,7 @@ try:
 except ImportError:
     jsonschema = None
 
-from . import hacked
+from . import hacked, volumes
 from .hacked import NEW, OLD, POSTINST, snapshot
 
 IMAGES = ["/boot/vmlinuz-" + OLD, "/boot/vmlinuz-" + NEW]
@@ -251,10 +252,97 @@ def test_hard_links_are_not_written_through(pvhready: Program, tmp_path: Any) ->
     beside = "/usr/lib/modules/{}/vmlinuz".format(NEW)
     os.makedirs(os.path.dirname(guest + beside))
     os.link(guest + IMAGES[1], guest + beside)
-    os.link(guest + IMAGES[1], guest + "/root-copy")
-    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    os.mkdir(guest + "/srv")
+    os.link(guest + IMAGES[1], guest + "/srv/copy")
+    before, file = snapshot(guest), os.stat(guest + "/srv/copy").st_ino
+    assert before[beside] == "the same file as " + IMAGES[1]
+    done = undo(pvhready, guest, *APPLY)
+    assert done["exit"] == 0 and any(IMAGES[1] + ": has other names besides" in note for note in done["notes"])
     assert read(guest, IMAGES[1]) == read(guest, beside) == hacked.shipped(NEW)[0]
-    assert read(guest, "/root-copy") == hacked.shipped(NEW)[1]
+    assert read(guest, "/srv/copy") == hacked.shipped(NEW)[1]
+    # A revert makes them one file again, the very one that it was.
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert snapshot(guest) == before
+    assert {os.stat(guest + path).st_ino for path in (IMAGES[1], beside, "/srv/copy")} == {file}
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["changed", "gone"])
+def test_a_hard_link_that_others_have_written_through_since(pvhready: Program, tmp_path: Any, there: bool) -> None:
+    """What stood in /boot comes back from the copy; the other name is somebody else's."""
+    guest = hacked.make(str(tmp_path), "V3")
+    os.mkdir(guest + "/srv")
+    os.link(guest + IMAGES[1], guest + "/srv/copy")
+    before = snapshot(guest)
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    with open(guest + "/srv/copy", "r+b") as handle:
+        handle.write(b"another content")
+    if there:
+        os.unlink(guest + "/srv/copy")
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert read(guest, IMAGES[1]) == hacked.shipped(NEW)[1]
+    after = snapshot(guest)
+    for state in (before, after):
+        state.pop("/srv/copy", None)
+    assert after == before
+
+
+def test_hard_links_where_the_store_is_on_another_file_system(pvhready: Program, tmp_path: Any) -> None:
+    """The file itself cannot be kept there, but its names are made to be one file again."""
+    guest = hacked.make(str(tmp_path), "V3")
+    beside = "/usr/lib/modules/{}/vmlinuz".format(NEW)
+    os.makedirs(os.path.dirname(guest + beside))
+    os.link(guest + IMAGES[1], guest + beside)
+    before = snapshot(guest)
+    os.makedirs(guest + "/var/lib/pvhready", 0o700)
+    with volumes.tmpfs(str(tmp_path), 4096) as directory:
+        os.chmod(directory, 0o700)
+        subprocess.check_call(["mount", "--bind", directory, guest + "/var/lib/pvhready"])
+        try:
+            assert undo(pvhready, guest, *APPLY)["exit"] == 0
+            assert not [name for name in os.listdir(directory + "/run-0001") if name.endswith(".linked")]
+            assert read(guest, IMAGES[1]) == read(guest, beside) == hacked.shipped(NEW)[0]
+            assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+        finally:
+            subprocess.check_call(["umount", guest + "/var/lib/pvhready"])
+    assert snapshot(guest) == before
+
+
+def test_what_a_revert_replaces_is_a_source_of_the_next_undo(pvhready: Program, tmp_path: Any) -> None:
+    """A copy of ours: the package may be gone from the cache and from the mirror by then."""
+    guest = hacked.make(str(tmp_path), "V1")
+    before = snapshot(guest)
+    os.chmod(guest + IMAGES[0], 0o600)
+    for turn in range(3):
+        done = undo(pvhready, guest, *APPLY)
+        origins = [item["origin"] for item in done["kernels"]]
+        assert (done["exit"], done["check"]["verdict"]) == (0, "ready")
+        assert all(origin.startswith("/var/lib/pvhready/run-") for origin in origins) == bool(turn), origins
+        for release in (NEW, OLD):
+            assert read(guest, "/boot/vmlinuz-" + release) == hacked.shipped(release)[0]
+            assert os.stat(guest + "/boot/vmlinuz-" + release).st_mode & 0o7777 == 0o644  # as the package has it
+        assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+        assert copies(guest) == 2, "each kernel once"
+        if not turn:
+            shutil.rmtree(guest + "/var/cache/apt/archives")
+    assert [path for path in snapshot(guest) if path not in before] == []
+    # In force, the undo needs no copy; and a kernel that was removed needs none either.
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert copies(guest) == 0
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    os.unlink(guest + IMAGES[0])
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert copies(guest) == 1
+
+
+def copies(guest: str) -> int:
+    """How many packed kernels are kept."""
+    found = 0
+    for folder, _, names in os.walk(guest + "/var/lib/pvhready"):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as handle:
+                found += handle.read()[0x202:0x206] == b"HdrS"
+    return found
 
 
 def test_links_in_boot_stay_links(pvhready: Program, tmp_path: Any) -> None:
