@@ -93,11 +93,8 @@ class Undo:
         plan = self._plan(before, work, kept)
         if not self._wish.apply or plan.obstacles or not (plan.changes or self._waiting) or not confirm(plan):
             return plan
-        with Exclusive(self._root, resuming=bool(self._waiting)) as transaction:
-            demand_as_seen(self._root, plan)
-            runs = self._perform(transaction, before, work, kept)
-            notes = plan.notes + transaction.sweep()
-        return plan._replace(applied=True, runs=runs, notes=notes, report=self._guest.report())
+        done = self._carry_out(plan, before, work, kept)
+        return done._replace(report=self._guest.report())
 
     def _plan(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
         obstacles = list(work.obstacles)
@@ -139,6 +136,12 @@ class Undo:
     def _changes(self, work: Work) -> "Tuple[Change, ...]":
         copies = tuple(Change(REMOVE, kernel.path, why="a decompressed kernel beside the packed one") for kernel in work.copies)
         return work.hooks + work.images + copies + work.helpers
+
+    def _carry_out(self, plan: Outcome, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
+        with Exclusive(self._root, resuming=bool(self._waiting)) as transaction:
+            demand_as_seen(self._root, plan)
+            runs = self._perform(transaction, before, work, kept)
+            return plan._replace(applied=True, runs=runs, notes=plan.notes + transaction.sweep())
 
     def _perform(self, transaction: Transaction, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
         """Make the changes; return the runs. The menu is made between two of them, when what it is made of is there."""

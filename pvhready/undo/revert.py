@@ -15,7 +15,7 @@ from pvhready.undo.writer import folder_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, List, Sequence, Tuple
+    from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
     Confirm = Callable[[Outcome], bool]
 
@@ -176,13 +176,13 @@ def abandon(guest: Guest) -> Outcome:
     notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
-        if run.stage != WAITING or run.action == "revert":
-            notes += _notes(transaction.abandon(run))
-    done = Outcome("abandon", guest.root.directory, True, runs=(run.name,), notes=notes)
-    left = history(guest.root).interrupted
+        left: "Optional[Run]" = run
+        while left is not None and not (left.stage == WAITING and left.action == "undo"):
+            notes += _notes(transaction.abandon(left))
+            left = history(guest.root).interrupted
     if left is None:
-        return done._replace(report=guest.report())
-    # The first half is there still. A menu that others have made since may name its kernels, so it is reverted with all care.
+        return Outcome("abandon", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())
+    # Of an undo the first half is there still. A menu that others have made since may name its kernels: it is reverted with all care.
     back = Revert(guest, Wish(True, True), only=(left.name,)).outcome(lambda plan: True)
     return back._replace(action="abandon", notes=notes + back.notes, runs=(run.name,) + back.runs)
 
