@@ -13,6 +13,7 @@ if _TOP not in sys.path:
 from support import wanted  # noqa: E402
 from support.program import Program  # noqa: E402
 from support.trees import GuestMaker  # noqa: E402
+
 _TRIED = "tried at every call"  # recorded by tests/undo/test_crash_safety.py
 
 

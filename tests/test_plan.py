@@ -84,7 +84,8 @@ def check_object(plan, facts, host="bitfolk"):
     places = [_ORDER.index(next(prefix for prefix in _ORDER if name.startswith(prefix))) for name in names]
     assert places == sorted(places), names
     for one in document["steps"]:
-        assert one["why"].endswith(".") and (one["state"] == "done" or one["commands"] and one["check"]["argv"] and one["check"]["shows"]), one
+        assert one["why"].endswith("."), one
+        assert one["state"] == "done" or one["commands"] and one["check"]["argv"] and one["check"]["shows"], one
     assert document["next"] == next((one["id"] for one in document["steps"] if one["state"] != "done"), None)
     return document
 

@@ -139,7 +139,8 @@ class Chroot:
         self.write("/opt/extract", EXTRACT)
         self.demand("sh", "-c", "/opt/extract {0} > /opt/elf && [ -s /opt/elf ]".format(self.image))
         if self.form == "V6":
-            return self.demand("sh", "-c", "mv /opt/elf /boot/vmlinux && sed -i 's,{0} ,/boot/vmlinux ,' /boot/grub/grub.cfg".format(self.image))
+            change = "mv /opt/elf /boot/vmlinux && sed -i 's,{} ,/boot/vmlinux ,' /boot/grub/grub.cfg"
+            return self.demand("sh", "-c", change.format(self.image))
         self.demand("sh", "-c", "cat /opt/elf > {0}; rm /opt/elf".format(self.image))
         if self.form == "V8":
             for package in self.packages:
@@ -356,15 +357,14 @@ def test_a_way_back_that_stays_open(hacked, pvhready):
     before = hacked.state()
     plan = pvhready.json("plan", "--root", hacked.directory)
     (step,) = [step for step in plan["steps"] if step["id"] == "undo-hack"]
-    if hacked.image.endswith("-amd64") and not step["alternatives"]:
-        pytest.skip("PV reads this kernel also as it is packed")
     keep = step["alternatives"][0]
     assert keep["where"] == "guest" and "--keep-pv" in keep["argv"]
-    with realtree.disks(hacked.directory):
-        text = hacked.demand("sh", "-c", keep["line"] + " --yes")
-    if "so none is kept" in " ".join(text.split()):
-        assert_pristine(hacked)  # packed with xz: PV boots it, too
+    if hacked.image.startswith("/boot/vmlinuz-5.10."):
+        # Packed with xz: PV boots it as it is, and the undo asks for no promise but that of the next kernel.
+        assert "so none is kept" in " ".join(hacked.run("sh", "-c", keep["line"])[1].split())
         return
+    with realtree.disks(hacked.directory):
+        hacked.demand("sh", "-c", keep["line"] + " --yes")
     kept = "/boot/pvhready-{}.elf".format(hacked.release)
     assert default(pvhready, hacked, "xen-x86_64") == kept
     assert default(pvhready, hacked, "xen_pvh") == hacked.image
@@ -374,7 +374,8 @@ def test_a_way_back_that_stays_open(hacked, pvhready):
     assert default(pvhready, hacked, "xen-x86_64") == kept
     assert default(pvhready, hacked, "xen_pvh") == "/boot/vmlinuz-" + release
     report = pvhready.check(hacked.directory, "--assume-guest", "pv", "--target", "pv")
-    assert [kept in item["subject"] + item["summary"] or release in item["summary"] for item in report["checks"] if item["id"] == "pv-kept"] == [True]
+    (said,) = [item for item in report["checks"] if item["id"] == "pv-kept"]
+    assert release in said["summary"], said
     hacked.downgrade(release)
 
     with realtree.disks(hacked.directory):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ IMAGES = ["/boot/vmlinuz-" + OLD, "/boot/vmlinuz-" + NEW]
 APPLY = ("--apply", "--yes", "--switching")
 
 
-_SCHEMA = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "pvhready", "data", "undo.schema.json")
+_TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_SCHEMA = os.path.join(_TOP, "pvhready", "data", "undo.schema.json")
 
 
 def undo(pvhready: Program, guest: str, *options: str) -> Any:
@@ -554,16 +556,38 @@ def test_owner_attributes_and_times(pvhready: Program, tmp_path: Any) -> None:
     try:
         os.setxattr(image, "user.label", b"mine")
         os.setxattr(image, "security.ima", b"of the old content")
+        os.setxattr(image, "security.selinux", b"system_u:object_r:boot_t:s0\0")
     except OSError as error:
         wanted.skip("a file system with extended attributes for tests ({})".format(error.strerror))
     os.chown(image, 0, 7)
     before = snapshot(guest)
     assert undo(pvhready, guest, *APPLY)["exit"] == 0
-    assert (os.stat(image).st_gid, os.listxattr(image)) == (7, ["user.label"])
+    assert (os.stat(image).st_gid, sorted(os.listxattr(image))) == (7, ["security.selinux", "user.label"])
+    assert os.getxattr(image, "security.selinux") == b"system_u:object_r:boot_t:s0\0"
     assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
     assert snapshot(guest) == before
     found = {name: os.getxattr(image, name) for name in os.listxattr(image)}
-    assert found == {"user.label": b"mine", "security.ima": b"of the old content"}
+    assert found == {
+        "user.label": b"mine", "security.ima": b"of the old content", "security.selinux": b"system_u:object_r:boot_t:s0\0"}
+
+
+def test_nothing_of_a_mounted_guest_is_run(tmp_path: Any) -> None:
+    """In the plan, the undo, its second run and the revert: the kernel tells which programs were started, and that no root was changed."""
+    strace = wanted.tool("strace", "strace")
+    guest = hacked.make(str(tmp_path), "V4")
+    log = str(tmp_path / "log")
+    for words in ((), ("--switching",), APPLY, APPLY, ("--revert", "--apply", "--yes"), ("--keep-pv",)):
+        result = subprocess.run(
+            [strace, "-f", "-A", "-o", log, "-e", "trace=execve,execveat,chroot,pivot_root,unshare,setns,mount", sys.executable, "-B", "-m",
+             "pvhready", "undo", "--root", guest] + list(words),
+            cwd=_TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if b"ptrace" in result.stdout.lower():
+            wanted.skip("the right to trace a process")
+        assert result.returncode in (0, 2), result.stdout
+    with open(log, encoding="utf-8", errors="replace") as handle:
+        lines = [line.split(None, 1)[1] for line in handle if "(" in line]
+    assert len(lines) >= 6
+    assert [line for line in lines if not line.startswith("execve(") or guest in line.split('"')[1]] == []
 
 
 def test_a_fedora_guest(pvhready: Program, tmp_path: Any) -> None:
