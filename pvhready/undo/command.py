@@ -10,8 +10,10 @@ from pvhready.host import Host
 from pvhready.options import Options
 from pvhready.root import Root
 from pvhready.undo.changes import Refused
+from pvhready.undo.exclusive import demand_no_interrupted_run, two_ways
+from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.outcome import Outcome
-from pvhready.undo.perform import Guest, Undo, Wish, demand_no_interrupted_run, two_ways
+from pvhready.undo.perform import Undo
 from pvhready.undo.revert import Revert, abandon, resume
 from pvhready.undo.store import history
 from pvhready.undo.transaction import Failed

@@ -1,23 +1,19 @@
 """The command ``undo``, from what is found to the check afterwards."""
 
-from pvhready.facts import PV, PVH, Facts
-from pvhready.host import DEFAULT, Host
-from pvhready.judge import Report, judge
+from pvhready.facts import PV
+from pvhready.judge import Report
 from pvhready.kept import is_kept
-from pvhready.records import NamedTuple
-from pvhready.root import Root
-from pvhready.survey import survey
 from pvhready.undo import guards, keep_pv, regenerate
 from pvhready.undo.changes import REMOVE, Change, Refused
+from pvhready.undo.exclusive import Exclusive, two_ways
 from pvhready.undo.find import Restored, Work, find_work
+from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
-from pvhready.undo.preview import Preview
-from pvhready.undo.store import History, Store
 from pvhready.undo.transaction import Failed, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+    from typing import Callable, List, Tuple
 
     Confirm = Callable[[Outcome], bool]
 
@@ -26,50 +22,6 @@ _NEXT_KERNEL = (
     "without the hook the next kernel that is installed stays packed, and the PV loader may not read it. Add --switching if the switch to "
     "PVH comes right after this"
 )
-
-
-class Wish(NamedTuple):
-    """What the user wants. ``named`` are the files of --from; the rest are the options of the same names."""
-
-    apply: bool = False
-    switching: bool = False
-    keep_pv: bool = False
-    named: "Tuple[str, ...]" = ()
-
-    def as_options(self) -> "Dict[str, Any]":
-        """Return what the journal keeps of it, so that an interrupted run can go on."""
-        return {"switching": self.switching, "keep_pv": self.keep_pv, "from": list(self.named)}
-
-
-class Guest:
-    """A guest, and whose GRUB boots it."""
-
-    def __init__(self, root: Root, host: Host, assume: "Optional[str]" = None) -> None:
-        """``assume`` says what the guest is where it cannot be seen."""
-        self.root = root
-        self.host = host
-        self._assume = assume
-
-    def report(self, changes: "Sequence[Change]" = ()) -> Report:
-        """Judge the guest as it would be after some changes."""
-        with Preview(self.root, changes) as root:
-            return self.judged(survey(root, self.host, self._assume))
-
-    def judged(self, facts: Facts) -> Report:
-        """Judge what was seen."""
-        return judge(facts, self.host, PVH, by_hand=True)
-
-    def command(self, *words: str) -> "Tuple[str, ...]":
-        """Return the command to be typed for an undo of this guest."""
-        told = () if self.host.name == DEFAULT else ("--host", self.host.name)  # type: Tuple[str, ...]
-        if self._assume:
-            told += ("--assume-guest", self._assume)
-        return ("pvhready", "undo") + (() if self.root.live else ("--root", self.root.directory)) + told + words
-
-    def inside(self, *words: str) -> "Tuple[Tuple[str, ...], ...]":
-        """Return the commands that do it in a chroot. There a kernel runs that is not the guest's, so its mode is told."""
-        host = () if self.host.name == DEFAULT else ("--host", self.host.name)  # type: Tuple[str, ...]
-        return regenerate.by_hand(self.root.directory, host + ("--assume-guest", self._assume or PV.lower()) + words)
 
 
 class Undo:
@@ -179,45 +131,3 @@ class Undo:
     def _words(self) -> "Tuple[str, ...]":
         words = tuple(word for word, wanted in (("--keep-pv", self._wish.keep_pv), ("--switching", self._wish.switching)) if wanted)
         return words + tuple(word for path in self._wish.named for word in ("--from", path))
-
-
-class Exclusive:
-    """The locked store and the locks of the package managers, as long as changes are made. Raises Refused where somebody is at work."""
-
-    def __init__(self, root: Root, resuming: bool = False) -> None:
-        self._root = root
-        self._resuming = resuming
-        self._store = Store(root, make=True)
-        self._managers = guards.PackageManagers(root)
-
-    def __enter__(self) -> Transaction:
-        try:
-            self._store.lock()
-            if not self._resuming:
-                demand_no_interrupted_run(self._root, self._store.history())
-            self._managers.__enter__()
-            if self._managers.busy:
-                raise Refused(self._managers.busy[0])
-        except BaseException:
-            self.__exit__()
-            raise
-        return Transaction(self._root, self._store)
-
-    def __exit__(self, *_: object) -> None:
-        self._managers.__exit__()
-        self._store.__exit__()
-
-
-def demand_no_interrupted_run(root: Root, runs: History) -> None:
-    """Raise Refused where an earlier run was interrupted, with what to type."""
-    run = runs.interrupted
-    if run is not None:
-        raise Refused("an earlier run ({} of {}) was interrupted. {}".format(run.name, run.time, two_ways(root)))
-
-
-def two_ways(root: Root) -> str:
-    """Return how an interrupted run is ended, as a sentence or two."""
-    from shlex import quote
-
-    words = "" if root.live else " --root " + quote(root.directory)
-    return "Finish it: pvhready undo --resume{}. Or take it back: pvhready undo --abandon{}".format(words, words)

@@ -6,9 +6,11 @@ from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
 from pvhready.undo import diversion, guards, regenerate
 from pvhready.undo.changes import CREATE, FILE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
+from pvhready.undo.exclusive import Exclusive
+from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.journal import BEGUN, PREPARED, WAITING, Run
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
-from pvhready.undo.perform import Exclusive, Guest, Undo, Wish
+from pvhready.undo.perform import Undo
 from pvhready.undo.store import history
 from pvhready.undo.transaction import Transaction
 from pvhready.undo.writer import folder_of

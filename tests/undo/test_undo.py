@@ -12,7 +12,8 @@ import pytest
 from pvhready.demo.tree import File
 from pvhready.host import profile
 from pvhready.root import Root
-from pvhready.undo.perform import Guest, Undo, Wish
+from pvhready.undo.guest import Guest, Wish
+from pvhready.undo.perform import Undo
 from support import wanted
 from support.program import Program
 
@@ -228,7 +229,8 @@ def test_a_change_while_the_user_thinks_it_over(tmp_path: Any) -> None:
     from pvhready.host import DEFAULT, profile
     from pvhready.root import Root
     from pvhready.undo.changes import Refused
-    from pvhready.undo.perform import Guest, Undo, Wish
+    from pvhready.undo.guest import Guest, Wish
+    from pvhready.undo.perform import Undo
     from pvhready.undo.revert import Revert
 
     guest = hacked.make(str(tmp_path))
