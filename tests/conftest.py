@@ -14,6 +14,8 @@ from support import wanted  # noqa: E402
 from support.program import Program  # noqa: E402
 from support.trees import GuestMaker  # noqa: E402
 
+_TRIED = "tried at every call"  # recorded by tests/undo/test_crash_safety.py
+
 
 @pytest.fixture
 def guest(tmp_path: Any) -> GuestMaker:
@@ -28,7 +30,12 @@ def pvhready() -> Program:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say aloud what was not tested, and why."""
+    """Say aloud what was tried at every call, and what was not tested and why."""
+    tried = [value for report in terminalreporter.stats.get("passed", ()) for name, value in report.user_properties if name == _TRIED]
+    if tried:
+        terminalreporter.section("FAULTS TRIED AT EVERY CALL THAT CHANGES A FILE")
+        for system, flow, kind, made, at in sorted(tried):
+            terminalreporter.write_line("{:8}  {:34}  {:22}  calls made {:4}, calls tried {:4}".format(system, flow, kind, made, at))
     reasons: Dict[str, List[str]] = {}
     for report in terminalreporter.stats.get("skipped", ()):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -83,6 +83,9 @@ def check_object(plan, facts, host="bitfolk"):
     assert len(names) == len(set(names))
     places = [_ORDER.index(next(prefix for prefix in _ORDER if name.startswith(prefix))) for name in names]
     assert places == sorted(places), names
+    for one in document["steps"]:
+        assert one["why"].endswith("."), one
+        assert one["state"] == "done" or one["commands"] and one["check"]["argv"] and one["check"]["shows"], one
     assert document["next"] == next((one["id"] for one in document["steps"] if one["state"] != "done"), None)
     return document
 
@@ -281,6 +284,19 @@ def test_a_mounted_guest_counts_as_one_in_pv(hooked):
     directory = hooked()
     undo = step(plan_of(facts_of(directory, assume=None)), "undo-hack")
     assert lines(undo)[-1] == "pvhready undo --apply --switching --root " + directory
+
+
+def test_what_keeps_pv_open_in_a_mounted_guest_is_typed_in_a_chroot(hooked, pvhready):
+    """The undo refuses it from outside, as it would run the guest's grub-mkconfig; so the plan does not offer that."""
+    directory = hooked()
+    plan = plan_of(facts_of(directory, assume=None))
+    keep = step(plan, "undo-hack").alternatives[0]
+    assert keep.argv == ("pvhready", "undo", "--apply", "--keep-pv", "--assume-guest", "pv") and keep.where == "guest"
+    assert "enter-guest" in [one.id for one in plan.steps if one.state == "to-do"]
+    refused = pvhready.json("undo", "--root", directory, "--keep-pv", "--switching")
+    assert refused["exit"] == 2
+    keep = step(plan_of(facts_of(directory, "debian-12", "pv"), "debian-12"), "undo-hack").alternatives[0]
+    assert keep.argv[-4:] == ("--host", "debian-12", "--assume-guest", "pv")
 
 
 def test_what_is_left_of_the_hack_is_done(hooked, guest):

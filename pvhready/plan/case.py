@@ -88,10 +88,20 @@ class Case(NamedTuple):
     def own(self, *words: str) -> "Tuple[str, ...]":
         """Return a command of ours about this very guest on this host."""
         options = () if self.live else ("--root", self.facts.root)  # type: Tuple[str, ...]
-        options += () if self.host.name == DEFAULT else ("--host", self.host.name)
-        if self.guest.assumed and self.guest.type:
-            options += ("--assume-guest", self.guest.type.lower())
-        return ("pvhready",) + words + options
+        return ("pvhready",) + words + options + self._told(self._assumed)
+
+    def inside(self, *words: str) -> "Tuple[str, ...]":
+        """Return a command of ours that is typed in a chroot of the guest, where a kernel runs that is not the guest's."""
+        return ("pvhready",) + words + self._told(self._assumed or PV)
+
+    @property
+    def _assumed(self) -> "Optional[str]":
+        """What the user says that the guest is."""
+        return self.guest.type.lower() if self.guest.assumed and self.guest.type else None
+
+    def _told(self, assumed: "Optional[str]") -> "Tuple[str, ...]":
+        host = () if self.host.name == DEFAULT else ("--host", self.host.name)  # type: Tuple[str, ...]
+        return host + (("--assume-guest", assumed) if assumed else ())
 
     def run(self, text: str, *words: str) -> Action:
         """Return a command of ours as something to type: under ``--root`` it runs beside the guest, not in it."""

@@ -3,7 +3,7 @@
 from pvhready.facts import PV, PVH, Entry, Kernel
 from pvhready.findings import FAIL, UNKNOWN, Finding, command, hint
 from pvhready.plan.case import Case, actions, ids, remedies_of, sentence
-from pvhready.plan.records import DONE, TO_DO, Action, Step
+from pvhready.plan.records import DONE, GUEST, TO_DO, Action, Step
 from pvhready.rules import newkernel, remedies
 from pvhready.rules.hack import decompressed_kernels
 from pvhready.rules.versions import sort_key
@@ -121,8 +121,15 @@ def _way_back_of_undo(case: Case, unpacked: bool) -> "Tuple[str, Tuple[Action, .
         return "The way back stays open: PV boots the packed kernel too.", ()
     what = "PV then boots none of these kernels any more" if closes else "Very likely PV boots none of these kernels then"
     note = what + ": its loader reads neither lz4 nor zstd. So switch right after this step, or keep PV open with one of these instead."
-    keep = case.run("keeps each unpacked kernel beside the packed one, for PV only", "undo", "--apply", "--keep-pv")
-    return note, (keep,) + second_kernel(case)
+    return note, (_keep_pv(case),) + second_kernel(case)
+
+
+def _keep_pv(case: Case) -> Action:
+    """The undo that keeps the unpacked kernels. It runs the guest's grub-mkconfig, so it is typed in the guest, or in a chroot of it."""
+    text = "keeps each unpacked kernel beside the packed one, for PV only"
+    if case.live:
+        return case.run(text, "undo", "--apply", "--keep-pv")
+    return Action(GUEST, case.inside("undo", "--apply", "--keep-pv"), text + "; pvhready must be installed in the guest")
 
 
 def _packed_payload(kernel: Kernel, case: Case) -> "Optional[str]":

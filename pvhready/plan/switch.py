@@ -66,8 +66,8 @@ def way_back(case: Case, steps: "List[Step]") -> WayBack:
 
 def enter(case: Case, steps: "List[Step]") -> "List[Step]":
     """Return the step that goes into a guest which is only mounted here, where commands are to be typed in it."""
-    typed = any(action.where == GUEST and action.argv for step in steps if step.state == TO_DO for action in step.actions)
-    if case.live or not typed:
+    offered = [action for step in steps if step.state == TO_DO for action in step.actions + step.alternatives]
+    if case.live or not any(action.where == GUEST and action.argv for action in offered):
         return []
     root = case.facts.root.rstrip("/")
     what = (
@@ -79,7 +79,7 @@ def enter(case: Case, steps: "List[Step]") -> "List[Step]":
     why = "Its file system is mounted at {}. What is to be typed in the guest is typed in a chroot there.".format(root)
     note = (
         "Where the guest still starts, start it and type it there instead. On a host never run what a customer's guest holds. "
-        "Commands of pvhready itself are typed outside the chroot."
+        "What is for the rescue system, as most commands of pvhready itself are, is typed outside the chroot."
     )
     proof = Proof(GUEST, ("cat", "/etc/os-release"), "the guest's distribution")
     return [Step("enter-guest", TO_DO, "Go into the guest's file system", why, what, proof, note)]

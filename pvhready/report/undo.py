@@ -5,9 +5,9 @@ from pvhready.report.plain import printable, wrap
 from pvhready.report.text import Style, shell
 from pvhready.report.text import render as render_check
 from pvhready.rules.image import describe
+from pvhready.undo.backups import DIRECTORY
 from pvhready.undo.changes import CREATE, REMOVE, Change
 from pvhready.undo.outcome import Old, Outcome
-from pvhready.undo.store import DIRECTORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ class State(NamedTuple):
     """What stands at a path: ``kind`` is nothing, file or link.
 
     ``digest`` is the SHA-256 of a file's content, in hex; ``target`` is a link's. ``mtime`` is in nanoseconds, None for the time
-    of writing. ``attributes`` are extended attributes, (name, value in hex); SELinux's label is one.
+    of writing. ``attributes`` are extended attributes, (name, value in hex); SELinux's label is one. ``inode`` is empty but for a file
+    that has other names, too (hard links): those have the same.
     """
 
     kind: str = NOTHING
@@ -35,10 +36,15 @@ class State(NamedTuple):
     mtime: "Optional[int]" = None
     attributes: "Tuple[Tuple[str, str], ...]" = ()
     target: str = ""
+    inode: str = ""
 
     def is_like(self, other: "State") -> bool:
         """Whether the same content stands there, whoever owns it."""
         return (self.kind, self.digest, self.target) == (other.kind, other.digest, other.target)
+
+    def is_same(self, other: "State") -> bool:
+        """Whether the same content stands there with the same owner, mode, times and attributes."""
+        return self._replace(inode="") == other._replace(inode="")
 
 
 class Saved(NamedTuple):

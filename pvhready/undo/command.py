@@ -1,6 +1,8 @@
 """The command ``undo``: which of its actions is meant, who may, and what is said when it cannot be done."""
 
+import contextlib
 import os
+import signal
 import sys
 
 from pvhready.errors import CommandError, NotPermitted, UsageError
@@ -8,15 +10,17 @@ from pvhready.host import Host
 from pvhready.options import Options
 from pvhready.root import Root
 from pvhready.undo.changes import Refused
+from pvhready.undo.exclusive import demand_no_interrupted_run, two_ways
+from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.outcome import Outcome
-from pvhready.undo.perform import Guest, Undo, Wish, demand_no_interrupted_run, two_ways
+from pvhready.undo.perform import Undo
 from pvhready.undo.revert import Revert, abandon, resume
 from pvhready.undo.store import history
 from pvhready.undo.transaction import Failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Iterator
 
     Confirm = Callable[[Outcome], bool]
 
@@ -33,7 +37,8 @@ def undo(root: Root, host: Host, options: Options, confirm: "Confirm") -> Outcom
         raise NotPermitted("only root can change the kernels of this machine: run it with sudo")
     guest = Guest(root, host, options.assume_guest)
     try:
-        return _outcome(guest, action, options, confirm)
+        with _ended_like_by_hand():
+            return _outcome(guest, action, options, confirm)
     except Refused as error:
         return Outcome(action, root.directory, obstacles=(str(error),))
     except Failed as error:
@@ -41,6 +46,23 @@ def undo(root: Root, host: Host, options: Options, confirm: "Confirm") -> Outcom
     except KeyboardInterrupt:
         _tell_of_interruption(root)
         raise
+
+
+@contextlib.contextmanager
+def _ended_like_by_hand() -> "Iterator[None]":
+    """Let what would end the program end it as Ctrl-C does: a download that runs is ended too, and what is left to do is told."""
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    # What is ignored (nohup) stays so.
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _outcome(guest: Guest, action: str, options: Options, confirm: "Confirm") -> Outcome:

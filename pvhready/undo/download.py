@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pvhready.probes.recorded import Recorded
 
 _FOLDER = "downloads"
+_PREFIX = "download-"
 _SECONDS = 900.0
 _PLACES = ("/usr/bin", "/bin")
 _LOG = "output"
@@ -58,7 +59,7 @@ def fetch(wanted: Request, top: str) -> "Iterator[Tuple[str, ...]]":
         raise Failed("nothing is downloaded: {} is not installed".format(wanted.program))
     try:
         folder = _make_folder(top)
-        with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as place:
+        with _only_what_is_used(folder), tempfile.TemporaryDirectory(prefix=_PREFIX, dir=folder) as place:
             _run((program,) + tuple(word.format(folder=place) for word in wanted.arguments), place)
             yield tuple(os.path.join(place, name) for name in sorted(os.listdir(place)) if name.endswith(wanted.ending))
     except OSError as error:
@@ -70,6 +71,28 @@ def _make_folder(top: str) -> str:
     os.makedirs(top, 0o700, exist_ok=True)
     os.makedirs(folder, 0o700, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def _only_what_is_used(folder: str) -> "Iterator[None]":
+    """Remove what a download that was killed has left, unless another one is at work."""
+    import fcntl
+    import shutil
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # what is there may be the other one's
+        else:
+            for name in os.listdir(folder):
+                if name.startswith(_PREFIX):
+                    shutil.rmtree(os.path.join(folder, name), ignore_errors=True)  # what stays is in nobody's way
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _run(command: "Tuple[str, ...]", place: str) -> None:

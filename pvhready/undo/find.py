@@ -121,6 +121,7 @@ def _images(
             refused.append(Refusal(kernel.path, (str(error),)))
             continue
         restored.append(Restored(kernel, answer, paths))
+        notes += _other_names(root, paths)
         for path in paths:
             why = "the image of {}".format(answer.origin)
             changes.append(Change(REPLACE, path, answer.content, answer.mode, why))
@@ -133,6 +134,12 @@ def _images(
 def _paths(root: Root, kernel: Kernel) -> "Tuple[str, ...]":
     """Return the names of the kernel's file that are no links: two or more are hard links, which ``cp`` over one has written through."""
     return tuple(sorted({root.resolve(name) for name in kernel.names or (kernel.path,)}))
+
+
+def _other_names(root: Root, paths: "Tuple[str, ...]") -> "List[str]":
+    """Say where a kernel's file has names that are nobody's kernel: they keep the decompressed one."""
+    text = "{}: has other names besides (hard links), which stay decompressed; --revert makes it the same file again"
+    return [text.format(path) for path in paths[:1] if root.status(path).st_nlink > len(paths)]
 
 
 def _copies_in_use(facts: Facts, notes: "List[str]") -> "List[Kernel]":

@@ -7,8 +7,8 @@ from pvhready.findings import BOOTS, FAILS
 from pvhready.judge import Report
 from pvhready.records import NamedTuple
 from pvhready.root import Missing, Root, Unreadable
+from pvhready.undo.backups import DIRECTORY
 from pvhready.undo.changes import REMOVE, Change
-from pvhready.undo.store import DIRECTORY
 from pvhready.undo.writer import Folder, folder_of
 
 TYPE_CHECKING = False

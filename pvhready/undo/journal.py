@@ -3,7 +3,8 @@
     {"record": "begin", "action": "undo", "steps": [...], ...}    what will be done, and what stands there before
     {"record": "prepared"}                                        all that is replaced is kept, all that is new is written
     {"record": "start", "step": 0, ...}, {"record": "finish", "step": 0}
-    {"record": "done"} or {"record": "abandoned"}
+    {"record": "done"}, {"record": "abandoned"}, or {"record": "waiting"}: all was made, and another run, which
+                                                                  "continues" this one, makes the rest
 
 A last line that was torn by a crash counts as not written; any other that makes no sense makes the journal unreadable.
 """
@@ -16,23 +17,25 @@ from pvhready.undo.writer import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, Tuple
 
     Record = Dict[str, Any]
 
 FILE_NAME = "journal"
+RUN = "run-"  # and four digits: the folder of a run
 FORMAT = 1
 MAX_SIZE = 16 * 1024 * 1024  # bytes; a run writes some 10 KiB
 
 _MAX_DIGITS = 30  # of a number; older versions of Python take hours for one of some million
 _LAST_ID = 0xFFFFFFFE  # of users and groups
-EMPTY, BEGUN, PREPARED, DONE, ABANDONED = "empty", "begun", "prepared", "done", "abandoned"
+EMPTY, BEGUN, PREPARED, WAITING, DONE, ABANDONED = "empty", "begun", "prepared", "waiting", "done", "abandoned"
 
 
 class Run(NamedTuple):
-    """A run as its journal tells it. ``stage`` is empty, begun, prepared, done or abandoned.
+    """A run as its journal tells it. ``stage`` is empty, begun, prepared, waiting, done or abandoned.
 
-    ``action`` is undo or revert, ``options`` are those that the user gave, ``reverts`` the runs that a revert took back.
+    ``action`` is undo or revert, ``options`` are those that the user gave, ``reverts`` the runs that a revert took back. ``waits``:
+    it is the first half of something; ``continues`` are the first halves that it is the second half of.
     """
 
     name: str
@@ -42,11 +45,18 @@ class Run(NamedTuple):
     options: "Dict[str, Any]" = {}
     reverts: "Tuple[str, ...]" = ()
     steps: "Tuple[Step, ...]" = ()
+    waits: bool = False
+    continues: "Tuple[str, ...]" = ()
 
     @property
     def interrupted(self) -> bool:
         """Whether it neither came to its end nor was rolled back."""
-        return self.stage in (BEGUN, PREPARED)
+        return self.stage in (BEGUN, PREPARED, WAITING)
+
+    @property
+    def end(self) -> str:
+        """The record that ends it when all of its steps are made."""
+        return WAITING if self.waits else DONE
 
 
 class Journal:
@@ -87,11 +97,12 @@ def read_run(folder: Folder, name: str) -> Run:
     return run
 
 
-def begin_record(action: str, time: str, options: "Dict[str, Any]", reverts: "Tuple[str, ...]", steps: "List[Step]") -> "Record":
+def begin_record(run: Run) -> "Record":
     """Return the fields of the record that begins a run."""
     return {
-        "format": FORMAT, "action": action, "time": time, "options": options, "reverts": list(reverts),
-        "steps": [dict(step._asdict(), before=step.before._asdict(), after=step.after._asdict()) for step in steps],
+        "format": FORMAT, "action": run.action, "time": run.time, "options": run.options, "reverts": list(run.reverts),
+        "waits": run.waits, "continues": list(run.continues),
+        "steps": [dict(step._asdict(), before=step.before._asdict(), after=step.after._asdict()) for step in run.steps],
     }
 
 
@@ -107,9 +118,10 @@ def _add(run: Run, record: "Record") -> Run:
         if record["format"] != FORMAT:
             raise ValueError("written by another version of pvhready")
         steps = tuple(_step(value) for value in record["steps"])
-        reverts = tuple(str(name) for name in record["reverts"])
-        return Run(run.name, BEGUN, str(record["action"]), str(record["time"]), dict(record["options"]), reverts, steps)
-    if kind in (PREPARED, DONE, ABANDONED):
+        reverts, continues = (tuple(_run_name(name) for name in record[key]) for key in ("reverts", "continues"))
+        action, when, options = str(record["action"]), str(record["time"]), dict(record["options"])
+        return Run(run.name, BEGUN, action, when, options, reverts, steps, record["waits"] is True, continues)
+    if kind in (PREPARED, WAITING, DONE, ABANDONED):
         return run._replace(stage=kind)
     if kind in ("start", "finish"):
         run.steps[int(record["step"])]
@@ -132,7 +144,19 @@ def _state(value: "Record") -> State:
     return State(
         value["kind"], str(value["digest"]), _number(value["size"], 1 << 62), _number(value["mode"], 0o7777),
         _number(value["uid"], _LAST_ID), _number(value["gid"], _LAST_ID), mtime, attributes, _text(value["target"]),
+        _text(value["inode"]),
     )
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a name is that of a run's folder."""
+    return len(name) == len(RUN) + 4 and name.startswith(RUN) and name[len(RUN):].isdigit()
+
+
+def _run_name(value: "Any") -> str:
+    if not isinstance(value, str) or not is_run_name(value):
+        raise ValueError("no name of a run")
+    return value
 
 
 def _text(value: "Any") -> str:

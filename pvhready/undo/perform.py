@@ -1,23 +1,19 @@
 """The command ``undo``, from what is found to the check afterwards."""
 
-from pvhready.facts import PV, PVH, Facts
-from pvhready.host import DEFAULT, Host
-from pvhready.judge import Report, judge
+from pvhready.facts import PV
+from pvhready.judge import Report
 from pvhready.kept import is_kept
-from pvhready.records import NamedTuple
-from pvhready.root import Root
-from pvhready.survey import survey
 from pvhready.undo import guards, keep_pv, regenerate
 from pvhready.undo.changes import REMOVE, Change, Refused
+from pvhready.undo.exclusive import Exclusive, two_ways
 from pvhready.undo.find import Restored, Work, find_work
+from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
-from pvhready.undo.preview import Preview
-from pvhready.undo.store import History, Store, history
-from pvhready.undo.transaction import Transaction
+from pvhready.undo.transaction import Failed, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+    from typing import Callable, List, Tuple
 
     Confirm = Callable[[Outcome], bool]
 
@@ -28,58 +24,15 @@ _NEXT_KERNEL = (
 )
 
 
-class Wish(NamedTuple):
-    """What the user wants. ``named`` are the files of --from; the rest are the options of the same names."""
-
-    apply: bool = False
-    switching: bool = False
-    keep_pv: bool = False
-    named: "Tuple[str, ...]" = ()
-
-    def as_options(self) -> "Dict[str, Any]":
-        """Return what the journal keeps of it, so that an interrupted run can go on."""
-        return {"switching": self.switching, "keep_pv": self.keep_pv, "from": list(self.named)}
-
-
-class Guest:
-    """A guest, and whose GRUB boots it."""
-
-    def __init__(self, root: Root, host: Host, assume: "Optional[str]" = None) -> None:
-        """``assume`` says what the guest is where it cannot be seen."""
-        self.root = root
-        self.host = host
-        self._assume = assume
-
-    def report(self, changes: "Sequence[Change]" = ()) -> Report:
-        """Judge the guest as it would be after some changes."""
-        with Preview(self.root, changes) as root:
-            return self.judged(survey(root, self.host, self._assume))
-
-    def judged(self, facts: Facts) -> Report:
-        """Judge what was seen."""
-        return judge(facts, self.host, PVH, by_hand=True)
-
-    def command(self, *words: str) -> "Tuple[str, ...]":
-        """Return the command to be typed for an undo of this guest."""
-        told = () if self.host.name == DEFAULT else ("--host", self.host.name)  # type: Tuple[str, ...]
-        if self._assume:
-            told += ("--assume-guest", self._assume)
-        return ("pvhready", "undo") + (() if self.root.live else ("--root", self.root.directory)) + told + words
-
-    def inside(self, *words: str) -> "Tuple[Tuple[str, ...], ...]":
-        """Return the commands that do it in a chroot. There a kernel runs that is not the guest's, so its mode is told."""
-        host = () if self.host.name == DEFAULT else ("--host", self.host.name)  # type: Tuple[str, ...]
-        return regenerate.by_hand(self.root.directory, host + ("--assume-guest", self._assume or PV.lower()) + words)
-
-
 class Undo:
     """One undo: look, ask, change."""
 
-    def __init__(self, guest: Guest, wish: Wish) -> None:
-        """Nothing is read before ``outcome`` is called."""
+    def __init__(self, guest: Guest, wish: Wish, waiting: "Tuple[str, ...]" = ()) -> None:
+        """Nothing is read before ``outcome`` is called. ``waiting`` are interrupted runs that this one goes on with."""
         self._guest = guest
         self._root = guest.root
         self._wish = wish
+        self._waiting = waiting
 
     def outcome(self, confirm: "Confirm") -> Outcome:
         """Return what would be done, or was done where the user wants that and ``confirm`` says yes to the plan of it.
@@ -90,10 +43,10 @@ class Undo:
         work = find_work(self._root, before.facts, self._wish.named, self._wish.apply and self._root.live)
         kept = keep_pv.kernels_to_keep(work, self._guest.host, before.facts.guest) if self._wish.keep_pv else ()
         plan = self._plan(before, work, kept)
-        if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
+        if not self._wish.apply or plan.obstacles or not (plan.changes or self._waiting) or not confirm(plan):
             return plan
-        runs = self._perform(plan, before, work, kept)
-        return plan._replace(applied=True, runs=runs, report=self._guest.report())
+        done = self._carry_out(plan, before, work, kept)
+        return done._replace(report=self._guest.report())
 
     def _plan(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
         obstacles = list(work.obstacles)
@@ -136,22 +89,30 @@ class Undo:
         copies = tuple(Change(REMOVE, kernel.path, why="a decompressed kernel beside the packed one") for kernel in work.copies)
         return work.hooks + work.images + copies + work.helpers
 
-    def _perform(self, plan: Outcome, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
-        with Exclusive(self._root) as transaction:
+    def _carry_out(self, plan: Outcome, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
+        with Exclusive(self._root, resuming=bool(self._waiting)) as transaction:
             demand_as_seen(self._root, plan)
-            if not kept and not work.copies:
-                return (transaction.run("undo", self._changes(work), self._wish.as_options()),)
-            runs: "List[str]" = []
-            path = regenerate.path_of_menu(self._root, before)
-            first = keep_pv.preparation(self._root, kept) if kept else ()
-            if first:
-                runs.append(transaction.run("undo", first, dict(self._wish.as_options(), more=True)))
-            try:
-                changes = (self._menu(path, before, work, kept),) + self._changes(work)
-            except Refused:
-                take_back(self._root, transaction, runs)
-                raise
-            return tuple(runs) + (transaction.run("undo", changes, self._wish.as_options()),)
+            runs = self._perform(transaction, before, work, kept)
+            return plan._replace(applied=True, runs=runs, notes=plan.notes + transaction.sweep())
+
+    def _perform(self, transaction: Transaction, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> "Tuple[str, ...]":
+        """Make the changes; return the runs. The menu is made between two of them, when what it is made of is there."""
+        options, waiting = self._wish.as_options(), self._waiting
+        if not kept and not work.copies:
+            return (transaction.run("undo", self._changes(work), options, continues=waiting),)
+        path = regenerate.path_of_menu(self._root, before)
+        first = keep_pv.preparation(self._root, kept) if kept else ()
+        made = (transaction.run("undo", first, options, waits=True),) if first else ()
+        try:
+            changes = (self._menu(path, before, work, kept),) + self._changes(work)
+            return made + (transaction.run("undo", changes, options, continues=waiting + made),)
+        except Refused as error:
+            transaction.take_back(made)
+            raise Refused("{}. {}".format(error, two_ways(self._root) if waiting else "All is as it was")) from error
+        except Failed as error:
+            if error.restored:
+                transaction.take_back(made)
+            raise
 
     def _menu(self, path: str, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Change:
         """Return the change to the boot menu. Raises Refused for one under which the guest would not come up as it should."""
@@ -164,60 +125,9 @@ class Undo:
                 wrong = wrong or "it still names {}: take that out of /etc/grub.d first".format(kernel.path)
         said = guards.boots_no_more(before, after, guards.mode_now(before), self._wish.switching)
         if wrong or said:
-            raise Refused("the boot menu that grub-mkconfig writes is not put in place, and all is as it was: {}".format(wrong or said[0]))
+            raise Refused("the boot menu that grub-mkconfig writes is not put in place: {}".format(wrong or said[0]))
         return change
 
     def _words(self) -> "Tuple[str, ...]":
         words = tuple(word for word, wanted in (("--keep-pv", self._wish.keep_pv), ("--switching", self._wish.switching)) if wanted)
         return words + tuple(word for path in self._wish.named for word in ("--from", path))
-
-
-class Exclusive:
-    """The locked store and the locks of the package managers, as long as changes are made. Raises Refused where somebody is at work."""
-
-    def __init__(self, root: Root, resuming: bool = False) -> None:
-        self._root = root
-        self._resuming = resuming
-        self._store = Store(root, make=True)
-        self._managers = guards.PackageManagers(root)
-
-    def __enter__(self) -> Transaction:
-        try:
-            self._store.lock()
-            if not self._resuming:
-                demand_no_interrupted_run(self._root, self._store.history())
-            self._managers.__enter__()
-            if self._managers.busy:
-                raise Refused(self._managers.busy[0])
-        except BaseException:
-            self.__exit__()
-            raise
-        return Transaction(self._root, self._store)
-
-    def __exit__(self, *_: object) -> None:
-        self._managers.__exit__()
-        self._store.__exit__()
-
-
-def demand_no_interrupted_run(root: Root, runs: History) -> None:
-    """Raise Refused where an earlier run was interrupted, with what to type."""
-    run = runs.interrupted
-    if run is not None:
-        raise Refused("an earlier run ({} of {}) was interrupted. {}".format(run.name, run.time, two_ways(root)))
-
-
-def two_ways(root: Root) -> str:
-    """Return how an interrupted run is ended, as a sentence or two."""
-    from shlex import quote
-
-    words = "" if root.live else " --root " + quote(root.directory)
-    return "Finish it: pvhready undo --resume{}. Or take it back: pvhready undo --abandon{}".format(words, words)
-
-
-def take_back(root: Root, transaction: Transaction, runs: "Sequence[str]") -> None:
-    """Revert runs of this very process. Raises Failed."""
-    from pvhready.undo.revert import reverting
-
-    if runs:
-        found = reverting(root, [run for run in history(root).runs if run.name in runs])
-        transaction.run("revert", found.changes, {}, tuple(runs))

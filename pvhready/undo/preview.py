@@ -4,8 +4,8 @@ import os
 import stat
 
 from pvhready.root import File, Missing, Root, Unreadable
+from pvhready.undo.backups import backup_path
 from pvhready.undo.changes import FILE, REMOVE, Change
-from pvhready.undo.store import backup_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,16 +6,18 @@ from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
 from pvhready.undo import diversion, guards, regenerate
 from pvhready.undo.changes import CREATE, FILE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
-from pvhready.undo.journal import BEGUN, Run
+from pvhready.undo.exclusive import Exclusive
+from pvhready.undo.guest import Guest, Wish
+from pvhready.undo.journal import BEGUN, PREPARED, WAITING, Run
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
-from pvhready.undo.perform import Exclusive, Guest, Undo, Wish
+from pvhready.undo.perform import Undo
 from pvhready.undo.store import history
 from pvhready.undo.transaction import Transaction
 from pvhready.undo.writer import folder_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, List, Sequence, Tuple
+    from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
     Confirm = Callable[[Outcome], bool]
 
@@ -59,31 +61,39 @@ def reverting(root: Root, runs: "Sequence[Run]") -> Reverting:
 
 
 class Revert:
-    """One revert of all undos that are in force."""
+    """One revert: of all undos that are in force, or of some."""
 
-    def __init__(self, guest: Guest, wish: Wish) -> None:
-        """Nothing is read before ``outcome`` is called."""
+    def __init__(self, guest: Guest, wish: Wish, only: "Tuple[str, ...]" = (), waiting: "Tuple[str, ...]" = ()) -> None:
+        """Nothing is read before ``outcome`` is called.
+
+        ``only`` names the runs where not all in force are meant, ``waiting`` an interrupted revert that this one goes on with.
+        """
         self._guest = guest
         self._root = guest.root
         self._wish = wish
+        self._only = only
+        self._waiting = waiting
 
     def outcome(self, confirm: "Confirm") -> Outcome:
         """Return what would be put back, or was where the user wants that and ``confirm`` says yes. Raises Refused and Failed."""
-        runs = history(self._root).in_force
+        runs = tuple(run for run in history(self._root).runs if run.name in self._only) or history(self._root).in_force
         found = reverting(self._root, runs)
         diversions = self._own_diversions(found, runs)
         changes = tuple(sorted(found.changes + diversions, key=lambda change: is_kept(change.path)))
         late = tuple(change for change in changes if is_kept(change.path)) if self._menu_names_kept(found) else ()
         changes = tuple(change for change in changes if change not in late)
         plan = self._plan(changes, late, found)
-        if not self._wish.apply or not plan.changes or plan.obstacles or not confirm(plan):
+        if not self._wish.apply or plan.obstacles or not (plan.changes or self._waiting) or not confirm(plan):
             return plan
-        with Exclusive(self._root) as transaction:
+        with Exclusive(self._root, resuming=bool(self._only or self._waiting)) as transaction:
             demand_as_seen(self._root, plan)
-            made = [transaction.run("revert", changes, self._wish.as_options(), tuple(run.name for run in runs))]
-            notes = self._take_out_of_the_menu(transaction, late, made) if late else ()
-            transaction.sweep()
-        return plan._replace(applied=True, runs=tuple(made), notes=plan.notes + notes, report=self._guest.report())
+            made: "Tuple[str, ...]" = ()
+            if changes or not late or not self._waiting:
+                reverted, options = tuple(run.name for run in runs), self._wish.as_options()
+                made = (transaction.run("revert", changes, options, reverted, waits=bool(late), continues=self._waiting),)
+            again, notes = self._take_out_of_the_menu(transaction, late, self._waiting + made) if late else ((), ())
+            notes += transaction.sweep()
+        return plan._replace(applied=True, runs=made + again, notes=plan.notes + notes, report=self._guest.report())
 
     def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", found: Reverting) -> Outcome:
         notes = ["{}: changed by somebody else since, and left as it is".format(path) for path in found.foreign]
@@ -94,7 +104,7 @@ class Revert:
             notes.append("the boot menu is generated anew, and the kernels kept for PV are removed after that")
         elif late:
             obstacles.append("the boot menu must be generated anew, and nothing of this guest is run from outside: type the commands below")
-            commands = self._guest.inside("--revert", "--apply")
+            commands = self._guest.inside(*(("--resume",) if self._waiting else ("--abandon",) if self._only else ("--revert", "--apply")))
         if changes:
             before = self._guest.report()
             obstacles += guards.boots_no_more(before, self._guest.report(changes), guards.mode_now(before), self._wish.switching)
@@ -106,18 +116,22 @@ class Revert:
             commands=commands, next=self._guest.command("--revert", "--apply") + (("--switching",) if self._wish.switching else ()),
         )
 
-    def _take_out_of_the_menu(self, transaction: Transaction, late: "Tuple[Change, ...]", made: "List[str]") -> "Tuple[str, ...]":
-        """Write the menu anew, and remove the kept kernels when it does not name them any more. Returns what is to be said of it."""
+    def _take_out_of_the_menu(
+        self, transaction: Transaction, late: "Tuple[Change, ...]", waiting: "Tuple[str, ...]",
+    ) -> "Tuple[Tuple[str, ...], Tuple[str, ...]]":
+        """Write the menu anew, and remove the kept kernels when it does not name them any more.
+
+        Returns the run that did it, which ``waiting`` wait for, and what is to be said of it.
+        """
         try:
             menu = regenerate.new_menu(regenerate.path_of_menu(self._root, self._guest.report()))
             after = self._guest.report((menu,) + late)
             if any(is_kept(entry.kernel or "") for shown in after.facts.menus.values() for entry in shown.entries):
                 raise Refused("it still names a kernel that was kept for PV: look into /etc/grub.d")
         except Refused as error:
-            text = "the boot menu could not be written anew: {}. Write it by hand, then remove /boot/pvhready-*.elf"
-            return (text.format(error),)
-        made.append(transaction.run("revert", (menu,) + late, {}))
-        return ()
+            text = "the boot menu could not be written anew, so that the kernels kept for PV are still there: {}. When that is mended: {}"
+            return (), (text.format(error, " ".join(self._guest.command("--resume"))),)
+        return (transaction.run("revert", (menu,) + late, {}, continues=waiting),), ()
 
     def _own_diversions(self, found: Reverting, runs: "Sequence[Run]") -> "Tuple[Change, ...]":
         """Where dpkg's list was changed since, ours are taken out of it, line by line."""
@@ -130,12 +144,13 @@ class Revert:
             raise Refused(str(error)) from error
 
     def _menu_names_kept(self, found: Reverting) -> bool:
-        """Whether a menu that is not ours any more names a kernel that is to be removed."""
+        """Whether a menu that is not put back itself names a kernel that is to be removed."""
         config = self._guest.report().facts.menus[PVH].config if any(is_kept(change.path) for change in found.changes) else None
         if not config:
             return False
         try:
-            return self._root.resolve(config) in found.foreign and b"/pvhready-" in self._root.read(config)
+            put_back = {change.path for change in found.changes}
+            return self._root.resolve(config) not in put_back and b"/pvhready-" in self._root.read(config)
         except Unreadable as error:
             raise Refused(str(error)) from error
 
@@ -143,36 +158,46 @@ class Revert:
 def resume(guest: Guest) -> Outcome:
     """Finish the run that was interrupted. Raises Refused when there is none or it cannot be finished, and Failed."""
     _interrupted(guest.root)
+    notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
-        begun = run.stage == BEGUN
-        foreign = transaction.abandon(run) if begun else transaction.resume(run)
-        if run.action == "revert" and not begun:
-            transaction.sweep()
-    notes = _notes(foreign)
-    if not begun and not run.options.get("more"):
+        if run.stage == BEGUN:
+            notes += _notes(transaction.abandon(run))
+        elif run.stage == PREPARED:
+            notes += _notes(transaction.resume(run)) + transaction.sweep()
+    left = history(guest.root).interrupted or (run if run.stage == BEGUN else None)
+    if left is None:
         return Outcome("resume", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())
-    again = _again(guest, run)
+    again = _again(guest, left)
     return again._replace(action="resume", notes=notes + again.notes, runs=(run.name,) + again.runs)
 
 
 def abandon(guest: Guest) -> Outcome:
     """Take back what the interrupted run did. Raises Refused when there is none, and Failed."""
     _interrupted(guest.root)
+    notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
-        notes = _notes(transaction.abandon(run))
-    return Outcome("abandon", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())
+        left: "Optional[Run]" = run
+        while left is not None and not (left.stage == WAITING and left.action == "undo"):
+            notes += _notes(transaction.abandon(left))
+            left = history(guest.root).interrupted
+    if left is None:
+        return Outcome("abandon", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())
+    # Of an undo the first half is there still. A menu that others have made since may name its kernels: it is reverted with all care.
+    back = Revert(guest, Wish(True, True), only=(left.name,)).outcome(lambda plan: True)
+    return back._replace(action="abandon", notes=notes + back.notes, runs=(run.name,) + back.runs)
 
 
 def _again(guest: Guest, run: Run) -> Outcome:
-    """Do what an interrupted run was to do, with the options that the user gave it."""
+    """Do what an interrupted run was to do, or the half of it that it waits for, with the options that the user gave it."""
     named = run.options.get("from")
     files = tuple(str(path) for path in named) if isinstance(named, list) else ()
     wish = Wish(True, bool(run.options.get("switching")), bool(run.options.get("keep_pv")), files)
+    waiting = (run.name,) if run.stage == WAITING else ()
     if run.action == "revert":
-        return Revert(guest, wish).outcome(lambda plan: True)
-    return Undo(guest, wish).outcome(lambda plan: True)
+        return Revert(guest, wish, run.reverts if waiting else (), waiting).outcome(lambda plan: True)
+    return Undo(guest, wish, waiting).outcome(lambda plan: True)
 
 
 def _interrupted(root: Root) -> Run:

@@ -6,7 +6,8 @@ MODE = 0o755
 # 10_linux is asked what it would write, so that the root device, the options and the initramfs are those of the distribution, on
 # every file system. Of its entries the first for each kept kernel is taken, and the path of the image in it is replaced.
 TEXT = r"""#!/bin/sh
-# Written by "pvhready undo --keep-pv", and removed by "pvhready undo --revert --apply".
+# Written by "pvhready undo --keep-pv", and removed by "pvhready undo --revert --apply". By hand: remove this file, write the menu anew
+# (update-grub, or grub2-mkconfig -o /boot/grub2/grub.cfg), and only then remove /boot/pvhready-*.elf. It works without pvhready.
 #
 # Under PV the menu gets an entry for each kernel that is kept decompressed as /boot/pvhready-RELEASE.elf and still installed. The
 # newest is the default there. Under PVH, GRUB passes over all of this.

@@ -11,6 +11,9 @@ from pvhready.probes.image import image_in, read_image
 from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
 from pvhready.undo import download as mirror
+from pvhready.undo.backups import DIRECTORY, backup_path
+from pvhready.undo.changes import FILE, Refused
+from pvhready.undo.store import history
 from pvhready.undo.verify import Subject, objections, read_subject
 from pvhready.unpack import MissingTool, UnpackError
 
@@ -20,11 +23,10 @@ if TYPE_CHECKING:
 
     Offer = Union["Candidate", str]  # an image, or why a place has none
 
-OWN = "/var/lib/pvhready"
 _DEB_CACHES = ("/var/cache/apt/archives",)
 _RPM_CACHES = ("/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum", "/var/cache/zypp", "/var/cache/PackageKit")
 _DEPTH = 6  # folders below a cache, as /var/cache/yum/x86_64/7/updates/packages
-_MAX_NAMES = 20000  # names that are looked at below all caches, and below our own folder
+_MAX_NAMES = 20000  # names that are looked at below all caches
 _MAX_PACKAGES = 8  # package files of one kernel that are opened
 _MAX_IMAGE = 256 << 20  # bytes; a bzImage has 5 to 20 MB
 _DEB_NAMES = ("linux-image-", "linux-image-unsigned-", "linux-binary-")
@@ -64,9 +66,9 @@ class Candidate(NamedTuple):
 def pristine_image(root: Root, kernel: Kernel, named: "Sequence[str]" = (), download: bool = False) -> "Union[Pristine, Refusal]":
     """Return the pristine image of a kernel that stands decompressed, or why there is none. Nothing of the guest is changed.
 
-    ``named`` are files of this machine (images, .deb, .rpm) that are tried first: one of this kernel that is not the right one is
-    refused at once. With ``download`` the package manager of the running guest is asked for exactly the installed package, which is
-    kept below /var/lib/pvhready only as long as it is read.
+    ``named`` are files of this machine (images, .deb, .rpm), for what the guest itself has not: one of this kernel that is not the
+    right one is refused. With ``download`` the package manager of the running guest is asked at last for exactly the installed
+    package, which is kept below /var/lib/pvhready only as long as it is read.
     """
     try:
         subject = read_subject(root, kernel)
@@ -83,13 +85,17 @@ def pristine_image(root: Root, kernel: Kernel, named: "Sequence[str]" = (), down
 def _first_proved(
     root: Root, subject: Subject, named: "Sequence[str]", download: bool, tried: "List[str]",
 ) -> "Union[Pristine, Refusal]":
+    for offer in _of_the_guest(root, subject):
+        answer = _answer(root, subject, offer, tried)
+        if answer:
+            return answer
     for offer in _named(subject, named):
         answer = _answer(root, subject, offer, tried)
         if answer:
             return answer
         if not isinstance(offer, str) and image_in(offer.content, offer.origin).release in (subject.release, None):
             return Refusal(subject.path, tuple(tried) + ("name the package of this very kernel, or leave this file out",))
-    for offer in _found(root, subject, download):
+    for offer in _downloaded(root, subject) if download else ():
         answer = _answer(root, subject, offer, tried)
         if answer:
             return answer
@@ -109,8 +115,8 @@ def _answer(root: Root, subject: Subject, offer: "Offer", tried: "List[str]") ->
     return Pristine(subject.release, subject.path, offer.content, digest("sha256", offer.content) or "", offer.origin, offer.mode)
 
 
-def _found(root: Root, subject: Subject, download: bool) -> "Iterator[Offer]":
-    """Yield what the guest itself has, and then what its mirror has."""
+def _of_the_guest(root: Root, subject: Subject) -> "Iterator[Offer]":
+    """Yield what the guest itself has."""
     yield from _own_copies(root, subject)
     yield from _of_modules(root, subject)
     paths = list(_cached(root, subject))
@@ -118,8 +124,6 @@ def _found(root: Root, subject: Subject, download: bool) -> "Iterator[Offer]":
         yield from _in_package(root, subject, path)
     if not paths:
         yield "no package file of this kernel is in a cache of the package manager"
-    if download:
-        yield from _downloaded(root, subject)
 
 
 def _named(subject: Subject, named: "Sequence[str]") -> "Iterator[Offer]":
@@ -136,12 +140,19 @@ def _named(subject: Subject, named: "Sequence[str]") -> "Iterator[Offer]":
 
 
 def _own_copies(root: Root, subject: Subject) -> "Iterator[Offer]":
-    """What earlier runs kept: ``undo --revert`` keeps the image that it replaces."""
-    folders = ["{}/{}".format(OWN, run) for run in reversed(_names(root, OWN)) if run.startswith("run-")]
-    paths = ("{}/{}".format(folder, name) for folder in folders for name in _names(root, folder))
-    for path, _ in zip(paths, range(_MAX_NAMES)):
-        if read_image(root, path).release == subject.release:
-            yield from _in_file(root, path)
+    """What earlier runs kept, the last first: a revert keeps the image that it replaces."""
+    try:
+        runs = history(root).runs
+    except Refused as error:
+        yield str(error)
+        return
+    for run in reversed(runs):
+        for index, step in enumerate(run.steps):
+            path = backup_path(run.name, index)
+            if step.before.kind == FILE and root.exists(path):
+                image = read_image(root, path)
+                if image.container == "bzimage" and image.release == subject.release:  # and not what it was made of
+                    yield from _in_file(root, path, step.before.mode & 0o777)
 
 
 def _of_modules(root: Root, subject: Subject) -> "Iterator[Offer]":
@@ -252,7 +263,7 @@ def _downloaded(root: Root, subject: Subject) -> "Iterator[Offer]":
         return
     wanted = mirror.request(subject.record, subject.release, subject.kernel.has_dpkg)
     try:
-        with mirror.fetch(wanted, OWN) as paths:
+        with mirror.fetch(wanted, DIRECTORY) as paths:
             for path in paths:
                 yield from _in_package(root, subject, path)
     except mirror.Failed as error:

@@ -2,7 +2,7 @@
 
     prepare   what is replaced is copied to the store, what is new is written beside its place; the journal says so
     apply     one rename or removal after the other, in the order of the changes
-    done
+    done      or waiting: then it is one half of what is done, and another run makes the rest
 
 Where a run was cut off, the files themselves tell how far it came: a path holds what stood there before, or what was to come.
 """
@@ -11,14 +11,15 @@ import os
 import time
 
 from pvhready.root import Root, Unreadable
-from pvhready.undo.changes import CREATE, FILE, LINK, NOTHING, REMOVE, REPLACE, Change, Refused, State, Step, temporary_name
-from pvhready.undo.journal import DONE, PREPARED, Journal, Run, begin_record, read_run
-from pvhready.undo.store import Store, backup_name
+from pvhready.undo.backups import keep, put_back
+from pvhready.undo.changes import CREATE, FILE, LINK, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State, Step, temporary_name
+from pvhready.undo.journal import BEGUN, DONE, PREPARED, WAITING, Journal, Run, begin_record, read_run
+from pvhready.undo.store import Store
 from pvhready.undo.writer import Folder, folder_of, kept_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 NEW_MODE = 0o644
 
@@ -39,17 +40,18 @@ class Transaction:
         """``root`` is the guest, ``store`` its journal and backups."""
         self._root = root
         self._store = store
-        self.left_behind = ""  # why sweep could not remove something
 
     def run(
-        self, action: str, changes: "Sequence[Change]", options: "Dict[str, Any]", reverts: "Tuple[str, ...]" = (),
+        self, action: str, changes: "Sequence[Change]", options: "Dict[str, Any]", reverts: "Tuple[str, ...]" = (), waits: bool = False,
+        continues: "Tuple[str, ...]" = (),
     ) -> str:
         """Make the changes, in order, and return the run's name.
 
-        Raises Refused when a path is not what the changes take it for (nothing is changed then), and Failed when the system
-        refuses a change. An exception that comes from elsewhere (a signal) leaves an interrupted run.
+        With ``waits`` the run counts as interrupted until another one ``continues`` it. Raises Refused when a path is not what the
+        changes take it for (nothing is changed then), and Failed when the system refuses a change. An exception that comes from
+        elsewhere (a signal) leaves an interrupted run.
         """
-        steps = [self._step(change) for change in changes]
+        steps = tuple(self._step(change) for change in changes)
         try:
             self._store.sweep()
             name, folder = self._store.new_run()
@@ -58,9 +60,12 @@ class Transaction:
         with folder:
             try:
                 journal = Journal(folder)
-                journal.add("begin", **begin_record(action, time.strftime("%Y-%m-%dT%H:%M:%S%z"), options, reverts, steps))
-                self._prepare(name, folder, journal, changes, steps)
-                self._apply(name, journal, steps)
+                run = Run(name, BEGUN, action, time.strftime("%Y-%m-%dT%H:%M:%S%z"), options, reverts, steps, waits, continues)
+                journal.add("begin", **begin_record(run))
+                self._prepare(run, folder, journal, changes)
+                for index in range(len(steps)):
+                    self._make(run, journal, index)
+                self._end(run, journal)
             except (OSError, Unreadable) as error:
                 if not _is_done(folder, name):
                     raise Failed(describe(error), self._put_back(name, folder)) from error
@@ -88,8 +93,8 @@ class Transaction:
                         self._discard(run.name, index, step)
                 journal = Journal(folder)
                 for index in left:
-                    self._make(run.name, journal, index, run.steps[index])
-                journal.add("done")
+                    self._make(run, journal, index)
+                self._end(run, journal)
         except (OSError, Unreadable) as error:
             raise Failed(describe(error), False) from error
         return foreign
@@ -108,12 +113,19 @@ class Transaction:
             raise Failed(describe(error), False) from error
         return foreign
 
-    def sweep(self) -> None:
-        """Remove what no run needs any more. Where the system refuses, the next run does it."""
+    def take_back(self, names: "Sequence[str]") -> None:
+        """Take back runs of this very process that wait for another one. Raises Failed."""
+        for run in self._store.history().runs:
+            if run.name in names:
+                self.abandon(run)
+
+    def sweep(self) -> "Tuple[str, ...]":
+        """Remove what no run needs any more. Returns what is to be said where the system refuses: the next run does it."""
         try:
             self._store.sweep()
         except (OSError, Unreadable) as error:
-            self.left_behind = describe(error)
+            return ("what is kept and not needed any more could not be removed ({}): the next run tries again".format(describe(error)),)
+        return ()
 
     def _put_back(self, name: str, folder: Folder) -> bool:
         """Roll a run back that the system would not let go on; False when it does not let that be done either."""
@@ -144,49 +156,51 @@ class Transaction:
         with folder:
             return folder.look(name)
 
-    def _prepare(self, run: str, folder: Folder, journal: Journal, changes: "Sequence[Change]", steps: "List[Step]") -> None:
-        for index, step in enumerate(steps):
+    def _prepare(self, run: Run, folder: Folder, journal: Journal, changes: "Sequence[Change]") -> None:
+        for index, step in enumerate(run.steps):
             if step.before.kind == FILE:
-                parent, name = folder_of(self._root, step.path)
-                with parent:
-                    folder.write(backup_name(index), parent.read(name), step.before._replace(uid=0, gid=0, mode=0o600, attributes=()))
-                if folder.look(backup_name(index)).digest != step.before.digest:
-                    raise Unreadable(step.path, "changed while it was copied")
+                keep(self._root, folder, index, step)
         folder.sync()
-        for index, step in enumerate(steps):
+        for index, step in enumerate(run.steps):
             if step.kind != REMOVE:
-                self._write(temporary_name(run, index), step, self._content(changes[index]))
+                self._write(run, changes, index)
         journal.add("prepared")
 
-    def _content(self, change: Change) -> "Iterator[bytes]":
-        if change.saved is None:
-            yield change.content
-        elif change.saved.state.kind == FILE:
-            with self._store.folder.enter(change.saved.run) as folder:
-                for part in _kept(folder, change.saved.step, change.saved.state):
-                    yield part
-
-    def _write(self, temporary: str, step: Step, content: "Iterable[bytes]") -> None:
+    def _write(self, run: Run, changes: "Sequence[Change]", index: int) -> None:
+        """Write what a step is to put in place beside that place."""
+        step, change, temporary = run.steps[index], changes[index], temporary_name(run.name, index)
         parent, _ = folder_of(self._root, step.path)
         with parent:
-            _put(parent, temporary, step.after, content)
+            if change.saved is None:
+                parent.write(temporary, (change.content,), step.after)
+                parent.sync()
+                return
+            twins = [
+                "{}/{}".format(run.steps[other].path.rpartition("/")[0], temporary_name(run.name, other))
+                for other in range(index) if _are_one_file(change.saved, changes[other].saved)
+            ]
+            with self._store.folder.enter(change.saved.run) as folder:
+                put_back(self._root, parent, temporary, folder, change.saved, twins)
 
-    def _apply(self, run: str, journal: Journal, steps: "Sequence[Step]") -> None:
-        for index, step in enumerate(steps):
-            self._make(run, journal, index, step)
-        journal.add("done")
-
-    def _make(self, run: str, journal: Journal, index: int, step: Step) -> None:
+    def _make(self, run: Run, journal: Journal, index: int) -> None:
         """Make one change: a single rename or removal."""
+        step = run.steps[index]
         journal.add("start", step=index, path=step.path, before=step.before.digest, after=step.after.digest)
         parent, name = folder_of(self._root, step.path)
         with parent:
             if step.kind == REMOVE:
                 parent.remove(name)
             else:
-                parent.rename(temporary_name(run, index), name)
+                parent.rename(temporary_name(run.name, index), name)
             parent.sync()
         journal.add("finish", step=index)
+
+    def _end(self, run: Run, journal: Journal) -> None:
+        """Write that a run is at its end, and then the same of those that it continues; the first of these records counts for all."""
+        journal.add(run.end)
+        for name in run.continues if run.end == DONE else ():
+            with self._store.folder.enter(name) as folder:
+                Journal(folder).add(DONE)
 
     def _demand_prepared(self, run: str, index: int, step: Step) -> None:
         if step.kind == REMOVE:
@@ -217,8 +231,8 @@ class Transaction:
                 if step.before.kind == NOTHING:
                     parent.remove(name)
                 else:
-                    content = _kept(folder, index, step.before) if step.before.kind == FILE else iter(())
-                    _put(parent, temporary_name(run.name, index), step.before, content)
+                    twins = [one.path for one in run.steps if one is not step and one.before.inode == step.before.inode]
+                    put_back(self._root, parent, temporary_name(run.name, index), folder, Saved(run.name, index, step.before), twins)
                     parent.rename(temporary_name(run.name, index), name)
                 parent.sync()
         return foreign
@@ -235,25 +249,14 @@ def describe(error: Exception) -> str:
 def _is_done(folder: Folder, name: str) -> bool:
     """Whether a run came to its end, and the system only would not say that its last record is on the disk: all changes are."""
     try:
-        return read_run(folder, name).stage == DONE
+        return read_run(folder, name).stage in (WAITING, DONE)
     except (OSError, Unreadable, Refused):
         return False
 
 
-def _kept(folder: Folder, index: int, state: State) -> "Iterator[bytes]":
-    """Yield what a run's step replaced. Raises Unreadable where it is not that any more: half a kernel must not be put back."""
-    if folder.look(backup_name(index)).digest != state.digest:
-        raise Unreadable("{}/{}".format(folder.path, backup_name(index)), "is not what was kept there: its checksum is another")
-    return folder.read(backup_name(index))
-
-
-def _put(parent: Folder, name: str, state: State, content: "Iterable[bytes]") -> None:
-    if state.kind == LINK:
-        parent.symlink(name, state)
-        parent.sync()
-    else:
-        parent.write(name, content, state)
-        parent.sync()
+def _are_one_file(saved: Saved, other: "Optional[Saved]") -> bool:
+    """Whether two names that a run replaced were names of one file."""
+    return other is not None and bool(saved.state.inode) and (saved.run, saved.state.inode) == (other.run, other.state.inode)
 
 
 def _after(change: Change, before: State) -> State:

@@ -4,6 +4,7 @@ A directory is reached through ``Root.place``, so no link leads out of the root;
 are never followed. A file that is written is on the disk before its writer returns.
 """
 
+import errno
 import os
 import stat
 
@@ -21,6 +22,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_MODE = 0o600
+_NO_HARD_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # They are made for one content: the kernel's integrity measurement (ima, evm) would reject another one with them.
 _OF_THE_CONTENT = ("security.ima", "security.evm")
@@ -140,6 +142,16 @@ class Folder:
         if state.mtime is not None:
             os.utime(name, ns=(state.mtime, state.mtime), dir_fd=self._descriptor, follow_symlinks=False)
 
+    def link(self, name: str, source: "Folder", source_name: str) -> bool:
+        """Make a new name for a file of another folder; False where such names cannot be: another file system, or one that has none."""
+        try:
+            os.link(source_name, name, src_dir_fd=source._descriptor, dst_dir_fd=self._descriptor, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            return False
+        return True
+
     def rename(self, name: str, new_name: str) -> None:
         """Give a file another name in this directory; what had it is gone in the same moment."""
         os.rename(name, new_name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
@@ -223,7 +235,7 @@ def _state_of(descriptor: int) -> State:
     status = os.fstat(descriptor)
     return State(
         FILE, digest.hexdigest(), status.st_size, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns,
-        tuple(sorted(_attributes(descriptor).items())),
+        tuple(sorted(_attributes(descriptor).items())), inode="{}:{}".format(status.st_dev, status.st_ino) if status.st_nlink > 1 else "",
     )
 
 

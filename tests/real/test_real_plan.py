@@ -5,9 +5,11 @@ import shutil
 import subprocess
 
 import pytest
+from test_hack import V3
 
 from support import realtree
 from support.program import findings
+from support.vmlinux import vmlinux_of
 
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 
@@ -56,6 +58,9 @@ def carry_out(guest, pvhready):
             for command in step["commands"]:
                 if command["where"] == "guest" and command["type"] == "command":
                     type_in(guest, command["line"])
+                elif command["where"] == "rescue" and "--apply" in command["argv"]:
+                    output = pvhready(*command["argv"][1:], "--yes", timeout=600)  # on a terminal it would ask
+                    assert output.code == 0, output.out
     return [step["id"] for step in steps]
 
 
@@ -76,6 +81,28 @@ def test_arguments_console_and_initramfs(debian, pvhready):
     assert left(debian, pvhready) == ["switch"]
     command_line = pvhready.check(debian.directory)["boot"]["default"]["cmdline"].split()
     assert {"quiet", "console=hvc0"} <= set(command_line) and not {"nopv", "acpi=off"} & set(command_line)
+
+
+def test_a_guest_whose_kernel_stands_decompressed(debian, pvhready):
+    """With the hook that did it, and without a console: after the steps nothing is left but the switch, and after that nothing at all."""
+    image = debian.path("/boot/vmlinuz-" + debian.release)
+    with open(image, "rb") as handle:
+        packed = handle.read()
+    type_in(debian, "apt-get -q -y install --reinstall --download-only linux-image-" + debian.release)
+    os.replace(vmlinux_of(image), image)
+    hook = debian.path("/etc/kernel/postinst.d/kernel-decompress-hook")
+    write(debian, "/etc/kernel/postinst.d/kernel-decompress-hook", V3)
+    os.chmod(hook, 0o755)
+    write(debian, "/etc/default/grub", "GRUB_DEFAULT=0\nGRUB_TIMEOUT=5\nGRUB_DISTRIBUTOR=Debian\n")
+    realtree.write_menu(debian.directory)
+    assert pvhready.check(debian.directory)["verdict"] == "not-ready"
+    assert carry_out(debian, pvhready) == ["undo-hack", "console", "check"]
+    assert left(debian, pvhready) == ["switch"]
+    with open(image, "rb") as handle:
+        assert handle.read() == packed
+    assert not os.path.exists(hook)
+    switched = pvhready.json("plan", "--root", debian.directory, "--assume-guest", "pvh")
+    assert (switched["exit"], switched["state"], {step["state"] for step in switched["steps"]}) == (0, "nothing-to-do", {"done"})
 
 
 def test_a_guest_without_a_menu(debian, pvhready):

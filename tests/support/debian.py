@@ -132,6 +132,11 @@ class Apt:
         with open(self._stamp, "w", encoding="utf-8") as handle:
             handle.write(lines)
 
+    def names(self, pattern: str) -> List[str]:
+        """Return the names of packages that a regular expression finds."""
+        result = _run(["apt-cache"] + self._options() + ["search", "--names-only", pattern])
+        return [line.split()[0] for line in result.stdout.splitlines()]
+
     def depends(self, package: str, suite: str) -> List[str]:
         """Return the names of the packages that ``package`` (name or name:architecture) depends on in ``suite``."""
         result = _run(["apt-cache"] + self._options() + ["show", "--no-all-versions", "{}/{}".format(package, suite)])

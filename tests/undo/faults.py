@@ -73,7 +73,8 @@ def in_child(work: Callable[..., int], *arguments: Any) -> int:
     """Return what ``work(*arguments)`` returns in a process of its own, or KILLED."""
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):  # as the command takes them
+            signal.signal(number, signal.default_int_handler)
         try:
             code = work(*arguments)
         except KeyboardInterrupt:

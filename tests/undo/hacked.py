@@ -79,16 +79,23 @@ def package(folder: str, release: str) -> str:
 
 
 def snapshot(directory: str) -> Dict[str, object]:
-    """Return all that stands in a guest, but our own journal: mode, owner, time and content of files, targets of links."""
+    """Return all that stands in a guest, but our own journal: mode, owner, time and content of files, targets of links.
+
+    Of a file with several names (hard links) the content is that of its first name, and a reference to that is the content of the rest.
+    """
     found: Dict[str, object] = {}
-    for folder, _, names in os.walk(directory):
-        for name in names:
+    first: Dict[int, str] = {}
+    for folder, folders, names in os.walk(directory):
+        folders.sort()
+        for name in sorted(names):
             path = os.path.join(folder, name)
             if "/var/lib/pvhready/" in path:
                 continue
             status = os.lstat(path)
             if os.path.islink(path):
                 found[path[len(directory):]] = os.readlink(path)
+            elif first.setdefault(status.st_ino, path) != path:
+                found[path[len(directory):]] = "the same file as " + first[status.st_ino][len(directory):]
             else:
                 with open(path, "rb") as handle:
                     found[path[len(directory):]] = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, handle.read())

@@ -84,6 +84,18 @@ def test_a_manager_that_hangs_is_ended_with_its_children(manager: Any, monkeypat
     raise AssertionError("its child is still there")
 
 
+def test_what_a_killed_download_has_left_goes(manager: Any) -> None:
+    """But not what another one that is at work has."""
+    top = manager("ls .. | wc -l > ../../count; touch a.deb")
+    for number in range(3):
+        os.makedirs("{}/downloads/download-{}".format(top, number))
+    with fetch(WANTED, top):
+        with fetch(WANTED, top):
+            assert len(os.listdir(top + "/downloads")) == 2
+        assert len(os.listdir(top + "/downloads")) == 1
+    assert os.listdir(top + "/downloads") == []
+
+
 def test_no_manager_and_no_folder(manager: Any, tmp_path: Any) -> None:
     with pytest.raises(Failed, match="manager is not installed"):
         get(str(tmp_path / "state"))

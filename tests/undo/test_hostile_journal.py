@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pvhready.host import DEFAULT, profile
 from pvhready.root import Root
 from pvhready.undo.changes import Refused
-from pvhready.undo.perform import Guest, Undo, Wish
+from pvhready.undo.guest import Guest, Wish
+from pvhready.undo.perform import Undo
 from pvhready.undo.revert import Revert, abandon, resume
 from pvhready.undo.transaction import Failed
 

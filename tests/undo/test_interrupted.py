@@ -7,7 +7,9 @@ import pytest
 
 from pvhready.host import DEFAULT, profile
 from pvhready.root import Root
-from pvhready.undo.perform import Guest, Undo, Wish, two_ways
+from pvhready.undo.exclusive import two_ways
+from pvhready.undo.guest import Guest, Wish
+from pvhready.undo.perform import Undo
 from support.program import Program
 
 from . import hacked

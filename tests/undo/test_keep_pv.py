@@ -116,17 +116,91 @@ def test_a_menu_that_would_not_do_is_not_put_in_place(tmp_path: Any) -> None:
         assert made.state() == before
 
 
+KILL = "#!/bin/sh\nkill -9 $PPID\n"
+
+
+def demand_interrupted(made: Machine) -> None:
+    """Each command but the two that end a run says that there is one."""
+    state = made.state()
+    for words in (("--switching",), ("--apply", "--yes", "--keep-pv"), ("--revert",), ("--revert", "--apply", "--yes")):
+        refused = made.pvhready("undo", *words)
+        assert (refused["exit"], refused["applied"]) == (2, False)
+        assert "was interrupted. Finish it: pvhready undo --resume" in refused["obstacles"][0]
+    assert made.state() == state
+
+
 def test_an_end_while_the_menu_is_written(tmp_path: Any) -> None:
-    """The kept kernels and the script are there, and do no harm; the same command goes on from there."""
+    """The kept kernels and the script are there, and do no harm. The next start sees it, and both ways end it."""
     made = machine(str(tmp_path))
     before = made.state()
-    killed = made.pvhready(*KEEP, fake="#!/bin/sh\nkill -9 $PPID\n")
-    assert killed["exit"] not in (0, 2)
-    assert boots(made, "xen-x86_64") == "/boot/vmlinuz-" + NEW
-    done = made.pvhready(*KEEP)
+    for _ in range(2):
+        assert made.pvhready(*KEEP, fake=KILL)["exit"] not in (0, 2)
+        assert boots(made, "xen-x86_64") == "/boot/vmlinuz-" + NEW
+        demand_interrupted(made)
+        assert made.pvhready("undo", "--resume", fake=KILL)["exit"] not in (0, 2)  # and while it is finished, too
+        demand_interrupted(made)
+        refused = made.pvhready("undo", "--resume", fake="#!/bin/sh\nexit 1\n")
+        assert refused["exit"] == 2 and "Or take it back: pvhready undo --abandon" in refused["obstacles"][0]
+        back = made.pvhready("undo", "--abandon")
+        assert (back["exit"], back["action"]) == (0, "abandon")
+        assert made.state() == before
+    assert made.pvhready(*KEEP, fake=KILL)["exit"] not in (0, 2)
+    done = made.pvhready("undo", "--resume")
     assert (done["exit"], boots(made, "xen-x86_64"), boots(made, "xen_pvh")) == (0, ELF.format(NEW), "/boot/vmlinuz-" + NEW)
+    assert made.pvhready("undo", "--resume")["exit"] == 2
     assert made.pvhready("undo", "--revert", "--apply", "--yes")["exit"] == 0
     assert made.state() == before
+
+
+def test_an_abandoned_run_whose_kernels_a_newer_menu_names(tmp_path: Any) -> None:
+    """A kernel was installed while the run lay there, and the menu took what was kept: it is written anew before that goes."""
+    made = machine(str(tmp_path))
+    assert made.pvhready(*KEEP, fake=KILL)["exit"] not in (0, 2)
+    made.demand("grub-mkconfig", "-o", "/boot/grub/grub.cfg")
+    assert boots(made, "xen-x86_64") == ELF.format(NEW)
+    for fake in (KILL, None):
+        made.pvhready("undo", "--abandon", fake=fake)
+        kernel = boots(made, "xen-x86_64")
+        assert kernel == (ELF.format(NEW) if fake else "/boot/vmlinuz-" + NEW)
+        made.demand("test", "-e", kernel)
+    assert "pvhready" not in made.demand("sh", "-c", "ls /boot /etc/grub.d; cat /boot/grub/grub.cfg")
+    assert made.pvhready("undo", "--switching")["exit"] == 0
+
+
+def test_an_end_while_a_revert_writes_the_menu(tmp_path: Any) -> None:
+    """All is back but the kept kernels, which the menu that is not ours any more still names."""
+    made = machine(str(tmp_path))
+    assert made.pvhready(*KEEP)["exit"] == 0
+    revert = ("undo", "--revert", "--apply", "--yes", "--switching")
+    made.demand("sh", "-c", "echo '# changed' >> /boot/grub/grub.cfg")
+    state = made.state()
+    assert made.pvhready(*revert, fake=KILL)["exit"] not in (0, 2)
+    assert boots(made, "xen-x86_64") == ELF.format(NEW)
+    demand_interrupted(made)
+    assert made.pvhready("undo", "--abandon")["exit"] == 0
+    assert made.state() == state
+    assert made.pvhready(*revert, fake=KILL)["exit"] not in (0, 2)
+    done = made.pvhready("undo", "--resume")
+    assert (done["exit"], boots(made, "xen-x86_64")) == (0, "/boot/vmlinuz-" + NEW)
+    assert "pvhready" not in made.demand("sh", "-c", "ls /boot /etc/grub.d; cat /boot/grub/grub.cfg")
+    assert made.pvhready(*revert)["applied"] is False
+
+
+def test_no_room_for_the_new_menu(tmp_path: Any) -> None:
+    """The system refuses the second half: the first is taken back as well, and all is as it was."""
+    made = machine(str(tmp_path))
+    before = made.state()
+    fill = "#!/bin/sh\ndd if=/dev/zero of=/fill bs=64k 2>/dev/null; dd if=/dev/zero of=/fill2 bs=1k 2>/dev/null; exec cat /boot/written\n"
+    made.demand("sh", "-c", "cat /boot/grub/grub.cfg > /root/plain")
+    assert made.pvhready(*KEEP)["exit"] == 0
+    made.demand("sh", "-c", "cat /boot/grub/grub.cfg > /root/kept")
+    assert made.pvhready("undo", "--revert", "--apply", "--yes")["exit"] == 0
+    assert made.state() == before
+    refused = made.pvhready(*KEEP, fake=fill.replace("/boot/written", "/root/kept"))
+    assert refused["exit"] == 74 and "everything was put back as it was" in refused["text"]
+    assert made.state() == before
+    made.demand("rm", "/fill", "/fill2")
+    assert made.pvhready(*KEEP)["exit"] == 0
 
 
 def test_a_second_kernel_beside_gets_a_new_menu(tmp_path: Any) -> None:
@@ -173,5 +247,9 @@ def test_a_revert_whose_menu_cannot_be_written(tmp_path: Any) -> None:
     back = made.pvhready("undo", "--revert", "--apply", "--yes", "--switching", fake="#!/bin/sh\nexit 1\n")
     assert (back["exit"], back.get("applied"), back.get("runs")) == (0, True, ["run-0003"]), back
     assert "could not be written anew" in back["notes"][-1]
+    assert "When that is mended: pvhready undo --assume-guest pv --resume" in back["notes"][-1]
     assert boots(made, "xen-x86_64") == ELF.format(NEW)
     assert made.pvhready("kernels", "--host", "debian-12")["exit"] == 0
+    assert made.pvhready("undo", "--resume")["exit"] == 0
+    assert boots(made, "xen-x86_64") == "/boot/vmlinuz-" + NEW
+    assert "pvhready" not in made.demand("sh", "-c", "ls /boot /etc/grub.d; cat /boot/grub/grub.cfg")

@@ -1,6 +1,7 @@
 """Where a pristine image is found, in which order, and what is refused: synthetic kernels in packages that dpkg-deb and rpmbuild made."""
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,8 @@ from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.host import DEFAULT, profile
 from pvhready.root import Root
 from pvhready.survey import survey
+from pvhready.undo.changes import State, Step
+from pvhready.undo.journal import Run, begin_record
 from pvhready.undo.sources import Pristine, Refusal, pristine_image
 from pvhready.unpack import program
 from support import wanted
@@ -47,6 +50,14 @@ class Guest:
         os.makedirs(os.path.dirname(self.top + path), exist_ok=True)
         with open(self.top + path, "wb") as handle:
             handle.write(content)
+
+    def keep(self, run: str, content: bytes, journal: str = "") -> None:
+        """Leave behind what a revert replaced."""
+        step = Step("replace", PATH, "", State("file", hashlib.sha256(content).hexdigest(), len(content), 0o640), State("file", "0"))
+        record = dict(begin_record(Run(run, action="revert", steps=(step,))), record="begin")
+        self.put("/var/lib/pvhready/{}/journal".format(run), (journal or json.dumps(record) + '\n{"record": "done"}\n').encode())
+        self.put("/var/lib/pvhready/{}/0.before".format(run), content)
+        os.chmod(self.top + "/var/lib/pvhready", 0o700)
 
     def cache(self, path: str, folder: str = CACHE) -> None:
         os.makedirs(self.top + folder, exist_ok=True)
@@ -140,10 +151,20 @@ def test_the_modules_folder_comes_before_the_cache_and_what_was_kept_before_both
     guest.put(MODULES, IMAGE)
     guest.cache(guest.deb())
     assert pristine(guest.ask()).origin == MODULES
-    guest.put("/var/lib/pvhready/run-0003/2.before", ELF)
-    guest.put("/var/lib/pvhready/run-0002/7.before", IMAGE)
-    guest.put("/var/lib/pvhready/run-0002/journal", b"x")
-    assert pristine(guest.ask()).origin == "/var/lib/pvhready/run-0002/7.before"
+    guest.keep("run-0003", ELF)
+    guest.keep("run-0002", IMAGE)
+    answer = pristine(guest.ask())
+    assert (answer.origin, answer.mode) == ("/var/lib/pvhready/run-0002/0.before", 0o640)
+
+
+def test_a_journal_that_cannot_be_understood_is_told(guest: Guest) -> None:
+    guest.keep("run-0001", IMAGE, "x\n")
+    refused(guest.ask(), "run-0001/journal, line 1")
+
+
+def test_what_was_kept_is_proved_like_anything_else(guest: Guest) -> None:
+    guest.keep("run-0001", OTHER)
+    refused(guest.ask(), "/var/lib/pvhready/run-0001/0.before: its md5 is")
 
 
 def test_a_hard_link_in_the_modules_folder_was_decompressed_as_well(guest: Guest) -> None:
@@ -231,16 +252,16 @@ def test_damaged_files_in_the_cache_are_passed_over(guest: Guest) -> None:
 
 
 def test_an_image_that_the_user_names(guest: Guest) -> None:
-    guest.put(MODULES, IMAGE)
     named = guest.file("vmlinuz", IMAGE)
     answer = pristine(guest.ask([named]))
     assert (answer.origin, answer.mode) == (named, None)
     named = guest.deb()
     assert pristine(guest.ask([named])).origin == "{} 1.0-1 in {}".format(PACKAGE, named)
-
-
-def test_what_the_user_names_must_be_right_though_another_source_were(guest: Guest) -> None:
     guest.put(MODULES, IMAGE)
+    assert pristine(guest.ask([named])).origin == MODULES  # what the guest itself has comes first
+
+
+def test_what_the_user_names_must_be_right(guest: Guest) -> None:
     for content, words in (
         (OTHER, "md5 is"), (ALTERED, "md5 is"), (ELF, "decompressed, too"), (b"rubbish", "not a kernel"), (IMAGE[:-500], "truncated"),
     ):

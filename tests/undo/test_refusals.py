@@ -148,6 +148,20 @@ def start(guest: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=_TOP), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_told_what_is_left_to_do(tmp_path: Any, number: Any) -> None:
+    guest = hacked.make(str(tmp_path))
+    script = (
+        "import os, signal, sys\nfrom pvhready.cli import main\nreal = os.rename\n"
+        "def rename(*words, **named):\n    real(*words, **named)\n    os.kill(os.getpid(), {})\nos.rename = rename\n"
+        "sys.exit(main(sys.argv[1:]))").format(int(number))
+    result = subprocess.run(
+        [sys.executable, "-c", script, "undo", "--root", guest] + list(APPLY), env=dict(os.environ, PYTHONPATH=_TOP),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert (result.returncode, result.stdout) == (130, "")
+    assert "interrupted in the midst of run-0001. Finish it: pvhready undo --resume --root {}".format(guest) in result.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_at_any_time(pvhready: Program, tmp_path: Any, number: Any) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from pvhready.demo.tree import File
 from pvhready.host import profile
 from pvhready.root import Root
-from pvhready.undo.perform import Guest, Undo, Wish
+from pvhready.undo.guest import Guest, Wish
+from pvhready.undo.perform import Undo
 from support import wanted
 from support.program import Program
 
@@ -19,14 +22,15 @@ try:
 except ImportError:
     jsonschema = None
 
-from . import hacked
+from . import hacked, volumes
 from .hacked import NEW, OLD, POSTINST, snapshot
 
 IMAGES = ["/boot/vmlinuz-" + OLD, "/boot/vmlinuz-" + NEW]
 APPLY = ("--apply", "--yes", "--switching")
 
 
-_SCHEMA = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "pvhready", "data", "undo.schema.json")
+_TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_SCHEMA = os.path.join(_TOP, "pvhready", "data", "undo.schema.json")
 
 
 def undo(pvhready: Program, guest: str, *options: str) -> Any:
@@ -225,7 +229,8 @@ def test_a_change_while_the_user_thinks_it_over(tmp_path: Any) -> None:
     from pvhready.host import DEFAULT, profile
     from pvhready.root import Root
     from pvhready.undo.changes import Refused
-    from pvhready.undo.perform import Guest, Undo, Wish
+    from pvhready.undo.guest import Guest, Wish
+    from pvhready.undo.perform import Undo
     from pvhready.undo.revert import Revert
 
     guest = hacked.make(str(tmp_path))
@@ -251,10 +256,97 @@ def test_hard_links_are_not_written_through(pvhready: Program, tmp_path: Any) ->
     beside = "/usr/lib/modules/{}/vmlinuz".format(NEW)
     os.makedirs(os.path.dirname(guest + beside))
     os.link(guest + IMAGES[1], guest + beside)
-    os.link(guest + IMAGES[1], guest + "/root-copy")
-    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    os.mkdir(guest + "/srv")
+    os.link(guest + IMAGES[1], guest + "/srv/copy")
+    before, file = snapshot(guest), os.stat(guest + "/srv/copy").st_ino
+    assert before[beside] == "the same file as " + IMAGES[1]
+    done = undo(pvhready, guest, *APPLY)
+    assert done["exit"] == 0 and any(IMAGES[1] + ": has other names besides" in note for note in done["notes"])
     assert read(guest, IMAGES[1]) == read(guest, beside) == hacked.shipped(NEW)[0]
-    assert read(guest, "/root-copy") == hacked.shipped(NEW)[1]
+    assert read(guest, "/srv/copy") == hacked.shipped(NEW)[1]
+    # A revert makes them one file again, the very one that it was.
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert snapshot(guest) == before
+    assert {os.stat(guest + path).st_ino for path in (IMAGES[1], beside, "/srv/copy")} == {file}
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["changed", "gone"])
+def test_a_hard_link_that_others_have_written_through_since(pvhready: Program, tmp_path: Any, there: bool) -> None:
+    """What stood in /boot comes back from the copy; the other name is somebody else's."""
+    guest = hacked.make(str(tmp_path), "V3")
+    os.mkdir(guest + "/srv")
+    os.link(guest + IMAGES[1], guest + "/srv/copy")
+    before = snapshot(guest)
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    with open(guest + "/srv/copy", "r+b") as handle:
+        handle.write(b"another content")
+    if there:
+        os.unlink(guest + "/srv/copy")
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert read(guest, IMAGES[1]) == hacked.shipped(NEW)[1]
+    after = snapshot(guest)
+    for state in (before, after):
+        state.pop("/srv/copy", None)
+    assert after == before
+
+
+def test_hard_links_where_the_store_is_on_another_file_system(pvhready: Program, tmp_path: Any) -> None:
+    """The file itself cannot be kept there, but its names are made to be one file again."""
+    guest = hacked.make(str(tmp_path), "V3")
+    beside = "/usr/lib/modules/{}/vmlinuz".format(NEW)
+    os.makedirs(os.path.dirname(guest + beside))
+    os.link(guest + IMAGES[1], guest + beside)
+    before = snapshot(guest)
+    os.makedirs(guest + "/var/lib/pvhready", 0o700)
+    with volumes.tmpfs(str(tmp_path), 4096) as directory:
+        os.chmod(directory, 0o700)
+        subprocess.check_call(["mount", "--bind", directory, guest + "/var/lib/pvhready"])
+        try:
+            assert undo(pvhready, guest, *APPLY)["exit"] == 0
+            assert not [name for name in os.listdir(directory + "/run-0001") if name.endswith(".linked")]
+            assert read(guest, IMAGES[1]) == read(guest, beside) == hacked.shipped(NEW)[0]
+            assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+        finally:
+            subprocess.check_call(["umount", guest + "/var/lib/pvhready"])
+    assert snapshot(guest) == before
+
+
+def test_what_a_revert_replaces_is_a_source_of_the_next_undo(pvhready: Program, tmp_path: Any) -> None:
+    """A copy of ours: the package may be gone from the cache and from the mirror by then."""
+    guest = hacked.make(str(tmp_path), "V1")
+    before = snapshot(guest)
+    os.chmod(guest + IMAGES[0], 0o600)
+    for turn in range(3):
+        done = undo(pvhready, guest, *APPLY)
+        origins = [item["origin"] for item in done["kernels"]]
+        assert (done["exit"], done["check"]["verdict"]) == (0, "ready")
+        assert all(origin.startswith("/var/lib/pvhready/run-") for origin in origins) == bool(turn), origins
+        for release in (NEW, OLD):
+            assert read(guest, "/boot/vmlinuz-" + release) == hacked.shipped(release)[0]
+            assert os.stat(guest + "/boot/vmlinuz-" + release).st_mode & 0o7777 == 0o644  # as the package has it
+        assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+        assert copies(guest) == 2, "each kernel once"
+        if not turn:
+            shutil.rmtree(guest + "/var/cache/apt/archives")
+    assert [path for path in snapshot(guest) if path not in before] == []
+    # In force, the undo needs no copy; and a kernel that was removed needs none either.
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert copies(guest) == 0
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    os.unlink(guest + IMAGES[0])
+    assert undo(pvhready, guest, *APPLY)["exit"] == 0
+    assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
+    assert copies(guest) == 1
+
+
+def copies(guest: str) -> int:
+    """How many packed kernels are kept."""
+    found = 0
+    for folder, _, names in os.walk(guest + "/var/lib/pvhready"):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as handle:
+                found += handle.read()[0x202:0x206] == b"HdrS"
+    return found
 
 
 def test_links_in_boot_stay_links(pvhready: Program, tmp_path: Any) -> None:
@@ -466,16 +558,38 @@ def test_owner_attributes_and_times(pvhready: Program, tmp_path: Any) -> None:
     try:
         os.setxattr(image, "user.label", b"mine")
         os.setxattr(image, "security.ima", b"of the old content")
+        os.setxattr(image, "security.selinux", b"system_u:object_r:boot_t:s0\0")
     except OSError as error:
         wanted.skip("a file system with extended attributes for tests ({})".format(error.strerror))
     os.chown(image, 0, 7)
     before = snapshot(guest)
     assert undo(pvhready, guest, *APPLY)["exit"] == 0
-    assert (os.stat(image).st_gid, os.listxattr(image)) == (7, ["user.label"])
+    assert (os.stat(image).st_gid, sorted(os.listxattr(image))) == (7, ["security.selinux", "user.label"])
+    assert os.getxattr(image, "security.selinux") == b"system_u:object_r:boot_t:s0\0"
     assert undo(pvhready, guest, "--revert", "--apply", "--yes")["exit"] == 0
     assert snapshot(guest) == before
     found = {name: os.getxattr(image, name) for name in os.listxattr(image)}
-    assert found == {"user.label": b"mine", "security.ima": b"of the old content"}
+    assert found == {
+        "user.label": b"mine", "security.ima": b"of the old content", "security.selinux": b"system_u:object_r:boot_t:s0\0"}
+
+
+def test_nothing_of_a_mounted_guest_is_run(tmp_path: Any) -> None:
+    """In the plan, the undo, its second run and the revert: the kernel tells which programs were started, and that no root was changed."""
+    strace = wanted.tool("strace", "strace")
+    guest = hacked.make(str(tmp_path), "V4")
+    log = str(tmp_path / "log")
+    for words in ((), ("--switching",), APPLY, APPLY, ("--revert", "--apply", "--yes"), ("--keep-pv",)):
+        result = subprocess.run(
+            [strace, "-f", "-A", "-o", log, "-e", "trace=execve,execveat,chroot,pivot_root,unshare,setns,mount", sys.executable, "-B", "-m",
+             "pvhready", "undo", "--root", guest] + list(words),
+            cwd=_TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if b"ptrace" in result.stdout.lower():
+            wanted.skip("the right to trace a process")
+        assert result.returncode in (0, 2), result.stdout
+    with open(log, encoding="utf-8", errors="replace") as handle:
+        lines = [line.split(None, 1)[1] for line in handle if "(" in line]
+    assert len(lines) >= 6
+    assert [line for line in lines if not line.startswith("execve(") or guest in line.split('"')[1]] == []
 
 
 def test_a_fedora_guest(pvhready: Program, tmp_path: Any) -> None:
