@@ -391,7 +391,8 @@ def test_an_image_that_was_copied_to_boot_is_of_the_package_that_it_is_a_copy_of
     release = "7.2.13+deb14-amd64"
     top = dpkg_root(tmp_path, {"linux-image-" + release: ["/usr/share/doc"], "linux-binary-" + release: [
         "/usr/lib/modules/{}/vmlinuz".format(release)]})
-    for name, package in (("vmlinuz-" + release, "linux-binary-" + release), ("vmlinuz-" + release + ".bak", None), ("vmlinuz-7.3.0", None)):
+    owned = {"vmlinuz-" + release: "linux-binary-" + release, "vmlinuz-" + release + ".bak": None, "vmlinuz-7.3.0": None}
+    for name, package in owned.items():
         write(top, "/boot/" + name, "x")
         with Root(str(top)) as root:
             assert read_kernel(root, ("/boot/" + name,), Guest("PV"), Owners(root).owner).package == package
