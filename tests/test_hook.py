@@ -418,9 +418,10 @@ def test_silenced_before_the_program_is_started(script):
 def test_python_does_not_start_where_nothing_has_changed(script):
     script.be("#!/bin/sh\necho pvhready: started\n")
     cache = script.live.path(DIRECTORY)
-    os.mkdir(cache)
+    for folder in (cache, script.live.path("/etc/grub.d")):
+        os.mkdir(folder)
     assert script("apt").err == "pvhready: started\n"
-    for change in ("/boot/new", "/boot/grub/new", "/boot/grub/grub.cfg", "/etc/default/grub", CONF):
+    for change in ("/boot/new", "/boot/grub/new", "/boot/grub/grub.cfg", "/etc/default/grub", "/etc/grub.d/new", CONF):
         time.sleep(0.02)  # two ticks of the file system's clock
         script.live.write(MEMORY, "")
         assert script("apt") == (0, "", ""), change

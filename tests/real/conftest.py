@@ -1,6 +1,7 @@
 """The Debian package, built once for all tests that install it. It is always built on Debian 12."""
 
 import os
+import shutil
 
 import pytest
 
@@ -16,11 +17,14 @@ def builder():
 @pytest.fixture(scope="session")
 def changes(builder):
     """The path of the .changes, on this machine."""
-    return chroots.build(builder)
+    made = chroots.build(builder, name="build-{}".format(os.getpid()))
+    yield made
+    shutil.rmtree(os.path.dirname(made))
 
 
 @pytest.fixture(scope="session")
 def repository(builder, changes):
     """A folder with the package that apt takes for an archive."""
-    builder.demand("sh", "-c", "cd /build && dpkg-scanpackages . >Packages")
-    return os.path.dirname(changes)
+    folder = os.path.dirname(changes)
+    builder.demand("sh", "-c", 'cd "$1" && dpkg-scanpackages . >Packages', "sh", builder.inside(folder))
+    return folder

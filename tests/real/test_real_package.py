@@ -192,7 +192,7 @@ MENU = "/boot/grub/grub.cfg"
 @pytest.fixture(scope="module")
 def kept(guest):
     """The guest's kernels are decompressed, and then ``undo --keep-pv`` has packed them again; the path of a kept one."""
-    guest.install("pvhready")
+    guest.install("pvhready", "linux-image-cloud-amd64", "lz4", "zstd")
     guest.settings("[guest]\nassume = pv\n")
     guest.install("--reinstall", "--download-only", guest.image_package)
     plain = vmlinux_of(guest.chroot.path(guest.image))
@@ -212,7 +212,7 @@ def test_a_removal_leaves_the_menu_as_it_is(kept, guest):
 def test_a_purge_in_pv_leaves_what_the_machine_boots_from(kept, guest):
     output = guest.chroot.apt("purge", "pvhready")
     assert output.code == 0 and len(output.said) == 2 and "are kept" in output.said[0], output.text
-    assert guest.left() == [kept, SNIPPET]
+    assert sorted(guest.left()) == [kept, SNIPPET]
     guest.chroot.demand("update-grub")
     with open(guest.chroot.path(MENU)) as handle:
         assert kept in handle.read()

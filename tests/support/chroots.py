@@ -58,6 +58,10 @@ class Chroot:
         """Return where the path ``name`` (absolute) is on this machine."""
         return self.directory + name
 
+    def inside(self, path: str) -> str:
+        """Return what a path on this machine is there."""
+        return path[len(self.directory):]
+
     def write(self, name: str, text: str, mode: int = 0o644) -> None:
         """Write a file there."""
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
