@@ -179,6 +179,14 @@ def test_silenced(kind, live):
     assert hook(live, kind) == []
 
 
+@pytest.mark.parametrize("kind", ["kernel-postinst", "kernel-install", "apt", "dnf", "rpm-trigger"])
+def test_a_check_that_the_administrator_skips(kind, live):
+    spoil(live, payload="zstd")
+    assert hook(live, kind)
+    live.write(CONF, "[guest]\nassume = pv\n[check]\nskip = image-payload\n")
+    assert not any("FAILS" in line or "WILL NOT" in line for line in hook(live, kind))
+
+
 @pytest.mark.parametrize("kind", sorted(set(HOOKS) - {"apt-pre-install"}))
 def test_no_xen_guest(kind, live):
     spoil(live, payload="zstd")

@@ -83,6 +83,32 @@ def test_what_is_installed_has_its_data_and_no_hooks(source):
     assert {str(path.relative_to(made)) for path in made.rglob("*.py")} == modules
 
 
+@pytest.mark.download
+def test_the_source_archive_becomes_a_wheel_and_both_install(source, tmp_path):
+    """pip fetches setuptools and wheel, as pyproject.toml asks for them, and builds in an environment of its own."""
+    pytest.importorskip("pip")
+    run_setup(source, "sdist")
+    archive = str(source / "dist" / "pvhready-{}.tar.gz".format(__version__))
+    pip("wheel", "--no-deps", "-w", str(tmp_path / "wheels"), archive)
+    (wheel,) = (str(path) for path in (tmp_path / "wheels").iterdir())
+    assert os.path.basename(wheel) == "pvhready-{}-py3-none-any.whl".format(__version__)
+    for name, what in (("of-wheel", wheel), ("of-source", archive)):
+        target = str(tmp_path / name)
+        pip("install", "--no-deps", "--target", target, what)
+        environment = dict(os.environ, PYTHONPATH=target)
+        for words, expected in ((["--version"], "pvhready " + __version__), (["demo", "debian-12"], "READY")):
+            said = subprocess.check_output(
+                [target + "/bin/pvhready"] + words, cwd=str(tmp_path), env=environment, universal_newlines=True)
+            assert expected in said
+
+
+def pip(*words):
+    result = subprocess.run(
+        [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--no-cache-dir"] + list(words), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, universal_newlines=True)
+    assert result.returncode == 0, result.stdout
+
+
 # The package's removal
 
 
