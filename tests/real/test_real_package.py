@@ -1,5 +1,6 @@
 """The Debian package in a whole Debian: installed by apt, its hooks run by a real kernel's installation, removed and purged."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -96,6 +97,26 @@ def test_a_kernel_that_pv_cannot_boot(guest):
     assert said[0].startswith("pvhready: {} WILL NOT BOOT in PV, the mode that this machine runs in: payload ".format(image))
     assert said[2].startswith("pvhready: the NEXT REBOOT of this machine FAILS in PV, the mode that it runs in: " + image)
     assert len(said) == 5
+
+
+def test_the_command_that_puts_a_damaged_image_back(guest):
+    """In Debian 14 that takes two packages: one has the image, the other copies it to /boot."""
+    def finding():
+        report = json.loads(guest.chroot.run("pvhready", "check", "--format", "json").text)
+        found = [check for check in report["checks"] if check["subject"] == guest.image and check["id"] == "image-truncated"]
+        return found[0] if found else None
+
+    with open(guest.chroot.path(guest.image), "r+b") as handle:
+        sound = handle.read()
+        handle.seek(0)
+        handle.write(bytes(len(sound)))
+    (remedy,) = finding()["remedies"]
+    program, *words = remedy["argv"]
+    assert program == "apt-get" and guest.image_package in words
+    guest.chroot.demand(program, "-y", *words, **kernelpackage.ENVIRONMENT)
+    assert finding() is None
+    with open(guest.chroot.path(guest.image), "rb") as handle:
+        assert handle.read() == sound
 
 
 def test_a_run_that_touches_no_kernel(guest):

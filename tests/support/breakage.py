@@ -11,7 +11,7 @@ from support.chroots import Chroot, Output
 LAUNCHER = "/usr/bin/pvhready"
 SCRIPT = "/usr/libexec/pvhready/hook"
 MEMORY = "/var/cache/pvhready"
-_FULL = "mount -t tmpfs -o size=4k tmpfs {0}; cat /dev/zero >{0}/full 2>/dev/null || true; "
+FULL = "mount -t tmpfs -o size=4k tmpfs {0}; cat /dev/zero >{0}/full 2>/dev/null || true; ".format(MEMORY)
 
 
 class Breakage(NamedTuple):
@@ -50,7 +50,7 @@ def all_of(python: str, modules: str) -> Dict[str, Breakage]:
         "modules are damaged": Breakage({modules + "/cli.py": ("\0\0\0", 0o644), modules + "/hooks/run.py": ("def", 0o644)}),
         "the script is missing": Breakage({SCRIPT: None}),
         "the script is damaged": Breakage({SCRIPT: ("#!/bin/sh\nif then\n", 0o755)}),
-        "full disk": Breakage(before=_FULL.format(MEMORY) + _FULL.format("/tmp"), speaks=True),
+        "full disk": Breakage(before=FULL, speaks=True),
         "read-only disk": Breakage(before="mount -t tmpfs -o ro tmpfs {}; ".format(MEMORY), speaks=True),
         "LC_ALL=C": Breakage(within=("env", "LC_ALL=C", "LANG=C", "PYTHONIOENCODING=ascii"), speaks=True),
         "a language that is not installed": Breakage(within=("env", "LC_ALL=tr_TR.UTF-8"), speaks=True),
