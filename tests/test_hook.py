@@ -179,6 +179,14 @@ def test_silenced(kind, live):
     assert hook(live, kind) == []
 
 
+@pytest.mark.parametrize("kind", ["kernel-postinst", "kernel-install", "apt", "dnf", "rpm-trigger"])
+def test_a_check_that_the_administrator_skips(kind, live):
+    spoil(live, payload="zstd")
+    assert hook(live, kind)
+    live.write(CONF, "[guest]\nassume = pv\n[check]\nskip = image-payload\n")
+    assert not any("FAILS" in line or "WILL NOT" in line for line in hook(live, kind))
+
+
 @pytest.mark.parametrize("kind", sorted(set(HOOKS) - {"apt-pre-install"}))
 def test_no_xen_guest(kind, live):
     spoil(live, payload="zstd")
@@ -285,6 +293,12 @@ def test_a_disk_that_takes_nothing(before, live):
     assert not os.path.exists(live.path(MEMORY))
 
 
+@pytest.mark.parametrize("kind", sorted(HOOKS))
+def test_no_proc_and_no_sys(kind, live):
+    """In an image that is being built nothing may be mounted there."""
+    hook(live, kind, before="mount -t tmpfs tmpfs /sys; mount -t tmpfs tmpfs /proc")
+
+
 def test_only_the_memory_is_written(live):
     def state():
         return {
@@ -353,7 +367,7 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["kernel-postinst", "apt", "apt-pre-install"])
+@pytest.mark.parametrize("kind", sorted(HOOKS))
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_a_program_that_fails(name, kind, script):
     script.be(PROGRAMS[name])
@@ -365,7 +379,7 @@ def test_a_program_that_fails(name, kind, script):
         assert "too long" in output.err and time.monotonic() - started < 30
 
 
-@pytest.mark.parametrize("kind", ["kernel-postinst", "apt", "apt-pre-install"])
+@pytest.mark.parametrize("kind", sorted(HOOKS))
 def test_a_program_that_is_not_there(kind, script):
     assert script(kind, given=PACKAGES) == (0, "", "")
     script.be("#!/bin/sh\nexit 1\n", 0o644)
@@ -373,8 +387,13 @@ def test_a_program_that_is_not_there(kind, script):
 
 
 def test_what_the_program_says_is_passed_on(script):
-    script.be("#!/bin/sh\necho pvhready: mind this >&2\n")
+    script.be("#!/bin/sh\necho a warning of some library >&2; echo pvhready: mind this >&2\n")
     assert script("apt") == (0, "", "pvhready: mind this\n")
+    script.be("#!/bin/sh\nfor i in 1 2 3 4 5; do echo pvhready: $i >&2; done\n")
+    assert script("apt") == (0, "", "pvhready: 1\npvhready: 2\npvhready: 3\n")
+    script.be("#!/bin/sh\necho a warning of some library >&2\n")
+    assert script("apt") == (0, "", "")
+    script.be("#!/bin/sh\necho pvhready: mind this >&2\n")
     for redirection in ("2>/dev/full", "2>&-", ">&- 2>&-"):
         assert script("apt", redirection=redirection).code == 0
 
@@ -391,31 +410,33 @@ def test_only_the_program_itself_stops_apt(script):
 
 
 def test_the_program_gets_its_arguments_and_the_packages(script):
-    script.be('#!/bin/sh\necho "$@"; cat\n')
-    assert script("kernel-postinst").err == "hook kernel-postinst {} {}\n\n".format(RELEASE, IMAGE).rstrip("\n") + "\n"
+    script.be("#!/bin/sh\n(echo \"$@\"; cat) | sed '/./s/^/pvhready: /'\n")
+    assert script("kernel-postinst").err == "pvhready: hook kernel-postinst {} {}\n".format(RELEASE, IMAGE)
     kernels = b"/x/linux-modules-6_1.deb\n/x/linux-base-6_1.deb\n" + PACKAGES
-    assert script("apt-pre-install", given=b"/x/a.deb\n" + kernels).err == "hook apt-pre-install\n" + kernels.decode()
+    assert script("apt-pre-install", given=b"/x/a.deb\n" + kernels).err.splitlines() == [
+        "pvhready: " + line for line in ["hook apt-pre-install"] + kernels.decode().splitlines()][:3]
 
 
 def test_silenced_before_the_program_is_started(script):
-    script.be("#!/bin/sh\necho said\n")
+    script.be("#!/bin/sh\necho pvhready: said\n")
     assert script("apt", environment=dict(os.environ, PVHREADY_SUSPEND="1")) == (0, "", "")
-    assert script("apt", environment={}).err == "said\n"
+    assert script("apt", environment={}).err == "pvhready: said\n"
 
 
 def test_python_does_not_start_where_nothing_has_changed(script):
-    script.be("#!/bin/sh\necho started\n")
+    script.be("#!/bin/sh\necho pvhready: started\n")
     cache = script.live.path(DIRECTORY)
-    os.mkdir(cache)
-    assert script("apt").err == "started\n"
-    for change in ("/boot/new", "/boot/grub/new", "/boot/grub/grub.cfg", "/etc/default/grub", CONF):
+    for folder in (cache, script.live.path("/etc/grub.d")):
+        os.mkdir(folder)
+    assert script("apt").err == "pvhready: started\n"
+    for change in ("/boot/new", "/boot/grub/new", "/boot/grub/grub.cfg", "/etc/default/grub", "/etc/grub.d/new", CONF):
         time.sleep(0.02)  # two ticks of the file system's clock
         script.live.write(MEMORY, "")
         assert script("apt") == (0, "", ""), change
-        assert script("kernel-postinst").err == "started\n"
+        assert script("kernel-postinst").err == "pvhready: started\n"
         time.sleep(0.02)
         script.live.write(change, "")
-        assert script("apt").err == "started\n", change
+        assert script("apt").err == "pvhready: started\n", change
 
 
 def test_the_time_limits_are_those_of_the_contract():
@@ -436,7 +457,7 @@ def test_a_hook_that_hangs_gives_up_by_itself(live):
 
 def test_an_apt_run_that_touches_no_kernel_is_cheap(script, tmp_path):
     """It may cost twice the interpreter that does nothing."""
-    script.be("#!/bin/sh\necho started\n")
+    script.be("#!/bin/sh\necho pvhready: started\n")
     os.mkdir(script.live.path(DIRECTORY))
     time.sleep(0.02)
     script.live.write(MEMORY, "")

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvhready.facts import Problem
+from pvhready.facts import Guest, Problem
+from pvhready.probes.kernels import read_kernel
 from pvhready.probes.packages import Owners
 from pvhready.probes.rpm import read_header
 from pvhready.root import File, Root
@@ -383,3 +384,15 @@ def test_any_header_is_read_or_refused(blob: bytes, positions: List[int]) -> Non
             read_header(text, positions)
         except (ValueError, IndexError, struct.error):
             pass
+
+
+def test_an_image_that_was_copied_to_boot_is_of_the_package_that_it_is_a_copy_of(tmp_path: Path) -> None:
+    """Debian 14: linux-binary-X has it beside the modules. What else lies in /boot is nobody's."""
+    release = "7.2.13+deb14-amd64"
+    top = dpkg_root(tmp_path, {"linux-image-" + release: ["/usr/share/doc"], "linux-binary-" + release: [
+        "/usr/lib/modules/{}/vmlinuz".format(release)]})
+    owned = {"vmlinuz-" + release: "linux-binary-" + release, "vmlinuz-" + release + ".bak": None, "vmlinuz-7.3.0": None}
+    for name, package in owned.items():
+        write(top, "/boot/" + name, "x")
+        with Root(str(top)) as root:
+            assert read_kernel(root, ("/boot/" + name,), Guest("PV"), Owners(root).owner).package == package

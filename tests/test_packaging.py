@@ -83,6 +83,32 @@ def test_what_is_installed_has_its_data_and_no_hooks(source):
     assert {str(path.relative_to(made)) for path in made.rglob("*.py")} == modules
 
 
+@pytest.mark.download
+def test_the_source_archive_becomes_a_wheel_and_both_install(source, tmp_path):
+    """pip fetches setuptools and wheel, as pyproject.toml asks for them, and builds in an environment of its own."""
+    pytest.importorskip("pip")
+    run_setup(source, "sdist")
+    archive = str(source / "dist" / "pvhready-{}.tar.gz".format(__version__))
+    pip("wheel", "--no-deps", "-w", str(tmp_path / "wheels"), archive)
+    (wheel,) = (str(path) for path in (tmp_path / "wheels").iterdir())
+    assert os.path.basename(wheel) == "pvhready-{}-py3-none-any.whl".format(__version__)
+    for name, what in (("of-wheel", wheel), ("of-source", archive)):
+        target = str(tmp_path / name)
+        pip("install", "--no-deps", "--target", target, what)
+        environment = dict(os.environ, PYTHONPATH=target)
+        for words, expected in ((["--version"], "pvhready " + __version__), (["demo", "debian-12"], "READY")):
+            said = subprocess.check_output(
+                [target + "/bin/pvhready"] + words, cwd=str(tmp_path), env=environment, universal_newlines=True)
+            assert expected in said
+
+
+def pip(*words):
+    result = subprocess.run(
+        [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--no-cache-dir"] + list(words), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, universal_newlines=True)
+    assert result.returncode == 0, result.stdout
+
+
 # The package's removal
 
 
@@ -111,3 +137,92 @@ def test_a_purge_keeps_the_backups_of_an_interrupted_undo_only(journals, kept, g
     output = live.run("sh", script, "purge")
     assert (output.code, output.out) == (0, "") and ("undo --resume" in output.err) == kept
     assert [os.path.exists(path) for path in before] == [kept, False, False]
+
+
+SNIPPET, KEPT, MENU = "/etc/grub.d/09_pvhready", "/boot/pvhready-6.1.elf", "/boot/grub/grub.cfg"
+NAMING = 'if [ "$grub_platform" = xen ]; then\nlinux (xen/xvda,1)/boot/pvhready-6.1.elf root=/dev/xvda1\nfi\n'
+# Xen tells the guest's type in sysfs; and a stand-in for update-grub, which does what WORK says.
+RUNNING = """
+mount -t tmpfs tmpfs /sys
+mkdir /sys/hypervisor
+echo {} >/sys/hypervisor/guest_type
+mount -t tmpfs tmpfs /usr/local/sbin
+printf '#!/bin/sh\\necho menu >>/boot/called\\n%s\\n' '{}' >/usr/local/sbin/update-grub
+chmod 755 /usr/local/sbin/update-grub
+export PATH="/usr/local/sbin:$PATH"
+"""
+# What 09_pvhready does: the menu names the kernel as long as the script can be run.
+WRITES = "[ -x {} ] || echo plain >{}".format(SNIPPET, MENU)
+
+
+class Kept:
+    """A guest after ``undo --keep-pv``, whose package is purged."""
+
+    def __init__(self, live):
+        self.live = live
+        for path in ("/etc/grub.d", "/boot/grub", "/var/lib/pvhready/run-0001"):
+            os.makedirs(live.path(path), exist_ok=True)
+        live.write("/var/lib/pvhready/run-0001/journal", DONE)
+        live.write(SNIPPET, "#!/bin/sh\n")
+        os.chmod(live.path(SNIPPET), 0o755)
+        live.write(KEPT, "ELF")
+        live.write(MENU, NAMING)
+
+    def purge(self, mode, update_grub=WRITES, enter=()):
+        booted = ("unshare", "--pid", "--fork", "--mount-proc")  # ischroot compares with what process 1 sees
+        output = self.live.run(*booted, *enter, "sh", os.path.join(TOP, "debian", "pvhready.postrm"), "purge",
+                               before=RUNNING.format(mode, update_grub))
+        assert (output.code, output.out) == (0, ""), output
+        assert not os.path.exists(self.live.path("/var/lib/pvhready"))
+        return output.err
+
+    @property
+    def left(self):
+        return [path for path in (SNIPPET, KEPT) if os.path.exists(self.live.path(path))]
+
+    @property
+    def regenerated(self):
+        return os.path.exists(self.live.path("/boot/called"))
+
+
+@pytest.fixture
+def kept(guest):
+    return Kept(Live(guest()))
+
+
+@pytest.mark.parametrize("mode", ["PV", "HVM", ""])
+def test_a_purge_keeps_the_kernels_that_pv_boots(mode, kept):
+    said = kept.purge(mode)
+    assert kept.left == [SNIPPET, KEPT] and not kept.regenerated
+    assert os.access(kept.live.path(SNIPPET), os.X_OK)
+    assert len(said.splitlines()) == 2 and "rm {} && update-grub && rm ".format(SNIPPET) in said
+
+
+def test_a_purge_of_a_machine_in_pvh_writes_the_menu_first(kept):
+    assert kept.purge("PVH") == ""
+    assert kept.left == [] and kept.regenerated
+
+
+@pytest.mark.parametrize("update_grub", ["exit 1", "true", "echo half >{}; cat {} /dev/zero/x".format(KEPT, MENU)])
+def test_a_menu_that_names_them_still_keeps_them(update_grub, kept):
+    said = kept.purge("PVH", update_grub)
+    assert kept.left == [SNIPPET, KEPT] and "are kept" in said
+    assert os.access(kept.live.path(SNIPPET), os.X_OK)
+
+
+def test_a_rescue_system_in_pvh_says_nothing_of_the_guest_in_its_chroot(kept):
+    said = kept.purge("PVH", enter=("sh", "-ec", 'mount --rbind / /mnt; chroot /mnt "$@"; exit $?', "sh"))
+    assert kept.left == [SNIPPET, KEPT] and "are kept" in said
+
+
+def test_a_purge_takes_what_no_menu_names(kept):
+    kept.live.write(MENU, "plain\n")
+    assert kept.purge("PV") == ""
+    assert kept.left == [] and not kept.regenerated
+
+
+def test_a_boot_that_is_not_mounted_may_name_them(kept):
+    os.unlink(kept.live.path(MENU))
+    os.unlink(kept.live.path(KEPT))
+    assert "are kept" in kept.purge("PV")
+    assert kept.left == [SNIPPET]

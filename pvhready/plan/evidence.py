@@ -136,7 +136,7 @@ def _without_kernel(case: Case, path: str) -> "Tuple[Remedy, ...]":
     kind = remedies.family(case.guest)
     if kernel is None or kernel.running or not kernel.package or kind not in tools:
         return (hint("Remove {}, or install one that boots; the kernel that runs now must stay.".format(path)),)
-    return (command("remove it", *(tools[kind] + (kernel.package,))),)
+    return (command("remove it", *(tools[kind] + (remedies.image_package(kernel.package),))),)
 
 
 def _is_unpacked(case: Case, path: str) -> bool:

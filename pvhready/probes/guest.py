@@ -48,11 +48,12 @@ def read_guest(root: Root, assume: "Optional[str]" = None) -> Guest:
 
 def boot_time() -> "Optional[float]":
     """Return when the running system was booted, in seconds since 1970; None where psutil cannot be had."""
+    from pvhready.probes.running import psutil
+
     try:
-        import psutil
-    except ImportError:
+        return float(psutil().boot_time())
+    except (ImportError, OSError, RuntimeError):
         return None
-    return float(psutil.boot_time())
 
 
 def _type(root: Root, xen: "Optional[bool]", features: "Optional[int]", container: "Optional[str]", seen: "Seen") -> "Optional[str]":

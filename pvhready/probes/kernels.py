@@ -50,8 +50,16 @@ def read_kernel(
     named = release_in_name(path)
     release = image.release or named
     running = bool(release) and release == guest.running_release
-    kernel = Kernel(path, image, release, named, running, owner(path), names=names)
+    kernel = Kernel(path, image, release, named, running, _package(path, named, owner), names=names)
     return kernel._replace(config=read_config(root, release, running, extra)) if release else kernel
+
+
+def _package(path: str, named: "Optional[str]", owner: "Owner") -> "Optional[str]":
+    """Return the package that owns an image, or the one that it is a copy of: Debian 14's are copied from beside their modules."""
+    package = owner(path)
+    if package is None and named and path == "/boot/vmlinuz-" + named:
+        package = owner("{}/{}/vmlinuz".format(_MODULES[0], named))
+    return package
 
 
 def release_in_name(path: str) -> "Optional[str]":

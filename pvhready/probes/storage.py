@@ -63,24 +63,23 @@ def read_storage(root: Root, live: bool) -> Storage:
 
 def live_mounts() -> "Tuple[Mount, ...]":
     """Return the mounts of the running system, in their order, by psutil. Raises Unreadable when they cannot be had."""
-    # Not at the top: psutil takes longer to import than all of a check, and most guests do not need it.
+    from pvhready.probes.running import psutil
+
     try:
-        import psutil
+        partitions = psutil().disk_partitions(all=True)
     except ImportError as error:
         raise Unreadable("/proc/self/mounts", "not read: psutil is missing ({})".format(error)) from error
-    try:
-        partitions = psutil.disk_partitions(all=True)
-    except (OSError, psutil.Error) as error:
+    except (OSError, RuntimeError) as error:
         raise Unreadable("/proc/self/mounts", "not read by psutil: {}".format(error)) from error
     return tuple(Mount(item.mountpoint, item.device, item.fstype, item.opts, "/proc/self/mounts") for item in partitions)
 
 
 def free_space(path: str) -> "Optional[int]":
     """Return the free bytes on the running system's file system at ``path``, by psutil; None when they cannot be had."""
-    try:
-        import psutil
+    from pvhready.probes.running import psutil
 
-        return int(psutil.disk_usage(path).free)
+    try:
+        return int(psutil().disk_usage(path).free)
     except (ImportError, OSError):
         return None
 

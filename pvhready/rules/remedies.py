@@ -56,6 +56,15 @@ def undo_hack(hook: "Optional[Hook]", guest: Guest) -> "Remedies":
     return (show,)
 
 
+def image_package(package: str) -> str:
+    """Return the package that is installed and removed for a kernel's image. ``package`` is the one that holds it.
+
+    From Debian 14 on linux-binary-X holds the image, and linux-image-X copies it to /boot whenever it is configured.
+    """
+    start = "linux-binary-"
+    return "linux-image-" + package[len(start):] if package.startswith(start) else package
+
+
 def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
     """Get the package's own image again."""
     kind, release = family(guest), kernel.release or ""
@@ -68,7 +77,7 @@ def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
                 "apt-get",
                 "install",
                 "--reinstall",
-                package,
+                *dict.fromkeys((package, image_package(package)))
             ),
         )
     if kind == "redhat":
@@ -170,7 +179,7 @@ def keep_kernel(guest: Guest, kernel: "Optional[Kernel]") -> "Remedies":
     """Keep a kernel that is not the newest from being removed with an upgrade."""
     kind = family(guest)
     if kind == "debian" and kernel and kernel.package:
-        return (command("keep autoremove from taking this kernel", "apt-mark", "manual", kernel.package.partition(":")[0]),)
+        return (command("keep autoremove from taking this kernel", "apt-mark", "manual", image_package(kernel.package.partition(":")[0])),)
     if kind == "redhat":
         return (hint("Set installonly_limit=0 in /etc/dnf/dnf.conf (yum: /etc/yum.conf), so that no kernel is removed."),)
     if kind == "suse" and kernel and kernel.release:

@@ -5,17 +5,16 @@ The rpm is the one of Debian's rpmbuild: what this proves is the order of the sc
 
 import os
 import shutil
+import sys
+import time
 
 import pytest
 
-from support import chroots, rpmpackage
+from support import breakage, chroots, rpmpackage
+from support.suites import NAMED, only_named
 from support.trees import kernel
 
-SUITES = os.environ.get("PVHREADY_TESTS_SUITES", "").split()
-pytestmark = [
-    pytest.mark.download, pytest.mark.slow,
-    pytest.mark.skipif(not SUITES, reason="kernel-install and dnf: only where PVHREADY_TESTS_SUITES names releases (docs/packages.md)"),
-]
+pytestmark = [pytest.mark.download, pytest.mark.slow, only_named]
 DNF = {"bookworm": "dnf", "trixie": "dnf", "sid": "dnf5"}
 RELEASE = "6.9.0-1"
 IMAGE = "/new/boot/vmlinuz-" + RELEASE
@@ -37,10 +36,15 @@ install -D {image} %{{buildroot}}/boot/vmlinuz-{release}
 %posttrans -p <lua>
 os.rename("{menu}", "{menu}.away")
 """.format(image=IMAGE, release=RELEASE, menu=MENU)
-BROKEN = "#!/bin/sh\nkill -SEGV $$\n"
+PACKAGE = "/new/RPMS/noarch/kernel-core-6.9.0-1.noarch.rpm"
+# dnf 4 is itself a program in Python.
+NAMES = sorted(breakage.all_of("", ""))
+OF_DNF = sorted(set(NAMES) - {"Python is not there"})
+LINES = 3  # of each hook
+LINK = "/usr/lib/python3/dist-packages/pvhready"
 
 
-@pytest.fixture(scope="module", params=[suite for suite in SUITES if suite in DNF])
+@pytest.fixture(scope="module", params=[suite for suite in NAMED if suite in DNF])
 def system(request, tmp_path_factory):
     package = rpmpackage.build(str(tmp_path_factory.mktemp("rpm")))
     with chroots.guest(request.param, str(tmp_path_factory.mktemp("guest"))) as chroot:
@@ -52,7 +56,10 @@ def system(request, tmp_path_factory):
         force = ("--force-debian",) if chroot.run("rpm", "--force-debian", "--version").code == 0 else ()
         chroot.demand("rpm", *force + ("-i", "--nodeps", "--noscripts", "/pvhready.rpm"))
         # Debian's Python looks elsewhere.
-        chroot.demand("sh", "-c", "ln -s /usr/lib/python3*/site-packages/pvhready /usr/lib/python3/dist-packages/pvhready")
+        modules = chroot.demand("sh", "-c", "echo /usr/lib/python3*/site-packages/pvhready").text.strip()
+        chroot.demand("ln", "-s", modules, LINK)
+        chroot.modules = modules
+        chroot.breakages = breakage.all_of("/usr/bin/python3", modules)
         chroot.write("/etc/pvhready.conf", "[guest]\nassume = pv\n")
         for name, content in kernel(RELEASE, payload="zstd").items():
             path = chroot.path("/new" + name)
@@ -63,22 +70,6 @@ def system(request, tmp_path_factory):
         chroot.demand("rpmbuild", "--quiet", "--define", "_topdir /new", "-bb", "/new/kernel.spec")
         chroot.demand("pvhready", "hook", "rpm-trigger")
         yield chroot
-
-
-class broken:
-    """The program crashes."""
-
-    def __init__(self, chroot):
-        self.path = chroot.path("/usr/bin/pvhready")
-
-    def __enter__(self):
-        os.rename(self.path, self.path + ".away")
-        with open(self.path, "w") as handle:
-            handle.write(BROKEN)
-        os.chmod(self.path, 0o755)
-
-    def __exit__(self, *_):
-        os.replace(self.path + ".away", self.path)
 
 
 def installed_kernel(chroot):
@@ -92,19 +83,68 @@ def test_kernel_install(system):
     said = system.demand("kernel-install", "add", RELEASE, IMAGE).said
     assert said[0].startswith("pvhready: {} WILL NOT BOOT in PV".format(IMAGE)) and len(said) == 2
     assert system.demand("kernel-install", "remove", RELEASE).said == []
-    with broken(system):
-        assert len(system.demand("kernel-install", "add", RELEASE, IMAGE).said) == 1
 
 
-def test_dnf_and_the_file_trigger(system):
-    package = "/new/RPMS/noarch/kernel-core-6.9.0-1.noarch.rpm"
-    dnf = (system.dnf, "-y", "--setopt=install_weak_deps=0", "--setopt=reposdir=/none")
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_install_goes_on_whatever_becomes_of_the_program(name, system):
+    found, started = system.breakages[name], time.monotonic()
+    output = breakage.run(system, found, "kernel-install", "add", RELEASE, IMAGE)
+    assert output.code == 0, output.text
+    assert "Traceback" not in output.text and len(output.said) <= LINES, output.text
+    assert found.speaks == any("WILL NOT BOOT" in line for line in output.said), output.text
+    assert time.monotonic() - started < found.seconds + 60
+    assert breakage.run(system, found, "kernel-install", "remove", RELEASE).code == 0
+
+
+def dnf(system, *words):
+    return (system.dnf, "-y", "--setopt=install_weak_deps=0", "--setopt=reposdir=/none") + words
+
+
+@pytest.fixture
+def menu(system):
+    """The menu, which the kernel's last script takes away, is put back."""
     shutil.copy(system.path(MENU), system.path(MENU + ".copy"))
-    output = system.demand(*dnf + ("install", package))
+    yield
+    os.replace(system.path(MENU + ".copy"), system.path(MENU))
+
+
+def test_dnf_and_the_file_trigger(system, menu):
+    output = system.demand(*dnf(system, "install", PACKAGE))
     said = output.said
     assert said, output.text
     assert said[0].startswith("pvhready: the NEXT REBOOT of this machine FAILS in PV") and "no grub.cfg" in said[0] and len(said) == 3
-    assert len(system.demand(*dnf + ("remove", "kernel-core")).said) == 3
-    os.replace(system.path(MENU + ".copy"), system.path(MENU))
-    with broken(system):
-        assert len(system.demand(*dnf + ("install", package)).said) == 1
+    assert len(system.demand(*dnf(system, "remove", "kernel-core")).said) == 3
+    shutil.copy(system.path(MENU + ".copy"), system.path(MENU))
+    assert system.demand("pvhready", "hook", "rpm-trigger").said[0] == "pvhready: the next reboot comes up in PV again"
+
+
+@pytest.mark.parametrize("name", OF_DNF)
+def test_dnf_goes_on_whatever_becomes_of_the_program(name, system, menu):
+    """It installs a kernel whose last script takes the menu away, and removes it again: both call the trigger."""
+    found = system.breakages[name]
+    for words in (("install", PACKAGE), ("remove", "kernel-core")):
+        started = time.monotonic()
+        output = breakage.run(system, found, *dnf(system, *words))
+        assert output.code == 0, output.text
+        assert "Traceback" not in output.text and len(output.said) <= LINES, output.text
+        assert found.speaks == any("NEXT REBOOT" in line for line in output.said), output.text
+        assert time.monotonic() - started < found.seconds + 90
+    assert system.run("rpm", "-q", "kernel-core").code == 1
+
+
+def test_it_is_erased_and_leaves_nothing_that_is_called(system):
+    force = ("--force-debian",) if system.run("rpm", "--force-debian", "--version").code == 0 else ()
+    os.unlink(system.path(LINK))
+    # The modules were compiled where the package was built; what an interpreter of another version has compiled since is nobody's.
+    tag = "cpython-{}{}.pyc".format(*sys.version_info)
+    for folder, _, names in os.walk(system.path(system.modules)):
+        for name in names:
+            if name.endswith(".pyc") and not name.endswith(tag):
+                os.unlink(os.path.join(folder, name))
+    assert system.demand("rpm", *force + ("-V", "--nodeps", "pvhready")).text == ""
+    assert system.demand("rpm", *force + ("-e", "pvhready")).said == []
+    left = [os.path.join(folder, name)[len(system.directory):] for folder, folders, names in os.walk(system.directory)
+            for name in folders + names if "pvhready" in name]
+    assert sorted(left) == ["/etc/pvhready.conf", "/pvhready.rpm"]  # both are this test's
+    output = system.demand(*dnf(system, "install", PACKAGE))
+    assert "pvhready" not in output.text.replace("/pvhready", "")

@@ -48,6 +48,8 @@ def test_a_kernel_that_boots(guest, expected):
     (_guest("debian", "12"), "/boot/vmlinuz-6.1.0-50-amd64", None, "apt-get install --reinstall linux-image-6.1.0-50-amd64"),
     (_guest("ubuntu", "20.04"), "/boot/vmlinuz-5.4.0-216-generic", "linux-image-5.4.0-216-generic",
      "apt-get install --reinstall linux-image-5.4.0-216-generic"),
+    (_guest("debian", "14"), "/boot/vmlinuz-7.2.13+deb14-amd64", "linux-binary-7.2.13+deb14-amd64",
+     "apt-get install --reinstall linux-binary-7.2.13+deb14-amd64 linux-image-7.2.13+deb14-amd64"),
     (_guest("centos", "6"), "/boot/vmlinuz-2.6.32-754.el6.x86_64", None, "yum reinstall kernel-2.6.32-754.el6.x86_64"),
     (_guest("rocky", "9.4", ["rhel"]), "/boot/vmlinuz-5.14.0-427.el9.x86_64", None, "dnf reinstall kernel-core-5.14.0-427.el9.x86_64"),
     (_guest("amzn", "2", ["rhel"]), "/boot/vmlinuz-4.14.252-195.amzn2.x86_64", None, "yum reinstall kernel-4.14.252-195.amzn2.x86_64"),
@@ -57,6 +59,12 @@ def test_a_kernel_that_boots(guest, expected):
 def test_the_packaged_image_again(guest, path, package, expected):
     release = path.rpartition("-linux")[2] if "linux" in path.rpartition("/")[2][8:] else path.rpartition("/vmlinuz-")[2]
     assert _words(remedies.restore_image(Kernel(path, Image(), release, package=package), guest)) == [expected]
+
+
+def test_a_kernel_that_apt_keeps():
+    for package in ("linux-image-7.2.13+deb14-amd64", "linux-binary-7.2.13+deb14-amd64"):
+        found = remedies.keep_kernel(_guest("debian", "14"), Kernel("/boot/vmlinuz-7.2.13+deb14-amd64", Image(), package=package))
+        assert _words(found) == ["apt-mark manual linux-image-7.2.13+deb14-amd64"]
 
 
 @pytest.mark.parametrize("guest,expected", [

@@ -58,6 +58,10 @@ class Chroot:
         """Return where the path ``name`` (absolute) is on this machine."""
         return self.directory + name
 
+    def inside(self, path: str) -> str:
+        """Return what a path on this machine is there."""
+        return path[len(self.directory):]
+
     def write(self, name: str, text: str, mode: int = 0o644) -> None:
         """Write a file there."""
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
@@ -90,26 +94,36 @@ class Chroot:
 
 def builder(suite: str) -> Chroot:
     """Return a chroot with all that builds packages, from the cache or made now; skips the test where that cannot be."""
+    return Chroot(_system("build-" + suite, suite, _BUILD))
+
+
+def bare(suite: str) -> str:
+    """Return the directory of a Debian with next to nothing in it, which is not to be changed; skips as ``builder``."""
+    return _system("bare-" + suite, suite, ("apt",))
+
+
+def _system(name: str, suite: str, packages: Sequence[str]) -> str:
     wanted.root()
     wanted.tool("mmdebstrap", "mmdebstrap")
-    directory = debian.cache("trees", "build-" + suite)
+    directory = debian.cache("trees", name)
     with debian.alone():
         if not os.path.isdir(directory):
             partial = directory + ".partial"
             shutil.rmtree(partial, ignore_errors=True)
-            realtree.install(suite, partial, _BUILD)
+            realtree.install(suite, partial, packages)
             os.rename(partial, directory)
-    return Chroot(directory)
+    return directory
 
 
-def build(chroot: Chroot, source: str = _TOP, name: str = "build") -> str:
+def build(chroot: Chroot, source: str = _TOP, name: str = "build", umask: str = "022", **environment: str) -> str:
     """Build the package there from a copy of ``source``, and return the path of the .changes on this machine."""
     folder = chroot.path("/" + name)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder + "/pvhready", ignore=_NOT_SOURCE, symlinks=True)
     # No compiler is needed, which is most of build-essential.
     chroot.demand(
-        "sh", "-c", 'cd "$1" && dpkg-checkbuilddeps -I && dpkg-buildpackage -d -us -uc -b', "sh", "/{}/pvhready".format(name))
+        "sh", "-c", 'umask "$2" && cd "$1" && dpkg-checkbuilddeps -I && dpkg-buildpackage -d -us -uc -b', "sh",
+        "/{}/pvhready".format(name), umask, **environment)
     return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".changes")))
 
 
