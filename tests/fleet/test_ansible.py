@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from undo import hacked
 
 from pvhready.demo.guests import NAMES, make
 from pvhready.demo.tree import write_tree
 from support import debian, trees, wanted
-from undo import hacked
 
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 
@@ -124,7 +124,7 @@ def test_many_machines_twice(fleet, tmp_path, pvhready):
         assert merged[name]["verdict"] == fleet.facts(name)["verdict"] == report["verdict"]
         assert (merged[name]["pvh"], merged[name]["pv"]) == (report["modes"]["pvh"], report["modes"]["pv"])
         page = (tmp_path / "reports" / "fleet.html").read_text()
-        assert '<td>{}</td><td>PV</td><td>{}</td>'.format(name, report["verdict"]) in page
+        assert '<td>{0}</td><td>PV</td><td class="{1}">{1}</td>'.format(name, report["verdict"]) in page
 
     # Ansible itself reads the file as facts, without running anything.
     folder = tmp_path / "facts" / "machine03"
