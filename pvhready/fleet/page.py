@@ -23,8 +23,9 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6
 th{position:sticky;top:0;background:var(--paper)}td{overflow-wrap:anywhere}
 td:nth-child(n+2):nth-child(-n+5){white-space:nowrap;overflow-wrap:normal}td:nth-child(n+6){min-width:8rem}td:first-child{min-width:10rem}td:last-child{min-width:14rem}
 .ready{color:var(--good)}.not-ready{color:var(--bad);font-weight:bold}.unknown,.ready-with-warnings{color:var(--doubt)}
-@media(max-width:60rem){table,tbody,tr,td{display:block}thead{display:none}input{flex:1 0 100%}tr{border-bottom:1px solid var(--line);padding:.5rem 0}
-td:nth-child(n){border:0;padding:.1rem 0 .1rem 7rem;min-width:0}td:nth-child(n):first-child{padding-left:0;font-weight:bold}td:empty{display:none}
+@media(max-width:60rem){table,tbody,tr,td{display:block}thead{display:none}input{flex:1 0 100%}
+tr{border-bottom:1px solid var(--line);padding:.5rem 0}td:nth-child(n){border:0;padding:.1rem 0 .1rem 7rem;min-width:0}
+td:nth-child(n):first-child{padding-left:0;font-weight:bold}td:empty{display:none}
 td::before{float:left;margin-left:-7rem;font-weight:normal;color:var(--ink);opacity:.75}TITLES}
 tr[hidden]{display:none}
 """

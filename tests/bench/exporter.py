@@ -3,9 +3,10 @@
 
     python3 tests/bench/exporter.py [--rate 200] [--seconds 60] [--python /usr/bin/python3]
 
-Scrapes come at fixed times, each on a connection of its own, and a scrape's time runs from the moment when it was due: whoever answers late is
-not spared. node exporter (Debian's, with its own defaults) gets the same, half of it before and half after, for the machine may be busier
-at one time than at another. At last come clients without manners, while the scrapes go on. All of it stays on this machine.
+Scrapes come at fixed times, each on a connection of its own, and a scrape's time runs from the moment when it was due: whoever
+answers late is not spared. node exporter (Debian's, as it is by default) gets the same, half of it before and half after, for the
+machine may be busier at one time than at another. For comparison also one that does nothing but to read a textfile. At last come
+clients without manners, while the scrapes go on. All of it stays on this machine.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from support import debian  # noqa: E402
 _REQUEST = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 _TIMEOUT = 10.0  # seconds, as Prometheus' own
 _FLAT = 2048  # KiB that the memory may grow by, once it is warm
+_OURS, _RUDE, _THEIRS, _LIGHT = "pvhready", "pvhready, with rude clients", "node exporter", "node exporter, textfile only"
 _SLOW = 48  # clients that never end their request
 _BROKEN = (
     b"", b"GET", b"GET /metrics HTTP/1.1\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\nA: " + b"a" * 200000,
@@ -166,31 +168,41 @@ def _running(name: str, words: Sequence[str], port: int) -> Iterator[Target]:
         process.wait(timeout=30)
 
 
-def _measure(python: str, guest: str, rate: int, seconds: int) -> Dict[str, Load]:
-    ports = _free_port(), _free_port()
+def _measure(python: str, folder: str, rate: int, seconds: int) -> Dict[str, Load]:
+    ports = [_free_port() for _ in range(3)]
     node = os.path.join(debian.unpacked("prometheus-node-exporter", "bookworm"), "usr", "bin", "prometheus-node-exporter")
-    loads = {"pvhready": Load(), "node exporter": Load(), "pvhready, with rude clients": Load()}
-    ours = [python, "-B", "-m", "pvhready", "exporter", "--root", guest, "--assume-guest", "pv", "--listen", "127.0.0.1:{}".format(ports[0])]
-    theirs = [node, "--web.listen-address", "127.0.0.1:{}".format(ports[1])]
+    guest = ["--root", folder + "/guest", "--assume-guest", "pv"]
+    pvhready = [python, "-B", "-m", "pvhready", "exporter"] + guest
+    subprocess.check_call(pvhready + ["--textfile", folder + "/pvhready.prom"], cwd=_TOP)
+    addresses = ["127.0.0.1:{}".format(port) for port in ports]
+    ours = pvhready + ["--listen", addresses[0]]
+    theirs = [node, "--web.listen-address", addresses[1]]
+    light = [node, "--collector.disable-defaults", "--collector.textfile", "--collector.textfile.directory", folder, "--web.listen-address",
+             addresses[2]]
+    loads = {name: Load() for name in (_OURS, _RUDE, _THEIRS, _LIGHT)}
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    with _running("pvhready", ours, ports[0]) as pvhready, _running("node exporter", theirs, ports[1]) as other:
-        for target in (pvhready, other):
+    with contextlib.ExitStack() as stack:
+        first, second, third = (
+            stack.enter_context(_running(name, words, port))
+            for name, words, port in zip((_OURS, _THEIRS, _LIGHT), (ours, theirs, light), ports))
+        for target in (first, second, third):
             loop.run_until_complete(_scrapes(target, rate, 2, Load()))  # warm
-        loop.run_until_complete(_scrapes(other, rate, seconds // 2, loads["node exporter"]))
-        loop.run_until_complete(_scrapes(pvhready, rate, seconds, loads["pvhready"]))
-        loop.run_until_complete(_scrapes(other, rate, seconds - seconds // 2, loads["node exporter"]))
-        loop.run_until_complete(_both(pvhready, rate, max(12, seconds // 3), loads["pvhready, with rude clients"]))
+        loop.run_until_complete(_scrapes(second, rate, seconds // 2, loads[_THEIRS]))
+        loop.run_until_complete(_scrapes(first, rate, seconds, loads[_OURS]))
+        loop.run_until_complete(_scrapes(second, rate, seconds - seconds // 2, loads[_THEIRS]))
+        loop.run_until_complete(_scrapes(third, rate, max(2, seconds // 3), loads[_LIGHT]))
+        loop.run_until_complete(_both(first, rate, max(12, seconds // 3), loads[_RUDE]))
     loop.close()
     return loads
 
 
 def _show(loads: Dict[str, Load]) -> None:
-    print("{:28} {:>8} {:>7} {:>8} {:>8} {:>8} {:>8} {:>10} {:>9}".format(
+    print("{:30} {:>8} {:>7} {:>8} {:>8} {:>8} {:>8} {:>10} {:>9}".format(
         "", "scrapes", "errors", "p50 ms", "p99 ms", "max ms", "CPU ms", "MiB at end", "growth"))
     for name, load in loads.items():
         count = len(load.times) + len(load.errors)
-        print("{:28} {:8} {:7} {:8.2f} {:8.2f} {:8.2f} {:8.2f} {:10.1f} {:5} KiB".format(
+        print("{:30} {:8} {:7} {:8.2f} {:8.2f} {:8.2f} {:8.2f} {:10.1f} {:5} KiB".format(
             name, count, len(load.errors), load.share(0.5), load.share(0.99), load.share(1.0), load.cpu * 1000 / max(1, count),
             load.memory[-1] / 1024, load.growth))
         for error in sorted(set(load.errors)):
@@ -204,17 +216,19 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--seconds", type=int, default=60, help="how long (default: 60)")
     parser.add_argument("--python", default=sys.executable, help="the interpreter, which has prometheus_client")
     options = parser.parse_args(arguments)
-    guest = tempfile.mkdtemp()
+    folder = tempfile.mkdtemp()
+    rate, seconds = min(options.rate, 500), min(options.seconds, 300)
     try:
-        make("debian-12", guest)
-        loads = _measure(options.python, guest, min(options.rate, 500), min(options.seconds, 300))
+        os.mkdir(folder + "/guest")
+        make("debian-12", folder + "/guest")
+        loads = _measure(options.python, folder, rate, seconds)
     finally:
-        shutil.rmtree(guest)
-    print("{} scrapes a second for {} s; {}".format(options.rate, options.seconds, options.python))
+        shutil.rmtree(folder)
+    print("{} scrapes a second for {} s; {}".format(rate, seconds, options.python))
     _show(loads)
-    ours = [loads["pvhready"], loads["pvhready, with rude clients"]]
+    ours = [loads[_OURS], loads[_RUDE]]
     well = not any(load.errors for load in ours) and all(load.growth < _FLAT for load in ours)
-    return 0 if well and ours[0].share(0.99) <= loads["node exporter"].share(0.99) else 1
+    return 0 if well and ours[0].share(0.99) <= loads[_THEIRS].share(0.99) else 1
 
 
 if __name__ == "__main__":

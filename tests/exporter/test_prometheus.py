@@ -191,7 +191,7 @@ def panels():
 
 def test_every_panel_of_the_dashboard_has_data(server, machines, textfile):
     variables, queries = panels()
-    values = {name: variable for name, variable in ((variable["name"], variable) for variable in variables)}
+    values = {variable["name"]: variable for variable in variables}
     asked = re.match(r"label_values\((\w+), (\w+)\)$", values["instance"]["query"]["query"])
     kernel = os.path.join(machines["pv"], "boot", "vmlinuz-" + hacked.NEW)
     with open(kernel, "rb") as handle:

@@ -73,8 +73,8 @@ class Fleet:
         inventory = {"all": {"vars": self._common, "hosts": dict(self._hosts)}}
         (self.folder / "inventory.yml").write_text(json.dumps(inventory))
         environment = dict(
-            os.environ, ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(self.folder / "home"), ANSIBLE_FORKS="2", ANSIBLE_PIPELINING="True", ANSIBLE_LOCALHOST_WARNING="False",
-            PATH=self._programs + os.pathsep + os.environ["PATH"], LC_ALL="C.UTF-8")
+            os.environ, ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(self.folder / "home"), ANSIBLE_FORKS="2", ANSIBLE_PIPELINING="True",
+            ANSIBLE_LOCALHOST_WARNING="False", PATH=self._programs + os.pathsep + os.environ["PATH"], LC_ALL="C.UTF-8")
         result = subprocess.run(
             [os.path.join(self._programs, program), "-i", str(self.folder / "inventory.yml"), playbook] + list(words), cwd=PLAYBOOKS,
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
