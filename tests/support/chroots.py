@@ -1,6 +1,7 @@
 """The Debian package, built from this clone in a clean chroot, and guests in which a real apt installs it."""
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -111,6 +112,12 @@ def build(chroot: Chroot, source: str = _TOP, name: str = "build") -> str:
     chroot.demand(
         "sh", "-c", 'cd "$1" && dpkg-checkbuilddeps -I && dpkg-buildpackage -d -us -uc -b', "sh", "/{}/pvhready".format(name))
     return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".changes")))
+
+
+@functools.lru_cache(maxsize=None)
+def built() -> str:
+    """Return the path of the .deb of this clone, built once by each process of the tests."""
+    return package(build(builder("bookworm"), name="build-" + os.environ.get("PYTEST_XDIST_WORKER", "alone")))
 
 
 def package(changes: str) -> str:
