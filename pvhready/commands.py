@@ -288,8 +288,9 @@ def _hook(options: Options) -> int:
 
 
 def _fleet(options: Options) -> int:
+    from pvhready.fleet.page import as_page
     from pvhready.fleet.rows import rows
-    from pvhready.fleet.show import Tally, as_json, as_page, as_table
+    from pvhready.fleet.show import Tally, as_json, as_table
 
     tally = Tally(rows(options.reports))
     for piece in {"text": as_table, "json": as_json, "html": as_page}[options.format](tally):

@@ -34,17 +34,23 @@ HOSTILE = 'a\\b"c\nd\re|f\x1b[31m{x="y"} 1\n# TYPE evil gauge\nevil 1\x00\u2028\
 
 
 def of_text(report):
-    """The verdict, and (status, id) of every finding but those that passed."""
+    """The verdict, (status, id) of every finding but those that passed, and the next step."""
     marks = {"ok": "pass", "info": "info", "skip": "skip", "WARN": "warn", "????": "unknown", "FAIL": "fail"}
     lines = text.render(report, text.Style(10 ** 6, verbose=True)).splitlines()
     details = [re.match(r"(info|skip|WARN|\?\?\?\?|FAIL) +([a-z0-9-]+): ", line) for line in lines]
     verdicts = [match.group(1) for match in (re.match(r"([A-Z ]+): \S", line) for line in lines) if match]
     assert len(verdicts) == 1
-    return verdicts[0].lower(), {(marks[match.group(1)], match.group(2)) for match in details if match}
+    found = {(marks[match.group(1)], match.group(2)) for match in details if match}
+    return verdicts[0].lower(), found, next_step(lines)
+
+
+def next_step(lines):
+    """What the last line says is to be done; None where it says nothing of the kind."""
+    return lines[-1][len("Next: "):] if lines[-1].startswith("Next: ") else None
 
 
 def of_nagios(report):
-    """Status, verdict, performance data, and (status, id) of the findings."""
+    """Status, verdict, performance data, (status, id) of the findings, and the next step."""
     lines = nagios.render(report, 0.5).splitlines()
     assert sum(line.count("|") for line in lines) == 1
     head = re.match(r"^PVHREADY (OK|WARNING|CRITICAL|UNKNOWN) - ([a-z-]+): .*? \| (.*)$", lines[0])
@@ -55,7 +61,7 @@ def of_nagios(report):
         assert match, item
         values[match.group(1)] = match.group(2)
     found = [re.match(r"(FAIL|UNKNOWN|WARN) ([a-z0-9-]+): ", line) for line in lines[1:]]
-    return head.group(1), head.group(2), values, {(match.group(1).lower(), match.group(2)) for match in found if match}
+    return head.group(1), head.group(2), values, {(match.group(1).lower(), match.group(2)) for match in found if match}, next_step(lines)
 
 
 def of_prometheus(report):
@@ -93,9 +99,12 @@ def compare(report):
     verdict, checks = document["verdict"], document["checks"]
     found = {(check["status"], check["id"]) for check in checks}
 
-    assert of_text(report) == (verdict.replace("-", " "), {pair for pair in found if pair[0] != "pass"})
+    answer, shown, step = of_text(report)
+    assert (answer, shown) == (verdict.replace("-", " "), {pair for pair in found if pair[0] != "pass"})
 
-    status, word, values, listed = of_nagios(report)
+    status, word, values, listed, same_step = of_nagios(report)
+    step = step and step.replace("|", "\\x7c")
+    assert same_step == step or step is not None and len("Next: " + step) > nagios.MAX_LINE
     assert (word, status) == (verdict, STATUS[EXIT[verdict]])
     assert {"failed": values["failed"], "unknown": values["unknown"], "warnings": values["warnings"]} == {
         name: str(len({check for state, check in found if state == key}))
@@ -103,7 +112,19 @@ def compare(report):
     assert int(values["kernels"]) == len(document["kernels"])
     assert listed == {pair for pair in found if pair[0] in SERIOUS} or len([c for c in checks if c["status"] in SERIOUS]) > nagios.MAX_LINES
 
-    compare_metrics(document, of_prometheus(report), values)
+    samples = of_prometheus(report)
+    compare_metrics(document, samples, values)
+    demand_no_silence(report, samples)
+
+
+def demand_no_silence(report, samples):
+    """What may be absent is absent only where there is a reason."""
+    menu = report.facts.menus.get(report.target)
+    certain = menu is not None and len(menu.candidates) == 1 and not menu.may_show_nothing
+    known = certain and any(answer.kernel.running for answer in report.kernels) and any(answer.default for answer in report.kernels)
+    assert (one(samples, "running_kernel_is_default") is None) == (not known)
+    assert one(samples, "decompressed_kernels") is not None or report.facts.problems
+    assert one(samples, "decompression_hook_active") is not None or report.facts.hack.problems
 
 
 def compare_metrics(document, samples, performance):
@@ -144,8 +165,9 @@ def compare_modes(document, comes_up, unknown):
             assert comes_up[mode] == 1
         elif answer == "fails" and "guest-type" not in doubts:
             assert comes_up[mode] == 0 and not unknown[mode]
-        elif answer is not None:
-            assert mode not in comes_up and unknown[mode] == 1
+        else:
+            assert mode not in comes_up
+            assert unknown[mode] == 1 or document["guest"]["type"] == "not-applicable" and mode == "current"
 
 
 @pytest.fixture(scope="module")

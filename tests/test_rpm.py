@@ -32,6 +32,8 @@ def test_what_it_holds_and_needs(package):
     files = run("rpm", "-qpl", package).splitlines()
     for name in ("/usr/bin/pvhready", "/usr/libexec/pvhready/hook", "/usr/lib/kernel/install.d/99-pvhready.install"):
         assert name in files
+    assert {name for name in files if name.startswith("/usr/lib/systemd/system/")} == {
+        "/usr/lib/systemd/system/pvhready-" + name for name in ("exporter.service", "textfile.service", "textfile.timer")}
     modules = {name.partition("/site-packages/")[2] for name in files if name.endswith(".py")}
     assert modules == {os.path.relpath(os.path.join(folder, name), TOP)
                        for folder, _, names in os.walk(os.path.join(TOP, "pvhready")) for name in names if name.endswith(".py")}

@@ -119,7 +119,7 @@ def _collection(renewal: Renewal) -> "Callable[[], bytes]":
         from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
         from prometheus_client.core import GaugeMetricFamily
     except ImportError as error:
-        raise CommandError(
+        raise UsageError(
             "the exporter needs a library that is not here: apt-get install python3-prometheus-client, "
             'or pip install "pvhready[exporter]"') from error
 

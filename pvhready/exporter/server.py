@@ -25,7 +25,9 @@ MAX_REQUEST = 32 * 1024  # bytes
 MAX_CLIENTS = 64
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>pvhready exporter</title></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>pvhready exporter</title>
+<style>:root{{color-scheme:light dark}}body{{font:16px/1.5 system-ui,sans-serif;margin:1rem}}</style></head>
 <body><h1>pvhready exporter</h1><p>Version {}. Tells whether this Xen guest comes up again at its next boot.</p>
 <ul><li><a href="metrics">Metrics</a></li><li><a href="healthz">Health</a></li></ul></body></html>
 """

@@ -62,7 +62,10 @@ def _rows_of(path: str) -> "Iterator[Row]":
     name = os.path.basename(path)
     name = name[:-len(".json")] if name.endswith(".json") else name
     try:
-        found = json.loads(_read(path).decode("utf-8"))
+        data = _read(path)
+        if not data.strip():
+            raise _Wrong("is empty: the machine gave no answer")
+        found = json.loads(data.decode("utf-8"))
     except OSError as error:
         yield Row(name, problem="cannot be read: {}".format(error.strerror or error))
         return

@@ -1,4 +1,4 @@
-"""A real Prometheus server scrapes the exporter, and the textfile through a real node exporter; an alert fires and resolves."""
+"""A real Prometheus server scrapes exporters, and the textfile through a real node exporter; alerts fire and resolve, panels have data."""
 
 import contextlib
 import json
@@ -13,19 +13,24 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from undo import hacked
 
+from pvhready.demo.guests import make
 from support import debian, wanted
 
 pytest.importorskip("prometheus_client")
 pytestmark = [pytest.mark.download, pytest.mark.slow]
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PVHREADY = [sys.executable, "-B", "-m", "pvhready"]
+EXPORTERS = ("pv", "pvh", "doubtful")
+OLD = time.time() - 3 * 86400
 CONFIGURATION = """
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [rules.yml]
 scrape_configs:
   - job_name: exporter
-    static_configs: [{{targets: ["127.0.0.1:{exporter}"]}}]
+    static_configs: [{{targets: ["127.0.0.1:{pv}", "127.0.0.1:{pvh}", "127.0.0.1:{doubtful}"]}}]
   - job_name: node
     static_configs: [{{targets: ["127.0.0.1:{node}"]}}]
 """
@@ -35,15 +40,15 @@ def program(package, name):
     return os.path.join(debian.unpacked(package, "bookworm"), "usr", "bin", name)
 
 
-def free_ports(count):
+def free_ports(*names):
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        sockets = [stack.enter_context(socket.socket()) for _ in names]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        return {name: one.getsockname()[1] for name, one in zip(names, sockets)}
 
 
-def wait_for(true, seconds=90):
+def wait_for(true, seconds=180):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = true()
@@ -56,8 +61,9 @@ def wait_for(true, seconds=90):
 class Prometheus:
     """The server's answers."""
 
-    def __init__(self, port):
-        self.address = "http://127.0.0.1:{}/api/v1/".format(port)
+    def __init__(self, ports):
+        self.address = "http://127.0.0.1:{}/api/v1/".format(ports["prometheus"])
+        self.names = {"127.0.0.1:{}".format(port): name for name, port in ports.items()}
 
     def get(self, what, **query):
         try:
@@ -72,61 +78,189 @@ class Prometheus:
         data = self.get("query", query=expression)
         return data["result"] if data else []
 
-    def firing(self):
-        return {alert["labels"]["alertname"] for alert in (self.get("alerts") or {"alerts": []})["alerts"] if alert["state"] == "firing"}
+    def range(self, expression):
+        now = time.time()
+        data = self.get("query_range", query=expression, start=now - 20, end=now, step=1)
+        return data["result"] if data else []
+
+    def shown(self, expression):
+        """The names of the machines for which an expression has a result."""
+        return {self.names[found["metric"]["instance"]] for found in self.query(expression)}
+
+    def firing(self, name):
+        alerts = (self.get("alerts") or {"alerts": []})["alerts"]
+        return {self.names[alert["labels"]["instance"]] for alert in alerts
+                if alert["labels"]["alertname"] == name and alert["state"] == "firing"}
 
 
-@pytest.fixture
-def server(machine, tmp_path):
-    wanted.root()
-    ports = dict(zip(("exporter", "node", "prometheus"), free_ports(3)))
-    (tmp_path / "prometheus.yml").write_text(CONFIGURATION.format(**ports))
-    with open(os.path.join(TOP, "contrib", "prometheus", "pvhready.rules.yml"), encoding="utf-8") as handle:
-        (tmp_path / "rules.yml").write_text(re.sub(r"for: \w+", "for: 2s", handle.read()))
-    pvhready = [sys.executable, "-B", "-m", "pvhready", "exporter", "--root", machine, "--assume-guest", "pv"]
-    (tmp_path / "texts").mkdir()
-    subprocess.check_call(pvhready + ["--textfile", str(tmp_path / "texts" / "pvhready.prom")], cwd=TOP)
-    commands = [
-        pvhready + ["--listen", "127.0.0.1:{exporter}".format(**ports)],
-        [program("prometheus-node-exporter", "prometheus-node-exporter"), "--collector.disable-defaults", "--collector.textfile",
-         "--collector.textfile.directory", str(tmp_path / "texts"), "--web.listen-address", "127.0.0.1:{node}".format(**ports)],
-        [program("prometheus", "prometheus"), "--config.file", str(tmp_path / "prometheus.yml"),
-         "--storage.tsdb.path", str(tmp_path / "db"), "--web.listen-address", "127.0.0.1:{prometheus}".format(**ports)],
-    ]
-    running = []
+@contextlib.contextmanager
+def running(commands):
+    processes = []
     try:
         for command in commands:
-            running.append(subprocess.Popen(command, cwd=TOP, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        yield Prometheus(ports["prometheus"])
+            processes.append(subprocess.Popen(command, cwd=TOP, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        yield
     finally:
-        for process in running:
+        for process in processes:
             process.terminate()
-        for process in running:
+        for process in processes:
             process.wait(timeout=60)
 
 
-def queries():
+def prometheus(folder, ports):
+    return [program("prometheus", "prometheus"), "--config.file", str(folder / "prometheus.yml"),
+            "--storage.tsdb.path", str(folder / "db"), "--web.listen-address", "127.0.0.1:{prometheus}".format(**ports)]
+
+
+def node_exporter(folder, ports, *words):
+    return [program("prometheus-node-exporter", "prometheus-node-exporter"), "--collector.disable-defaults", "--collector.textfile",
+            "--collector.textfile.directory", str(folder), "--web.listen-address", "127.0.0.1:{node}".format(**ports)] + list(words)
+
+
+def undo(directory, mode, *words):
+    subprocess.check_call(
+        PVHREADY + ["undo", "--root", directory, "--assume-guest", mode, "--apply", "--yes", "--switching"] + list(words), cwd=TOP,
+        stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    """The directory of each guest: two whose kernels a hook has decompressed, one that nobody can know, and one that is ready."""
+    wanted.root()
+    top = tmp_path_factory.mktemp("machines")
+    found = {}
+    for name in ("pv", "pvh"):
+        (top / name).mkdir()
+        found[name] = hacked.make(str(top / name))
+    undo(found["pvh"], "pvh")
+    for name, example in (("doubtful", "debian-12-damaged"), ("node", "debian-12")):
+        found[name] = str(top / name)
+        os.mkdir(found[name])
+        make(example, found[name])
+    return found
+
+
+@pytest.fixture(scope="module")
+def textfile(machines, tmp_path_factory):
+    path = tmp_path_factory.mktemp("texts") / "pvhready.prom"
+    subprocess.check_call(
+        PVHREADY + ["exporter", "--root", machines["node"], "--assume-guest", "pv", "--textfile", str(path)], cwd=TOP)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(machines, textfile, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prometheus")
+    ports = free_ports("pv", "pvh", "doubtful", "node", "prometheus")
+    (folder / "prometheus.yml").write_text(CONFIGURATION.format(**ports))
+    with open(os.path.join(TOP, "contrib", "prometheus", "pvhready.rules.yml"), encoding="utf-8") as handle:
+        (folder / "rules.yml").write_text(re.sub(r"for: \w+", "for: 2s", handle.read()))
+    exporters = [
+        PVHREADY + ["exporter", "--root", machines[name], "--assume-guest", "pvh" if name == "pvh" else "pv",
+                    "--listen", "127.0.0.1:{}".format(ports[name])] for name in EXPORTERS]
+    with running(exporters + [node_exporter(textfile.parent, ports), prometheus(folder, ports)]):
+        yield Prometheus(ports)
+
+
+CURRENT = 'pvhready_next_boot_ok{mode="current"} == '
+
+
+def test_an_alert_fires_where_a_kernel_is_swapped_and_resolves_after_the_way_back(server, machines):
+    assert wait_for(lambda: len(server.query("up == 1")) == 4 and server.shown(CURRENT + "1") == {"pv", "pvh", "node"})
+    assert wait_for(lambda: server.firing("PvhreadyUnknown") == {"doubtful"})
+    assert not server.firing("PvhreadyNextBootFails")
+
+    undo(machines["pv"], "pv")  # PV does not read the kernel that stands there now
+    assert wait_for(lambda: server.firing("PvhreadyNextBootFails") == {"pv"})
+    undo(machines["pvh"], "pvh", "--revert")  # a decompressed one, which PVH refuses, and the hook that makes more of them
+    assert wait_for(lambda: server.firing("PvhreadyNextBootFails") == {"pv", "pvh"})
+    assert wait_for(lambda: server.firing("PvhreadyDecompressionHookActive") == {"pvh"})
+
+    undo(machines["pv"], "pv", "--revert")
+    assert wait_for(lambda: server.firing("PvhreadyNextBootFails") == {"pvh"})
+    undo(machines["pvh"], "pvh")
+    assert wait_for(lambda: not server.firing("PvhreadyNextBootFails") and not server.firing("PvhreadyDecompressionHookActive"))
+    assert server.shown(CURRENT + "1") == {"pv", "pvh", "node"}
+
+
+def panels():
     with open(os.path.join(TOP, "contrib", "grafana", "pvhready.json"), encoding="utf-8") as handle:
         board = json.load(handle)
-    return [target["expr"].replace("$instance", ".*") for panel in board["panels"] for target in panel["targets"]]
+    return board["templating"]["list"], [(panel, target["expr"]) for panel in board["panels"] for target in panel["targets"]]
 
 
-def test_prometheus_sees_it_all(server, machine):
-    assert wait_for(lambda: len(server.query('up == 1')) == 2 and len(server.query('pvhready_next_boot_ok{mode="current"} == 1')) == 2)
-    assert "PvhreadyNextBootFails" not in server.firing()
-
-    kernel = sorted(name for name in os.listdir(machine + "/boot") if name.startswith("vmlinuz"))[-1]
-    path = os.path.join(machine, "boot", kernel)
-    with open(path, "rb") as handle:
+def test_every_panel_of_the_dashboard_has_data(server, machines, textfile):
+    variables, queries = panels()
+    values = {variable["name"]: variable for variable in variables}
+    asked = re.match(r"label_values\((\w+), (\w+)\)$", values["instance"]["query"]["query"])
+    kernel = os.path.join(machines["pv"], "boot", "vmlinuz-" + hacked.NEW)
+    with open(kernel, "rb") as handle:
         good = handle.read()
-    with open(path, "wb") as handle:
+    with open(kernel, "wb") as handle:
         handle.write(bytes(100000))  # which no loader takes
-    assert wait_for(lambda: "PvhreadyNextBootFails" in server.firing())
-    assert [found["metric"]["job"] for found in server.query('pvhready_next_boot_ok{mode="current"} == 0')] == ["exporter"]
-    # What is not there when nothing fails has data now, or would have if something were not known.
-    empty = [query for query in queries() if not server.query(query)]
-    assert all("check_unknown" in query for query in empty), empty
+    written = textfile.read_text()
+    textfile.write_text(re.sub(r"(?m)^(pvhready_last_success_timestamp_seconds) .*", r"\1 {}".format(OLD), written))
+    try:
+        assert wait_for(lambda: server.firing("PvhreadyNextBootFails") == {"pv"} and server.firing("PvhreadyStale") == {"node"})
+        instances = server.get("label/{}/values".format(asked.group(2)), **{"match[]": asked.group(1)})
+        assert {server.names[instance] for instance in instances} == set(EXPORTERS) | {"node"}
+        # As Grafana writes it for "all", and for several that were picked.
+        for chosen in (values["instance"]["allValue"], "(" + "|".join(re.escape(instance) for instance in instances) + ")"):
+            for panel, expression in queries:
+                # Within a string of PromQL a backslash stands twice.
+                query = expression.replace("$instance", chosen.replace("\\", "\\\\"))
+                assert "$" not in query
+                found = (server.range if panel["type"] == "timeseries" else server.query)(query)
+                assert found, query
+                if panel["type"] == "stat":
+                    assert float(found[0]["value"][1]) > 0, query
+    finally:
+        textfile.write_text(written)
+        with open(kernel, "wb") as handle:
+            handle.write(good)
 
-    with open(path, "wb") as handle:
-        handle.write(good)
-    assert wait_for(lambda: "PvhreadyNextBootFails" not in server.firing())
+
+WEB = """tls_server_config:
+  cert_file: server.pem
+  key_file: server.key
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: server.pem
+basic_auth_users:
+  prometheus: {}
+http_server_config:
+  http2: false
+"""
+SCRAPE = """
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: closed
+    scheme: https
+    tls_config: {{ca_file: server.pem, cert_file: server.pem, key_file: server.key, server_name: localhost}}
+    basic_auth: {{username: prometheus, password: secret}}
+    static_configs: [{{targets: ["127.0.0.1:{pv}", "127.0.0.1:{node}"]}}]
+  - job_name: stranger
+    scheme: https
+    tls_config: {{insecure_skip_verify: true}}
+    static_configs: [{{targets: ["127.0.0.1:{pv}", "127.0.0.1:{node}"]}}]
+"""
+
+
+def test_one_web_config_serves_node_exporter_and_this_one(machines, textfile, tmp_path):
+    """The format is that of Prometheus' own exporters: the same file, the same Prometheus, the same answers."""
+    bcrypt = pytest.importorskip("bcrypt")
+    pytest.importorskip("yaml")
+    subprocess.run(
+        [wanted.tool("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost", "-keyout", "server.key", "-out", "server.pem"],
+        cwd=str(tmp_path), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (tmp_path / "web.yml").write_text(WEB.format(bcrypt.hashpw(b"secret", bcrypt.gensalt(6)).decode("ascii")))
+    ports = free_ports("pv", "node", "prometheus")
+    (tmp_path / "prometheus.yml").write_text(SCRAPE.format(**ports))
+    web = str(tmp_path / "web.yml")
+    ours = PVHREADY + ["exporter", "--root", machines["pv"], "--assume-guest", "pv", "--listen", "127.0.0.1:{pv}".format(**ports),
+                       "--web-config", web]
+    with running([ours, node_exporter(textfile.parent, ports, "--web.config.file", web), prometheus(tmp_path, ports)]):
+        server = Prometheus(ports)
+        assert wait_for(lambda: server.shown('up{job="closed"} == 1') == {"pv", "node"})
+        assert server.shown('pvhready_build_info{job="closed"}') == {"pv", "node"}
+        assert server.shown('up{job="stranger"} == 0') == {"pv", "node"} and not server.query('pvhready_build_info{job="stranger"}')

@@ -36,7 +36,9 @@ def test_it_needs_no_library(machine, tmp_path, pvhready):
     path = {"PYTHONPATH": str(tmp_path / "empty") + os.pathsep + TOP}
     assert pvhready("exporter", "--root", machine, "--textfile", str(tmp_path / "a.prom"), environment=path).code == 0
     server = pvhready("exporter", "--root", machine, "--listen", "127.0.0.1:0", environment=path)
-    assert server.code == 74 and "python3-prometheus-client" in server.err
+    assert server.code == 64 and "python3-prometheus-client" in server.err
+    with open(os.path.join(TOP, "debian", "pvhready.pvhready-exporter.service"), encoding="utf-8") as handle:
+        assert "\nRestartPreventExitStatus=64 77\n" in handle.read()  # to start it again would not help
 
 
 def test_a_check_that_fails_leaves_the_file_as_it_was(tmp_path, pvhready):

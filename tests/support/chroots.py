@@ -1,6 +1,7 @@
 """The Debian package, built from this clone in a clean chroot, and guests in which a real apt installs it."""
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -125,6 +126,22 @@ def build(chroot: Chroot, source: str = _TOP, name: str = "build", umask: str = 
         "sh", "-c", 'umask "$2" && cd "$1" && dpkg-checkbuilddeps -I && dpkg-buildpackage -d -us -uc -b', "sh",
         "/{}/pvhready".format(name), umask, **environment)
     return os.path.join(folder, next(file for file in os.listdir(folder) if file.endswith(".changes")))
+
+
+def furnish(chroot: Chroot, example: str) -> None:
+    """Make a system seem a guest: with the boot files of an example, root's alone as on a careful machine."""
+    for name in ("boot", "etc/fstab", "etc/default/grub"):
+        subprocess.check_call(["cp", "-a", os.path.join(example, name), os.path.dirname(chroot.path("/" + name))])
+    for folder, _, names in os.walk(chroot.path("/boot")):
+        os.chmod(folder, 0o700)
+        for name in names:
+            os.chmod(os.path.join(folder, name), 0o600)
+
+
+@functools.lru_cache(maxsize=None)
+def built() -> str:
+    """Return the path of the .deb of this clone, built once by each process of the tests."""
+    return package(build(builder("bookworm"), name="build-" + os.environ.get("PYTEST_XDIST_WORKER", "alone")))
 
 
 def package(changes: str) -> str:
