@@ -1,10 +1,12 @@
 """Builds small kernels from Debian's linux-source: one for each compression, and some without what matters."""
 
+import contextlib
+import fcntl
 import glob
 import os
 import shutil
 import subprocess
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 from boots.kernels import Kernel
 from support import debian, wanted
@@ -22,24 +24,32 @@ def small_kernel(name: str) -> Kernel:
     """Return the kernel small-COMPRESSION or small-VARIANT, built at the first time. Skips the test where a tool is missing."""
     folder = debian.cache("boots", "kernels", name, "")
     files = {kind: os.path.join(folder, kind) for kind in ("vmlinuz-small", "config", "System.map", "release")}
-    if not os.path.exists(files["release"]):
-        for tool in _TOOLS:
-            wanted.tool(tool, tool)
-        _build(name[len("small-"):], files)
+    with _one_at_a_time():
+        if not os.path.exists(files["release"]):
+            for tool in _TOOLS:
+                wanted.tool(tool, tool)
+            _build(name[len("small-"):], files)
     with open(files["release"], encoding="utf-8") as handle:
         release = handle.read().strip()
     return Kernel(release, files["vmlinuz-small"], files["config"], files["System.map"], "")
 
 
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """There is one tree of sources. A lock of its own: a build takes minutes, in which others may fetch packages."""
+    with open(debian.cache("boots", "build.lock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def _build(variant: str, files: Dict[str, str]) -> None:
     tree = _source()
-    with debian.alone():
-        _configure(tree, variant)
-        _make(tree, "-j{}".format(os.cpu_count() or 1), "bzImage")
-        shutil.copy(tree + "/arch/x86/boot/bzImage", files["vmlinuz-small"])
-        shutil.copy(tree + "/.config", files["config"])
-        shutil.copy(tree + "/System.map", files["System.map"])
-        shutil.copy(tree + "/include/config/kernel.release", files["release"])
+    _configure(tree, variant)
+    _make(tree, "-j{}".format(os.cpu_count() or 1), "bzImage")
+    shutil.copy(tree + "/arch/x86/boot/bzImage", files["vmlinuz-small"])
+    shutil.copy(tree + "/.config", files["config"])
+    shutil.copy(tree + "/System.map", files["System.map"])
+    shutil.copy(tree + "/include/config/kernel.release", files["release"])  # last: it says that all is there
 
 
 def _source() -> str:

@@ -6,6 +6,7 @@ that start it.
 
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
+from boots.kernels import PACKAGED
 from pvhready.demo import menus
 
 UUID = "8f3b6c1e-2f57-4d6a-9b0e-5a1d7c9e4b20"
@@ -17,9 +18,11 @@ Menu = Callable[[str, str], str]  # of a release and a command line
 class Case(NamedTuple):
     """One boot. ``kernel`` is a name of ``kernels.py``.
 
-    ``form`` is that of the image: shipped, elf (decompressed), both (the way back: an ELF for PV beside the bzImage), cut (half of it).
-    ``modules`` are loaded by the initramfs. ``boot`` is a file system for a /boot of its own with mkfs's options; () for none.
-    ``flaw`` says what the emulator is known to do wrong here: the case is run and shown, and does not count.
+    ``form`` is that of the image: shipped, elf (decompressed), cut (half of it). ``modules`` are loaded by the initramfs.
+    ``boot`` is a file system for a /boot of its own with mkfs's options; () for none. ``stage`` is one of the hack's life (``life.py``).
+    ``builtin`` are GRUB's modules in a host's image that is made here, ``grub_modules`` those that the guest has below /boot/grub.
+    ``flaw`` says what the emulator is known to do wrong here: the case is run and shown, and does not count. ``unknowable`` says why no
+    program can know from the guest's files whether it boots.
     """
 
     name: str
@@ -36,25 +39,41 @@ class Case(NamedTuple):
     seconds: int = 150
     extra: str = ""
     flaw: str = ""
+    stage: str = ""
+    builtin: Tuple[str, ...] = ()
+    grub_modules: Tuple[str, ...] = ()
+    unknowable: str = ""
 
 
 def _short() -> List[Case]:
-    """What CI boots: the hack's whole life, on Debian 12's lz4 kernel."""
+    """What CI boots: the hack, and what the undo leaves of it, on Debian 12's lz4 kernel; and a guest that comes up in silence."""
+    kernel = "debian-12-cloud"
     return [
-        Case("life-hacked-pv", "debian-12-cloud", "pv", "elf"),
-        Case("life-hacked-pvh", "debian-12-cloud", "pvh", "elf"),
-        Case("life-undone-pvh", "debian-12-cloud", "pvh"),
-        Case("life-undone-pv", "debian-12-cloud", "pv"),
+        Case("short-hacked-pv", kernel, "pv", "elf", stage="hacked"),
+        Case("short-hacked-pvh", kernel, "pvh", "elf", stage="hacked"),
+        Case("short-undone-pvh", kernel, "pvh", "elf", stage="undone"),
+        Case("short-undone-pv", kernel, "pv", "elf", stage="undone"),
+        Case("short-silent-pvh", kernel, "pvh", cmdline="console=tty0"),
+    ]
+
+
+def _life() -> List[Case]:
+    """The hack's whole life in a real Debian 12: apt installed its kernel, a real grub-mkconfig wrote its menu."""
+    return [
+        Case("life-{}-{}".format(stage, mode), "debian-12-cloud", mode, "elf", stage="debian-" + stage, memory=768, seconds=200)
+        for stage in ("hacked", "undone", "kept", "reverted") for mode in ("pv", "pvh")
     ]
 
 
 def _debian() -> List[Case]:
     """Debian's kernels, as shipped and decompressed."""
     cases = []
-    for kernel in ("debian-11", "debian-12", "debian-12-cloud", "debian-13", "debian-13-cloud", "debian-12-686-pae", "debian-12-686"):
+    for kernel in PACKAGED:
         for form in ("shipped", "elf"):
             for mode in ("pv", "pvh"):
-                cases.append(_emulated(Case("{}-{}-{}".format(kernel, form, mode), kernel, mode, form, memory=768, seconds=240)))
+                case = Case("{}-{}-{}".format(kernel, form, mode), kernel, mode, form, memory=768, seconds=240)
+                # The kernel without PAE has no module for Xen.
+                cases.append(_emulated(case._replace(modules=("ext4",), seconds=120) if kernel.endswith("-686") else case))
     return cases
 
 
@@ -132,6 +151,10 @@ menuentry 'good' --id good {{
   initrd /boot/initrd.img-{0}
 }}
 menuentry 'bad' --id bad {{ linux /boot/none; }}
+menuentry 'other' --id other {{
+  linux /boot/vmlinuz-{0} root=UUID={1} ro {2} entry=other
+  initrd /boot/initrd.img-{0}
+}}
 """.format(release, UUID, cmdline)
 
 
@@ -140,16 +163,53 @@ def _only_blscfg(release: str, cmdline: str) -> str:
 
 
 def _menus() -> List[Case]:
+    """Menus, on Debian's host, where grubenv is not read, and on one whose $prefix is a folder of the guest, where it is."""
     cases = []
     for mode in ("pv", "pvh"):
+        plain = Case("", "small-gzip", mode, modules=(), seconds=60)
+        saved, following = _environment("saved_entry=bad"), _environment("next_entry=bad")
         cases += [
-            Case("menu-platform-" + mode, "debian-12", mode, menu=_by_platform, seconds=100),
-            Case("menu-submenu-" + mode, "debian-12", mode, menu=_in_submenu, seconds=100),
-            Case("menu-saved-" + mode, "debian-12", mode, menu=_saved, files=_environment("saved_entry=bad"), seconds=100),
-            Case("menu-next-" + mode, "debian-12", mode, menu=_saved, files=_environment("next_entry=bad"), seconds=100),
-            Case("menu-blscfg-" + mode, "debian-12", mode, menu=_only_blscfg, files=_SNIPPETS, seconds=60),
+            plain._replace(name="menu-platform-" + mode, menu=_by_platform),
+            plain._replace(name="menu-submenu-" + mode, menu=_in_submenu),
+            plain._replace(name="menu-saved-" + mode, menu=_saved, files=saved),
+            plain._replace(name="menu-next-" + mode, menu=_saved, files=following),
+            plain._replace(name="menu-saved-upstream-" + mode, menu=_saved, files=saved, host=_UPSTREAM),
+            plain._replace(name="menu-next-upstream-" + mode, menu=_saved, files=following, host=_UPSTREAM),
+            plain._replace(name="menu-next-good-upstream-" + mode, menu=_saved, files=_environment("next_entry=other"), host=_UPSTREAM),
+            plain._replace(name="menu-blscfg-" + mode, menu=_only_blscfg, files=_SNIPPETS),
         ]
     return cases
+
+
+_UPSTREAM = "upstream-2.06"
+
+
+def _xzio() -> List[Case]:
+    """Debian 12's kernel, whose payload is xz, under PV on hosts without xzio, with it, and with a menu that inserts it."""
+    plain = Case("", "debian-12", "pv", host=_UPSTREAM, menu=_inserts_nothing, seconds=100)
+    either = "the profile does not say whether xzio is built in, and both hosts are real"
+    return [
+        plain._replace(name="xzio-missing-pv", unknowable=either),
+        plain._replace(name="xzio-built-in-pv", builtin=("xzio",), unknowable=either),
+        plain._replace(name="xzio-inserted-pv", menu=_inserts_xzio, grub_modules=("xzio", "crypto")),
+        plain._replace(name="xzio-inserted-in-vain-pv", menu=_inserts_xzio, unknowable=either),
+        plain._replace(name="xzio-missing-pvh", mode="pvh"),
+    ]
+
+
+def _inserts_nothing(release: str, cmdline: str) -> str:
+    return _inserts_xzio(release, cmdline).replace("  insmod xzio\n", "")
+
+
+def _inserts_xzio(release: str, cmdline: str) -> str:
+    return """\
+set timeout=0
+menuentry 'Debian' {{
+  insmod xzio
+  linux /boot/vmlinuz-{0} root=UUID={1} ro {2}
+  initrd /boot/initrd.img-{0}
+}}
+""".format(release, UUID, cmdline)
 
 
 _SNIPPETS = {
@@ -173,15 +233,25 @@ def _hosts() -> List[Case]:
 
 def _file_systems() -> List[Case]:
     """A /boot of its own, of file systems with features that not every GRUB reads."""
+    plain = Case("", "small-gzip", "pvh", modules=(), seconds=60)
     cases = []
     for name, boot in (
         ("ext4-csum-seed", ("ext4", "-O", "metadata_csum_seed,orphan_file")), ("ext4-inline", ("ext4", "-O", "inline_data")),
         ("ext4-casefold", ("ext4", "-O", "casefold")), ("ext4-bigalloc", ("ext4", "-O", "bigalloc")),
+        ("ext4-encrypt", ("ext4", "-O", "encrypt")), ("ext4-verity", ("ext4", "-O", "verity")), ("ext4-mmp", ("ext4", "-O", "mmp")),
+        ("ext4-quota", ("ext4", "-O", "quota,project")),
         ("ext4-large-dir", ("ext4", "-O", "large_dir")),
         ("ext2", ("ext2",)), ("xfs", ("xfs",)), ("xfs-v4", ("xfs", "-m", "crc=0")), ("xfs-nrext64", ("xfs", "-i", "nrext64=1")),
-        ("btrfs", ("btrfs",)),
+        ("xfs-no-bigtime", ("xfs", "-m", "bigtime=0,inobtcount=0")),
+        ("btrfs", ("btrfs",)), ("xfs-of-debian-13", ("xfs-6.13",)),
     ):
-        cases.append(Case("boot-{}-pvh".format(name), "debian-12", "pvh", boot=boot, seconds=100))
+        cases.append(plain._replace(name="boot-{}-pvh".format(name), boot=boot))
+    newest = ("xfs-6.13", "-i", "exchange=1", "-n", "parent=1")  # as mkfs.xfs 7 does by itself
+    for host in ("debian-12", "debian-13", "debian-sid"):
+        cases.append(plain._replace(name="boot-xfs-parent-on-{}-pvh".format(host), host=host, boot=newest))
+    # PV reads with the same drivers.
+    cases.append(plain._replace(name="boot-ext4-inline-pv", mode="pv", boot=("ext4", "-O", "inline_data")))
+    cases.append(plain._replace(name="boot-xfs-pv", mode="pv", boot=("xfs",)))
     return cases
 
 
@@ -199,6 +269,6 @@ def _small() -> List[Case]:
 
 SHORT = _short()
 BATCHES = {
-    "life": SHORT, "debian": _debian(), "cmdline": _command_lines(), "initramfs": _initramfs(), "menu": _menus(), "host": _hosts(),
-    "filesystem": _file_systems(), "small": _small(),
+    "short": SHORT, "life": _life(), "debian": _debian(), "cmdline": _command_lines(), "initramfs": _initramfs(), "menu": _menus(),
+    "xzio": _xzio(), "host": _hosts(), "filesystem": _file_systems(), "small": _small(),
 }

@@ -28,9 +28,6 @@ _DOM0_MODULES = (
 )
 _DOM0_PACKAGES = ("xen-utils-" + XEN, "xenstore-utils", "udev", "kmod", "e2fsprogs", "iproute2", "sed")
 _MEMORY = 4096  # MiB: dom0's, and the largest guest's
-# The host's GRUB of each profile, and the release whose grub-xen-host it is.
-HOSTS = {"debian-11": "bullseye", "debian-12": "bookworm", "debian-13": "trixie", "debian-sid": "sid"}
-_LOADERS = {"pv": "grub-x86_64-xen.bin", "pv32": "grub-i386-xen.bin", "pvh": "grub-i386-xen_pvh.bin"}
 
 
 class Laboratory(NamedTuple):
@@ -61,11 +58,6 @@ class Log(NamedTuple):
     console: str = ""
     xen: str = ""
     seconds: int = 0
-
-
-def loader(host: str, mode: str) -> str:
-    """Return the host's GRUB for a mode: pv, pv32 or pvh."""
-    return os.path.join(debian.unpacked("grub-xen-host", HOSTS[host]), "usr/lib/grub-xen", _LOADERS[mode])
 
 
 def busybox() -> str:

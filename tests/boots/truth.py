@@ -1,7 +1,7 @@
 """What really came up, read from what a guest left on its console."""
 
 import re
-from typing import NamedTuple
+from typing import List, NamedTuple
 
 from boots.laboratory import Log
 
@@ -13,7 +13,7 @@ class Truth(NamedTuple):
     """What was seen. ``boots``: it came up in the mode that was asked for, with its root device.
 
     ``type`` is what the kernel said of itself, "" for nothing. ``console``: the kernel writes to the Xen console. ``words`` are GRUB's, the
-    kernel's or Xen's last ones where it did not come up.
+    kernel's or Xen's last ones where it did not come up. ``cmdline`` is what the kernel was given.
     """
 
     boots: bool
@@ -23,16 +23,29 @@ class Truth(NamedTuple):
     console: bool = False
     words: str = ""
     seconds: int = 0
+    cmdline: str = ""
 
 
 def read(log: Log, mode: str) -> Truth:
-    """Return what a guest's log shows; ``mode`` is pv, pv32 or pvh."""
+    """Return what a guest's log shows; ``mode`` is pv or pvh."""
     text = _NOISE.sub("", log.console)
-    kind, disks, root, consoles = (_told(text, key) for key in ("UP", "DISKS", "ROOT", "CONSOLES"))
+    kind, disks, root, consoles, cmdline = (_told(text, key) for key in ("UP", "DISKS", "ROOT", "CONSOLES", "CMDLINE"))
     found = re.search(r"type=(\S*)", kind)
     kind = found.group(1) if found else ""
     boots = kind == ("PVH" if mode == "pvh" else "PV") and root.startswith("/dev/")
-    return Truth(boots, kind, disks, root, "hvc0" in consoles.split(), "" if boots else _last_words(text, log), log.seconds)
+    return Truth(boots, kind, disks, root, "hvc0" in consoles.split(), "" if boots else _last_words(text, log), log.seconds, cmdline)
+
+
+def explained(seen: Truth) -> bool:
+    """Return whether a guest came up, or GRUB says why it did not. Anything else is booted once more: the emulator may be the cause."""
+    return seen.boots or seen.words.startswith("error: ")
+
+
+def tail(log: Log) -> List[str]:
+    """Return the last lines of the console, and the lines of Xen's log that tell of a crash."""
+    lines = [line.strip() for line in _NOISE.sub("", log.console).splitlines() if line.strip()]
+    crash = [line.strip() for line in log.xen.splitlines() if re.search(r"\(d\d+\)|crash|Triple|Unhandled|RIP:|Bad", line)]
+    return [line[:160] for line in lines[-8:]] + ["Xen: " + line[:160] for line in crash[:6]]
 
 
 def _told(text: str, key: str) -> str:

@@ -15,6 +15,7 @@ from support import wanted
 
 SUITES = ("bookworm", "trixie")  # of which tests make whole guests
 ALL_SUITES = ("bullseye", "bookworm", "trixie", "sid")
+_WITH_I386 = ("bullseye", "bookworm")  # the last ones with kernels for it
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -109,7 +110,7 @@ class Apt:
         self._stamp = os.path.join(self._top, "updated")
         for name in ("state/lists/partial", "cache/archives/partial"):
             os.makedirs(os.path.join(self._top, name), exist_ok=True)
-        lines = "".join(source_line(suite, "amd64,i386" if suite == "bookworm" else "amd64") + "\n" for suite in ALL_SUITES)
+        lines = "".join(source_line(suite, "amd64,i386" if suite in _WITH_I386 else "amd64") + "\n" for suite in ALL_SUITES)
         for name, text in (("sources.list", lines), ("status", "")):
             _write_once(os.path.join(self._top, name), text)
         if not os.path.exists(self._stamp) or _content(self._stamp) != lines:
