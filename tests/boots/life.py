@@ -28,7 +28,8 @@ HOOK: Tree = {
     "/var/lib/dpkg/lock": "",
 }
 _STAGES = ("hacked", "undone", "kept", "reverted")
-_NOT_NEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists", "opt", "usr/share/perl", "usr/lib/gcc")
+_NOT_NEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists", "opt", "usr/share/perl",
+               "usr/lib/gcc")
 
 
 def undo(tree: str, image: str) -> None:
@@ -79,7 +80,8 @@ def _undo(directory: str, how: str) -> None:
 
 def _prepare(directory: str) -> None:
     """A small initramfs, quickly made, and the first process."""
-    files: Dict[str, str] = {"/etc/initramfs-tools/conf.d/quick": "MODULES=list\nCOMPRESS=gzip\n", "/etc/initramfs-tools/modules": "xen-blkfront\next4\n"}
+    files: Dict[str, str] = {
+        "/etc/initramfs-tools/conf.d/quick": "MODULES=list\nCOMPRESS=gzip\n", "/etc/initramfs-tools/modules": "xen-blkfront\next4\n"}
     with open(_HERE + "/guest/init", encoding="utf-8") as handle:
         # The initramfs has loaded what is needed and mounted the root, which is read-only.
         files["/sbin/init"] = handle.read().replace("/report", "/dev/report").replace(" < /modules", " < /dev/null")

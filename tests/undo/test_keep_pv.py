@@ -88,6 +88,11 @@ def test_a_kernel_upgrade_does_not_break_it(tmp_path: Any) -> None:
     said = findings(made.pvhready("check", "--target", "pv"))
     assert NEWER in said["pv-kept"]
     assert "newer-kernel" not in said
+    # A revert would take what PV boots away, as the newer kernel is packed: that must be meant.
+    state = made.state()
+    refused = made.pvhready("undo", "--revert", "--apply", "--yes")
+    assert (refused["exit"], refused["applied"], made.state()) == (2, False, state)
+    assert "Add --switching" in refused["obstacles"][0]
     # When the kept kernel's package goes, its entry goes with it.
     made.demand("sh", "-c", "rm /boot/*-{} && grub-mkconfig -o /boot/grub/grub.cfg".format(NEW))
     assert boots(made, "xen-x86_64") == ELF.format(OLD)
