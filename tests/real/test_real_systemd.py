@@ -21,7 +21,6 @@ WEB = """tls_server_config:
 basic_auth_users:
   ann: "$2b$06$HKWFwt79eM0z7Su.GesMuuaPz4Nf9MSJgjxhg6Y2Ffa1AaqZtihGO"
 """
-UUID = "3f1c0a52-9a1e-4b8e-8a59-0d6f2d6a7c11"  # of the example
 # What is printed between "=== NAME" and the next such line is the answer of that name.
 SCRIPT = r"""#!/bin/sh
 exec >/root/answers 2>&1
@@ -112,7 +111,7 @@ def answers(tmp_path_factory):
     if not os.path.exists(device):
         wanted.skip("a disk below the folder for temporary files, which the kernel has a name for")
     device = os.path.basename(device)
-    chroot.write("/root/script", SCRIPT.replace("DEVICE", device).replace("UUID", UUID), 0o755)
+    chroot.write("/root/script", SCRIPT.replace("DEVICE", device).replace("UUID", realtree.UUID), 0o755)
     chroot.write("/etc/systemd/system/script.service", UNIT)
     shutil.rmtree(chroot.path("/dev"))  # the container has its own
     os.mkdir(chroot.path("/dev"))

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import shutil
 import subprocess
 from typing import Dict, Iterator, NamedTuple, Sequence
@@ -129,9 +130,13 @@ def build(chroot: Chroot, source: str = _TOP, name: str = "build", umask: str = 
 
 
 def furnish(chroot: Chroot, example: str) -> None:
-    """Make a system seem a guest: with the boot files of an example, root's alone as on a careful machine."""
+    """Make a system seem a guest: with the boot files of the example ``debian-12``, root's alone as on a careful machine."""
     for name in ("boot", "etc/fstab", "etc/default/grub"):
         subprocess.check_call(["cp", "-a", os.path.join(example, name), os.path.dirname(chroot.path("/" + name))])
+    for name in ("/boot/grub/grub.cfg", "/etc/fstab"):
+        with open(chroot.path(name), encoding="utf-8") as handle:
+            text = handle.read()
+        chroot.write(name, re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", realtree.UUID, text))
     for folder, _, names in os.walk(chroot.path("/boot")):
         os.chmod(folder, 0o700)
         for name in names:
