@@ -121,10 +121,18 @@ class _Compiler:
                 low, high = 0, 1
             elif char == "{":
                 low, high = self._bounds()
+                if low != high and self._is_group_of_nothing(atom):
+                    raise _not_followed(self._text)  # GRUB's matcher has no one answer to what such a group holds
             else:
                 return atom
             self._at += 1
             atom = self._times(atom, low, high)
+
+    def _is_group_of_nothing(self, atom: "List[_Step]") -> bool:
+        """Whether a piece has a group and can match the empty text."""
+        if not any(step.action == _SAVE for step in atom):
+            return False
+        return _run([_Step(_SAVE, 0)] + atom + [_Step(_MATCH)], self.groups, "", lambda cost: None) is not None
 
     def _bounds(self) -> "Tuple[int, int]":
         end = self._text.find("}", self._at)
