@@ -44,6 +44,8 @@ def kernel(name: str) -> Kernel:
     package, _, architecture = meta.partition(":")
     suffix = ":" + architecture if architecture else ""
     folder = debian.unpacked(_image_package(name, meta, suite) + suffix, suite)
+    if not os.path.exists(folder + "/lib"):
+        os.symlink("usr/lib", folder + "/lib")  # where Debian 13 and newer have their modules
     files = [glob.glob("{}/boot/{}-*".format(folder, kind))[0] for kind in ("vmlinuz", "config", "System.map")]
     release = os.path.basename(files[0])[len("vmlinuz-"):]
     return Kernel(release, files[0], files[1], files[2], folder, 32 if architecture else 64)

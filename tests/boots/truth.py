@@ -7,6 +7,8 @@ from boots.laboratory import Log
 
 _NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
 _TELLING = ("error: ", "Kernel panic", "PANIC")
+# Errors after which GRUB goes on as if nothing was.
+_HARMLESS = ("pvboot-", "unicode.pf2", "no suitable video mode", "grubenv' not found")
 
 
 class Truth(NamedTuple):
@@ -55,9 +57,10 @@ def _told(text: str, key: str) -> str:
 
 def _last_words(text: str, log: Log) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for telling in _TELLING:
+    # GRUB's errors are not the reason when it has started a kernel.
+    for telling in _TELLING[1:] if "Linux version" in text else _TELLING:
         for line in lines:
-            if telling in line and "pvboot-" not in line:
+            if telling in line and not any(harmless in line for harmless in _HARMLESS):
                 return line[line.index(telling):][:100]
     crash = re.search(r"domain_crash.*|d\d+v\d+.*(?:crash|Triple|Unhandled).*", log.xen)
     if crash:
