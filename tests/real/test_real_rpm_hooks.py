@@ -115,7 +115,8 @@ def test_dnf_and_the_file_trigger(system, menu):
     assert said[0].startswith("pvhready: the NEXT REBOOT of this machine FAILS in PV") and "no grub.cfg" in said[0] and len(said) == 3
     assert len(system.demand(*dnf(system, "remove", "kernel-core")).said) == 3
     shutil.copy(system.path(MENU + ".copy"), system.path(MENU))
-    assert system.demand("pvhready", "hook", "rpm-trigger").said[0] == "pvhready: the next reboot comes up in PV again"
+    # Sid's own kernel is one that PV does not boot.
+    assert "no grub.cfg" not in system.demand("pvhready", "hook", "rpm-trigger").said[0]
 
 
 @pytest.mark.parametrize("name", OF_DNF)
