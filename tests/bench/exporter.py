@@ -78,7 +78,7 @@ async def _scrape(port: int, due: float, load: Load) -> None:
     if head.startswith(b"HTTP/1.") and b" 200 " in head.split(b"\r\n")[0] and body.endswith(b"\n") and b"# TYPE " in body:
         load.times.append(time.monotonic() - due)
     else:
-        load.errors.append(head[:40].decode("ascii", "replace") or "no answer")
+        load.errors.append(head.split(b"\r\n")[0][:60].decode("ascii", "replace") or "no answer")
 
 
 async def _answer(port: int) -> bytes:

@@ -58,6 +58,7 @@ def machine(tmp_path_factory):
     (top / "example").mkdir()
     make("debian-12", str(top / "example"))
     chroots.furnish(chroot, str(top / "example"))
+    chroot.write("/etc/hosts", "127.0.0.1 localhost {}\n".format(socket.gethostname()))  # sudo asks for it
     chroot.write("/etc/pvhready.conf", "[guest]\nassume = pv\n")
     shutil.copy(os.path.join(TOP, "contrib", "nagios", "sudoers"), chroot.path("/etc/sudoers.d/pvhready"))
     os.chmod(chroot.path("/etc/sudoers.d/pvhready"), 0o440)
