@@ -67,7 +67,7 @@ def _ended_like_by_hand() -> "Iterator[None]":
 
 def _outcome(guest: Guest, action: str, options: Options, confirm: "Confirm") -> Outcome:
     if action == "resume":
-        return resume(guest)
+        return resume(guest, options.switching)
     if action == "abandon":
         return abandon(guest)
     demand_no_interrupted_run(guest.root, history(guest.root))

@@ -5,6 +5,7 @@ import os
 from pvhready.facts import PVH
 from pvhready.judge import Report
 from pvhready.root import Root, Unreadable
+from pvhready.undo import snippet
 from pvhready.undo.changes import REPLACE, Change, Refused
 
 TYPE_CHECKING = False
@@ -47,6 +48,16 @@ def new_menu(path: str) -> Change:
         lines = [line for line in result.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
         raise Refused("{} fails: {}".format(generator, (lines or ["it writes no menu"])[-1].strip()[:300]))
     return Change(REPLACE, path, result.stdout, None, "the boot menu, generated anew")
+
+
+def without_ours(menu: bytes) -> bytes:
+    """Return a menu without the part that our script wrote, as it will be when the script is gone."""
+    name = snippet.PATH.encode("ascii")
+    begin, end = b"### BEGIN " + name + b" ###\n", b"### END " + name + b" ###\n"
+    if begin not in menu or end not in menu[menu.index(begin):]:
+        return menu
+    head, _, rest = menu.partition(begin)
+    return head + rest.partition(end)[2]
 
 
 def by_hand(directory: str, options: "Tuple[str, ...]") -> "Tuple[Tuple[str, ...], ...]":

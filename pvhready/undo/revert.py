@@ -12,7 +12,7 @@ from pvhready.undo.journal import BEGUN, PREPARED, WAITING, Run
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
 from pvhready.undo.perform import Undo
 from pvhready.undo.store import history
-from pvhready.undo.transaction import Transaction
+from pvhready.undo.transaction import Failed, Transaction
 from pvhready.undo.writer import folder_of
 
 TYPE_CHECKING = False
@@ -91,7 +91,12 @@ class Revert:
             if changes or not late or not self._waiting:
                 reverted, options = tuple(run.name for run in runs), self._wish.as_options()
                 made = (transaction.run("revert", changes, options, reverted, waits=bool(late), continues=self._waiting),)
-            again, notes = self._take_out_of_the_menu(transaction, late, self._waiting + made) if late else ((), ())
+            try:
+                again, notes = self._take_out_of_the_menu(transaction, late, self._waiting + made) if late else ((), ())
+            except Failed as error:
+                if error.restored:
+                    transaction.take_back(made)
+                raise
             notes += transaction.sweep()
         return plan._replace(applied=True, runs=made + again, notes=plan.notes + notes, report=self._guest.report())
 
@@ -106,8 +111,7 @@ class Revert:
             obstacles.append("the boot menu must be generated anew, and nothing of this guest is run from outside: type the commands below")
             commands = self._guest.inside(*(("--resume",) if self._waiting else ("--abandon",) if self._only else ("--revert", "--apply")))
         if changes:
-            before = self._guest.report()
-            obstacles += guards.boots_no_more(before, self._guest.report(changes), guards.mode_now(before), self._wish.switching)
+            obstacles += self._lost(changes + self._foreseen(late))
         old = old_files(self._root, changes + late)
         sizes = {path: item.size for path, item in old.items()}
         obstacles += guards.cannot_be_written(self._root, changes, sizes) if changes else ()
@@ -115,6 +119,22 @@ class Revert:
             "revert", self._root.directory, changes=changes + late, old=old, obstacles=tuple(obstacles), notes=tuple(notes),
             commands=commands, next=self._guest.command("--revert", "--apply") + (("--switching",) if self._wish.switching else ()),
         )
+
+    def _lost(self, changes: "Tuple[Change, ...]") -> "Tuple[str, ...]":
+        """Say what the guest would not boot any more after some changes."""
+        before = self._guest.report()
+        return guards.boots_no_more(before, self._guest.report(changes), guards.mode_now(before), self._wish.switching)
+
+    def _foreseen(self, late: "Tuple[Change, ...]") -> "Tuple[Change, ...]":
+        """Return the late changes with the menu that will come of them: the one that is there, without what our script has written."""
+        config = self._guest.report().facts.menus[PVH].config if late else None
+        if not config:
+            return late
+        try:
+            menu = regenerate.without_ours(self._root.read(config))
+            return (Change(REPLACE, self._root.resolve(config), menu),) + late
+        except Unreadable as error:
+            raise Refused(str(error)) from error
 
     def _take_out_of_the_menu(
         self, transaction: Transaction, late: "Tuple[Change, ...]", waiting: "Tuple[str, ...]",
@@ -128,6 +148,9 @@ class Revert:
             after = self._guest.report((menu,) + late)
             if any(is_kept(entry.kernel or "") for shown in after.facts.menus.values() for entry in shown.entries):
                 raise Refused("it still names a kernel that was kept for PV: look into /etc/grub.d")
+            lost = self._lost((menu,) + late)
+            if lost:
+                raise Refused(lost[0])
         except Refused as error:
             text = "the boot menu could not be written anew, so that the kernels kept for PV are still there: {}. When that is mended: {}"
             return (), (text.format(error, " ".join(self._guest.command("--resume"))),)
@@ -155,8 +178,11 @@ class Revert:
             raise Refused(str(error)) from error
 
 
-def resume(guest: Guest) -> Outcome:
-    """Finish the run that was interrupted. Raises Refused when there is none or it cannot be finished, and Failed."""
+def resume(guest: Guest, switching: bool = False) -> Outcome:
+    """Finish the run that was interrupted, with the options that it had or with ``switching`` besides.
+
+    Raises Refused when there is none or it cannot be finished, and Failed.
+    """
     _interrupted(guest.root)
     notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
@@ -168,7 +194,7 @@ def resume(guest: Guest) -> Outcome:
     left = history(guest.root).interrupted or (run if run.stage == BEGUN else None)
     if left is None:
         return Outcome("resume", guest.root.directory, True, runs=(run.name,), notes=notes, report=guest.report())
-    again = _again(guest, left)
+    again = _again(guest, left, switching)
     return again._replace(action="resume", notes=notes + again.notes, runs=(run.name,) + again.runs)
 
 
@@ -189,11 +215,11 @@ def abandon(guest: Guest) -> Outcome:
     return back._replace(action="abandon", notes=notes + back.notes, runs=(run.name,) + back.runs)
 
 
-def _again(guest: Guest, run: Run) -> Outcome:
-    """Do what an interrupted run was to do, or the half of it that it waits for, with the options that the user gave it."""
+def _again(guest: Guest, run: Run, switching: bool) -> Outcome:
+    """Do what an interrupted run was to do, or the half of it that it waits for."""
     named = run.options.get("from")
     files = tuple(str(path) for path in named) if isinstance(named, list) else ()
-    wish = Wish(True, bool(run.options.get("switching")), bool(run.options.get("keep_pv")), files)
+    wish = Wish(True, switching or bool(run.options.get("switching")), bool(run.options.get("keep_pv")), files)
     waiting = (run.name,) if run.stage == WAITING else ()
     if run.action == "revert":
         return Revert(guest, wish, run.reverts if waiting else (), waiting).outcome(lambda plan: True)
