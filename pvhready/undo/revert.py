@@ -12,7 +12,7 @@ from pvhready.undo.journal import BEGUN, PREPARED, WAITING, Run
 from pvhready.undo.outcome import Outcome, demand_as_seen, old_files
 from pvhready.undo.perform import Undo
 from pvhready.undo.store import history
-from pvhready.undo.transaction import Transaction
+from pvhready.undo.transaction import Failed, Transaction
 from pvhready.undo.writer import folder_of
 
 TYPE_CHECKING = False
@@ -91,7 +91,12 @@ class Revert:
             if changes or not late or not self._waiting:
                 reverted, options = tuple(run.name for run in runs), self._wish.as_options()
                 made = (transaction.run("revert", changes, options, reverted, waits=bool(late), continues=self._waiting),)
-            again, notes = self._take_out_of_the_menu(transaction, late, self._waiting + made) if late else ((), ())
+            try:
+                again, notes = self._take_out_of_the_menu(transaction, late, self._waiting + made) if late else ((), ())
+            except Failed as error:
+                if error.restored:
+                    transaction.take_back(made)
+                raise
             notes += transaction.sweep()
         return plan._replace(applied=True, runs=made + again, notes=plan.notes + notes, report=self._guest.report())
 
@@ -174,7 +179,7 @@ class Revert:
 
 
 def resume(guest: Guest, switching: bool = False) -> Outcome:
-    """Finish the run that was interrupted, with the options that it had, or with ``switching`` besides.
+    """Finish the run that was interrupted, with the options that it had or with ``switching`` besides.
 
     Raises Refused when there is none or it cannot be finished, and Failed.
     """

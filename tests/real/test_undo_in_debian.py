@@ -117,7 +117,7 @@ class Chroot:
 
     def run(self, *command, **variables):
         """Run a program in the guest and return its code and what it prints."""
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "INITRD": "No",
+        environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "INITRD": "No",
                        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "/opt"}
         environment.update((name, os.environ[name]) for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ)
         environment.update(variables)
@@ -142,6 +142,8 @@ class Chroot:
             change = "mv /opt/elf /boot/vmlinux && sed -i 's,{} ,/boot/vmlinux ,' /boot/grub/grub.cfg"
             return self.demand("sh", "-c", change.format(self.image))
         self.demand("sh", "-c", "cat /opt/elf > {0}; rm /opt/elf".format(self.image))
+        if self.form == "V7":
+            self.demand("apt-get", "-q", "-y", "install", "--reinstall", "--download-only", *self.packages)
         if self.form == "V8":
             for package in self.packages:
                 self.demand("apt-get", "-q", "download", package)
@@ -195,7 +197,7 @@ class Chroot:
 
     def kernel_packages(self):
         """The names of the installed packages of kernels."""
-        listed = self.demand("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n", "linux-image-*", "linux-[bm]*-*")
+        listed = self.demand("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n", "linux-*")
         return [line.split()[1] for line in listed.splitlines() if line.startswith("ii")]
 
     def content(self, path=None):
