@@ -117,7 +117,8 @@ class Chroot:
 
     def run(self, *command, **variables):
         """Run a program in the guest and return its code and what it prints."""
-        environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "INITRD": "No",
+        environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
+                       "INITRD": "No",
                        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "/opt"}
         environment.update((name, os.environ[name]) for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ)
         environment.update(variables)
