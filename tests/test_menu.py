@@ -905,6 +905,11 @@ def test_what_waits_or_leaves_has_no_fallback(first, read):
     assert chosen(menu).errors[-1].fatal is True
 
 
+def test_grub_may_crash_over_an_empty_argument_in_the_place_of_a_block(read):
+    text = "menuentry a '' --id $none { linux /boot/vmlinuz-6.1.0-1; }\n" + entry("b", "b", "6.1.0-1")
+    assert read(dict(KERNELS, **{CFG: "set timeout=0\n" + text})).reason == "unreadable"
+
+
 @pytest.mark.parametrize("command", ["read name", "authenticate root", "cmp /a /b", "file --is-x86-linux /a", "verify_detached /a /b",
                                      "ls /boot/a", "cat /boot/a", "hashsum -h sha256 /a", "net_bootp", "cpuid -l", "xen_ls /"])
 def test_what_waits_or_looks_into_files_is_not_known(command, read):

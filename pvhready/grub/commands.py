@@ -244,6 +244,8 @@ def _add_entry(run: "Interpreter", arguments: "List[str]", node: Command, submen
     body = node.block
     if node.block is not None:
         # Where an option took the block for its value, GRUB takes the last argument for the block, less a character at each end.
+        if not rest[-1]:
+            raise NotKnown(run.source(), "GRUB may crash over an empty argument in the place of an entry's block")
         source = None if rest[-1] == _BLOCK else rest[-1][1:-1]
         rest = rest[:-1]
     if source is not None:
