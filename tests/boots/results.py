@@ -64,7 +64,8 @@ def fingerprint(case: Case) -> str:
     """Return what changes when the guest of a case changes."""
     kernel = kernels.kernel(case.kernel)
     said = [case.kernel, case.mode, case.form, case.host, case.cmdline, case.menu("R", "C"), list(case.modules), list(case.boot),
-            sorted(case.files.items()), case.memory, case.extra] + [case.stage] * bool(case.stage) + [case.grub_modules] * bool(case.grub_modules)
+            sorted(case.files.items()), case.memory, case.extra]
+    said += [field for field in (case.stage, case.grub_modules) if field]
     total = hashlib.sha256(json.dumps(said).encode())
     for path in (kernel.image, os.path.join(_HERE, "guest", "init"), hosts.loader(case.host, case.mode, case.builtin)):
         with open(path, "rb") as handle:
