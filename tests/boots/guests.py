@@ -98,8 +98,7 @@ def _image(tree: str, target: str, kind: Tuple[str, ...], uuid: str) -> str:
 
 def _newest_mkfs_xfs() -> List[str]:
     """Return what runs mkfs.xfs of Debian 13, which needs that release's libraries."""
-    names = [
-        "xfsprogs", "libc6", "libblkid1", "libuuid1", "libinih1", "liburcu8t64", "libedit2", "libbsd0", "libmd0", "libtinfo6"]
+    names = ["xfsprogs", "libc6", "libblkid1", "libuuid1", "libinih1", "liburcu8t64", "libedit2", "libbsd0", "libmd0", "libtinfo6"]
     folders = [debian.unpacked(name, "trixie") for name in names]
     libraries = ":".join(folder + "/usr/lib/x86_64-linux-gnu" for folder in folders)
     return [folders[1] + "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", "--library-path", libraries, folders[0] + "/usr/sbin/mkfs.xfs"]

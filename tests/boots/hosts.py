@@ -13,10 +13,10 @@ _NAMES = {"pv": "grub-x86_64-xen.bin", "pvh": "grub-i386-xen_pvh.bin"}
 _PLATFORMS = {"pv": "x86_64-xen", "pvh": "i386-xen_pvh"}
 _UPSTREAM = "bookworm"  # whose modules are of 2.06
 # What a menu needs; xzio is not among them.
-_MODULES = [
+_MODULES = (
     "configfile", "echo", "ext2", "gzio", "halt", "linux", "loadenv", "ls", "minicmd", "normal", "part_gpt", "part_msdos", "probe",
     "regexp", "search", "search_fs_file", "search_fs_uuid", "search_label", "sleep", "test", "true",
-]
+)
 # $prefix is a folder of the guest, as where GRUB was not put into an image with a memdisk.
 _START = """\
 search --set=root --file /boot/grub/grub.cfg

@@ -4,6 +4,7 @@ In a real Debian 12 every step is done by the real program: apt installs the ker
 ``pvhready undo`` does the rest. Only the first process is ours: it says what it sees, and ends.
 """
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -27,9 +28,9 @@ HOOK: Tree = {
     "/usr/local/sbin/extract-vmlinux": File(test_hack.EXTRACT, 0o755),
     "/var/lib/dpkg/lock": "",
 }
-_STAGES = ("hacked", "undone", "kept", "reverted")
-_NOT_NEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists", "opt", "usr/share/perl",
-               "usr/lib/gcc")
+_NOT_NEEDED = (
+    "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/perl", "usr/lib/gcc", "var/cache/apt", "var/lib/apt/lists", "opt",
+)
 
 
 def undo(tree: str, image: str) -> None:
@@ -41,8 +42,6 @@ def undo(tree: str, image: str) -> None:
 def copy(stage: str, tree: str) -> None:
     """Copy the guest of a stage to ``tree``; all are made at the first time."""
     made = debian.cache("boots", "life", "")
-    with debian.alone():
-        pass  # whoever makes it now
     if not os.path.exists(made + "reverted.tar"):
         _make(made)
     os.mkdir(tree)
@@ -50,10 +49,9 @@ def copy(stage: str, tree: str) -> None:
 
 
 def _make(folder: str) -> None:
-    from test_undo_in_debian import Chroot
-
+    chroot = importlib.import_module("test_undo_in_debian").Chroot  # a test of tests/real/, which is no package
     with tempfile.TemporaryDirectory(dir=debian.cache("boots", "work", "")) as work:
-        guest = Chroot("bookworm", "V1", work)
+        guest = chroot("bookworm", "V1", work)
         _prepare(guest.directory)
         guest.demand("update-initramfs", "-u")
         realtree.write_menu(guest.directory)

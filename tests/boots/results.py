@@ -65,7 +65,7 @@ def fingerprint(case: Case) -> str:
     kernel = kernels.kernel(case.kernel)
     said = [case.kernel, case.mode, case.form, case.host, case.cmdline, case.menu("R", "C"), list(case.modules), list(case.boot),
             sorted(case.files.items()), case.memory, case.extra]
-    said += [case.stage] * bool(case.stage) + [case.grub_modules] * bool(case.grub_modules)
+    said += [field for field in (case.stage, case.grub_modules) if field]
     total = hashlib.sha256(json.dumps(said).encode())
     for path in (kernel.image, os.path.join(_HERE, "guest", "init"), hosts.loader(case.host, case.mode, case.builtin)):
         with open(path, "rb") as handle:

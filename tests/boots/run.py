@@ -38,7 +38,7 @@ def boot(cases: Sequence[Case], results: Results, folder: str, patience: int = 1
     tries: Dict[str, int] = {}
     while waiting:
         now, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-        logs = laboratory.run(made, [guest_of(case, folder, patience) for case in now], folder)
+        logs = laboratory.run(made, [_made(case, folder, patience) for case in now], folder)
         for case in now:
             log = logs[case.name]
             tries[case.name] = tries.get(case.name, 0) + 1
@@ -51,12 +51,16 @@ def boot(cases: Sequence[Case], results: Results, folder: str, patience: int = 1
             print("{:34} {:6} {}".format(case.name, "boots" if seen.boots else "fails", seen.words or seen.type), flush=True)
 
 
-def guest_of(case: Case, folder: str, patience: int = 1) -> laboratory.Guest:
-    """Make the disks of a case and return the guest to be started."""
+def _made(case: Case, folder: str, patience: int) -> laboratory.Guest:
     tree = os.path.join(folder, case.name)
     guests.make_tree(case, tree)
     disks = guests.make_disks(case, tree, folder)
     shutil.rmtree(tree)
+    return guest(case, disks, patience)
+
+
+def guest(case: Case, disks: Dict[str, str], patience: int = 1) -> laboratory.Guest:
+    """Return the guest that Xen is to start for a case; it may take its time ``patience`` times."""
     loader = hosts.loader(case.host, case.mode, case.builtin)
     return laboratory.Guest(case.name, case.mode, loader, disks, case.memory, case.seconds * patience, case.extra)
 
