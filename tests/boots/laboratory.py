@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from typing import Dict, List, NamedTuple, Sequence
 
 from boots import initramfs, kernels
@@ -28,6 +29,7 @@ _DOM0_MODULES = (
 )
 _DOM0_PACKAGES = ("xen-utils-" + XEN, "xenstore-utils", "udev", "kmod", "e2fsprogs", "iproute2", "sed")
 _MEMORY = 4096  # MiB: dom0's, and the largest guest's
+_SILENCE = 150  # seconds without a word of dom0 after which the machine is given up
 
 
 class Laboratory(NamedTuple):
@@ -136,10 +138,27 @@ def run(made: Laboratory, guests: Sequence[Guest], folder: str) -> Dict[str, Log
         command += ["-drive", "file={},format=raw,if=none,id=d{},cache=unsafe{}".format(image, number, options)]
         command += ["-device", "virtio-blk-pci,drive=d{}".format(number)]
     with open(os.path.join(folder, "qemu.log"), "w") as errors:
-        subprocess.call(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+    try:
+        _wait(machine, serial)
+    finally:
+        machine.terminate()
+        machine.wait()
     logs = _logs(disk, folder, guests)
     os.remove(disk)
     return logs
+
+
+def _wait(machine: "subprocess.Popen[bytes]", serial: str) -> None:
+    """Wait for the machine to end. Now and then the emulated processor is never woken again: then dom0, which talks all the time, is silent."""
+    size, since = -1, time.monotonic()
+    while machine.poll() is None:
+        time.sleep(1)
+        now = os.path.getsize(serial) if os.path.exists(serial) else 0
+        if now != size:
+            size, since = now, time.monotonic()
+        elif time.monotonic() - since > _SILENCE:
+            return
 
 
 def _guests_disk(guests: Sequence[Guest], folder: str) -> str:

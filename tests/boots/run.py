@@ -41,6 +41,9 @@ def boot(cases: Sequence[Case], results: Results, folder: str, patience: int = 1
         logs = laboratory.run(made, [_made(case, folder, patience) for case in now], folder)
         for case in now:
             log = logs[case.name]
+            if not log.end and not log.console:  # the machine ended before its turn
+                waiting.append(case)
+                continue
             tries[case.name] = tries.get(case.name, 0) + 1
             seen = truth.read(log, case.mode)
             if (not log.end or not truth.explained(seen)) and tries[case.name] < 2:
