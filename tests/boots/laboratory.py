@@ -150,7 +150,10 @@ def run(made: Laboratory, guests: Sequence[Guest], folder: str) -> Dict[str, Log
 
 
 def _wait(machine: "subprocess.Popen[bytes]", serial: str) -> None:
-    """Wait for the machine to end. Now and then the emulated processor is never woken again: then dom0, which talks all the time, is silent."""
+    """Wait for the machine to end.
+
+    Now and then the emulated processor is never woken again: then dom0, which talks all the time, is silent.
+    """
     size, since = -1, time.monotonic()
     while machine.poll() is None:
         time.sleep(1)
