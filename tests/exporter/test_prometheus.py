@@ -70,6 +70,8 @@ class Prometheus:
             with urllib.request.urlopen(self.address + what + "?" + urllib.parse.urlencode(query), timeout=10) as answer:
                 return json.loads(answer.read().decode("utf-8"))["data"]
         except urllib.error.HTTPError as error:
+            if error.code == 503:
+                return None  # it is still starting
             return pytest.fail("{}: {}".format(query, error.read().decode("utf-8", "replace")))
         except OSError:
             return None
