@@ -117,9 +117,9 @@ class Chroot:
 
     def run(self, *command, **variables):
         """Run a program in the guest and return its code and what it prints."""
-        environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
-                       "INITRD": "No",
-                       "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "/opt"}
+        environment = {
+            "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
+            "INITRD": "No"}
         environment.update((name, os.environ[name]) for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ)
         environment.update(variables)
         result = subprocess.run(
@@ -194,7 +194,7 @@ class Chroot:
         """Remove the newer kernel, and all that its hooks have written."""
         packages = [name for name in self.kernel_packages() if release in name]
         with realtree.disks(self.directory):
-            self.demand("apt-get", "-q", "-y", "purge", self.newer, *packages)
+            self.demand("apt-get", "-q", "-y", "purge", self.newer, *packages, INITRD="Yes")
 
     def kernel_packages(self):
         """The names of the installed packages of kernels."""
