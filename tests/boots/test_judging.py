@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 
 import pytest
 
@@ -128,8 +129,8 @@ def test_what_was_measured_is_of_this_matrix():
     """The page in docs/ tells of every case, and no prediction in it is wrong."""
     with open(TOP + "/docs/measured-boots.csv", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
-    assert {row["case"] for row in rows} == {case.name for case in EVERY}
-    assert [row["case"] for row in rows if row["judgement"] in judging.WRONG] == []
     with open(TOP + "/docs/measured-boots.md", encoding="utf-8") as handle:
-        text = handle.read()
-    assert [row["case"] for row in rows if "| {} | {} | {}".format(row["case"], row["verdict"], row["predicted"]) not in text] == []
+        table, _, missing = handle.read().partition("## Not booted yet")
+    assert {row["case"] for row in rows} | set(re.findall("(?m)^- (.+)$", missing)) == {case.name for case in EVERY}
+    assert [row["case"] for row in rows if row["judgement"] in judging.WRONG] == []
+    assert [row["case"] for row in rows if "| {} | {} | {}".format(row["case"], row["verdict"], row["predicted"]) not in table] == []
