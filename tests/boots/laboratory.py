@@ -150,10 +150,7 @@ def run(made: Laboratory, guests: Sequence[Guest], folder: str) -> Dict[str, Log
 
 
 def _wait(machine: "subprocess.Popen[bytes]", serial: str) -> None:
-    """Wait for the machine to end.
-
-    Now and then the emulated processor is never woken again: then dom0, which talks all the time, is silent.
-    """
+    """Wait for the machine to end. Now and then its processor is never woken again: then dom0, which talks all the time, is silent."""
     size, since = -1, time.monotonic()
     while machine.poll() is None:
         time.sleep(1)
@@ -162,6 +159,11 @@ def _wait(machine: "subprocess.Popen[bytes]", serial: str) -> None:
             size, since = now, time.monotonic()
         elif time.monotonic() - since > _SILENCE:
             return
+
+
+def last_words(folder: str) -> str:
+    """Return the end of what Xen and dom0 said."""
+    return " | ".join(_text(os.path.join(folder, "xen.log")).splitlines()[-3:]) or "none"
 
 
 def _guests_disk(guests: Sequence[Guest], folder: str) -> str:

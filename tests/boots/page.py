@@ -25,13 +25,15 @@ class Row(NamedTuple):
     judgement: str
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """Return the page."""
+def markdown(rows: Sequence[Row], missing: Sequence[str] = ()) -> str:
+    """Return the page; ``missing`` are the cases that were not booted yet."""
     with open(os.path.join(_HERE, "page.md"), encoding="utf-8") as handle:
         head = handle.read()
     table = ["| {} |".format(" | ".join(_TITLES)), "|" + "---|" * len(_TITLES)]
     table += ["| {} |".format(" | ".join(cell.replace("|", "\\|") for cell in _cells(row))) for row in rows]
     parts = [head + summary(rows), "\n".join(table), _tools(rows)] + _flaws(rows)
+    if missing:
+        parts += ["## Not booted yet", "\n".join("- " + name for name in missing)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

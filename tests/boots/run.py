@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _TOP = os.path.dirname(os.path.dirname(_HERE))
@@ -29,29 +29,51 @@ from boots.results import Results  # noqa: E402
 from support import debian  # noqa: E402
 
 _AT_ONCE = 8  # guests for one start of Xen
+_STARTS = 2  # of Xen that may bring no guest at all before it is given up
 
 
-def boot(cases: Sequence[Case], results: Results, folder: str, patience: int = 1) -> None:
+class Booted(NamedTuple):
+    """A case that was booted so many times, and what its last boot left."""
+
+    case: Case
+    log: laboratory.Log
+    seen: truth.Truth
+    boots: int
+
+
+def booted(cases: Sequence[Case], folder: str, patience: int = 1) -> Iterator[Booted]:
     """Boot the cases, some at a time. What Xen never came to, and a failure that nobody explains, is booted once more."""
     made = laboratory.prepare()
     waiting = list(cases)
     tries: Dict[str, int] = {}
+    in_vain = 0
     while waiting:
         now, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
         logs = laboratory.run(made, [_made(case, folder, patience) for case in now], folder)
-        for case in now:
-            log = logs[case.name]
-            if not log.end and not log.console:  # the machine ended before its turn
-                waiting.append(case)
-                continue
+        reached = [case for case in now if logs[case.name].end or logs[case.name].console]
+        waiting += [case for case in now if case not in reached]
+        in_vain = 0 if reached else in_vain + 1
+        if in_vain > _STARTS:
+            raise NotStarted("Xen starts no guest; its last words: " + laboratory.last_words(folder))
+        for case in reached:
             tries[case.name] = tries.get(case.name, 0) + 1
-            seen = truth.read(log, case.mode)
-            if (not log.end or not truth.explained(seen)) and tries[case.name] < 2:
+            seen = truth.read(logs[case.name], case.mode)
+            if (logs[case.name].end and truth.explained(seen)) or tries[case.name] > 1:
+                yield Booted(case, logs[case.name], seen, tries[case.name])
+            else:
                 waiting.append(case)
-                continue
-            _keep_log(case, log)
-            results.put(case, seen, tries[case.name], [] if seen.boots else truth.tail(log))
-            print("{:34} {:6} {}".format(case.name, "boots" if seen.boots else "fails", seen.words or seen.type), flush=True)
+
+
+class NotStarted(Exception):
+    """Xen or dom0 did not come up."""
+
+
+def boot(cases: Sequence[Case], results: Results, folder: str, patience: int = 1) -> None:
+    """Boot the cases and keep what was seen."""
+    for case, log, seen, boots in booted(cases, folder, patience):
+        _keep_log(case, log)
+        results.put(case, seen, boots, [] if seen.boots else truth.tail(log))
+        print("{:34} {:6} {}".format(case.name, "boots" if seen.boots else "fails", seen.words or seen.type), flush=True)
 
 
 def _made(case: Case, folder: str, patience: int) -> laboratory.Guest:
@@ -59,11 +81,6 @@ def _made(case: Case, folder: str, patience: int) -> laboratory.Guest:
     guests.make_tree(case, tree)
     disks = guests.make_disks(case, tree, folder)
     shutil.rmtree(tree)
-    return guest(case, disks, patience)
-
-
-def guest(case: Case, disks: Dict[str, str], patience: int = 1) -> laboratory.Guest:
-    """Return the guest that Xen is to start for a case; it may take its time ``patience`` times."""
     loader = hosts.loader(case.host, case.mode, case.builtin)
     return laboratory.Guest(case.name, case.mode, loader, disks, case.memory, case.seconds * patience, case.extra)
 
@@ -126,7 +143,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         shutil.rmtree(folder)
     if options.table:
         with open(options.table, "w", encoding="utf-8") as handle:
-            handle.write(page.markdown(rows))
+            handle.write(page.markdown(rows, [case.name for case in cases if results.get(case) is None]))
         page.table(rows, os.path.splitext(options.table)[0] + ".csv")
     for row in rows:
         print("{:34} {:10} {:8} {:40} {}".format(
@@ -138,5 +155,5 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (subprocess.CalledProcessError, pytest.skip.Exception) as error:
+    except (NotStarted, subprocess.CalledProcessError, pytest.skip.Exception) as error:
         sys.exit(str(error))

@@ -1,6 +1,8 @@
 """What the laboratory makes of the logs of guests, and how it holds them against a prediction. Nothing is booted here."""
 
+import csv
 import os
+import re
 
 import pytest
 
@@ -121,3 +123,14 @@ def test_the_matrix():
     for name in ("gzip", "bzip2", "lzma", "xz", "lzo", "lz4", "zstd", "nopvh", "nopv", "noxen"):
         assert {("small-" + name, "shipped", mode) for mode in ("pv", "pvh")} <= kernels
     assert {case.host for case in EVERY} == {"debian-11", "debian-12", "debian-13", "debian-sid", "upstream-2.06"}
+
+
+def test_what_was_measured_is_of_this_matrix():
+    """The page in docs/ tells of every case, and no prediction in it is wrong."""
+    with open(TOP + "/docs/measured-boots.csv", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    with open(TOP + "/docs/measured-boots.md", encoding="utf-8") as handle:
+        table, _, missing = handle.read().partition("## Not booted yet")
+    assert {row["case"] for row in rows} | set(re.findall("(?m)^- (.+)$", missing)) == {case.name for case in EVERY}
+    assert [row["case"] for row in rows if row["judgement"] in judging.WRONG] == []
+    assert [row["case"] for row in rows if "| {} | {} | {}".format(row["case"], row["verdict"], row["predicted"]) not in table] == []
