@@ -207,6 +207,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "The Xen loaders do not take a unified kernel image as a file.",
         "Keep a plain bzImage beside it.",
     ),
+    "image-header": (
+        IMAGE,
+        "The header's memory (offset 0x260) and limit for the initramfs (0x22c), and the size that the payload ends with.",
+        "A file that a crash left half written has its full size and a sound beginning: it is these that do not fit.",
+        "Install the kernel's package again.",
+    ),
     "image-setup-sectors": (
         IMAGE,
         "Offset 0x1f1.",
@@ -365,21 +371,39 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-blacklist": (
         CMDLINE,
-        "module_blacklist=, modprobe.blacklist=, rd.driver.blacklist=, initcall_blacklist=.",
+        "module_blacklist=, modprobe.blacklist=, rd.driver.blacklist=, blacklist=, initcall_blacklist=.",
         "They can keep the kernel's Xen support or its block front end from starting.",
         "Remove it and write the menu anew.",
     ),
     "cmdline-nolapic": (
         CMDLINE,
-        "nolapic.",
+        "nolapic, disableapic.",
         "PVH needs the local APIC.",
         "Remove it and write the menu anew.",
     ),
     "cmdline-mem": (
         CMDLINE,
-        "mem=.",
+        "mem=, memmap=.",
         "It limits what kernel and initramfs are unpacked into, and under PVH it also lowers the place where GRUB puts the initramfs.",
         "Remove it, unless it is known to be enough.",
+    ),
+    "cmdline-stops": (
+        CMDLINE,
+        "break, break=, rd.break, rd.systemd.unit=rescue.target.",
+        "The initramfs stops in a shell and waits for somebody at the console.",
+        "Remove it and write the menu anew.",
+    ),
+    "cmdline-boot-script": (
+        CMDLINE,
+        "boot=.",
+        "It names the script of an initramfs that looks for the root: live, casper, nfs. None of these finds the root of an installed system.",
+        "Remove it and write the menu anew.",
+    ),
+    "cmdline-rescue": (
+        CMDLINE,
+        "single, rescue, emergency, 1, systemd.unit=rescue.target, init=/bin/sh.",
+        "The guest comes up without network, and waits for somebody at the console.",
+        "Remove it and write the menu anew, or choose another entry.",
     ),
     "cmdline-earlyprintk": (
         CMDLINE,
@@ -494,6 +518,24 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "root= against /etc/fstab.",
         "They contradict each other.",
         "Make them agree.",
+    ),
+    "root-file-system": (
+        ROOT,
+        "rootfstype= against /etc/fstab and what is mounted.",
+        "A root that is taken for another file system is not mounted.",
+        "Remove it and write the menu anew.",
+    ),
+    "mount-device-name": (
+        ROOT,
+        "The other lines of /etc/fstab: sd*, hd*, vd*.",
+        "The disks of a Xen guest are called xvd*, and systemd stops in its emergency mode over a file system that cannot be mounted.",
+        "Use UUID=, or add nofail to the options.",
+    ),
+    "mount-device-missing": (
+        ROOT,
+        "The other lines of /etc/fstab, on the running system.",
+        "Systemd stops in its emergency mode over a file system that cannot be mounted.",
+        "Correct the line, or add nofail to the options.",
     ),
     "root-device-not-judged": (
         ROOT,

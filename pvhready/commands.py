@@ -330,7 +330,7 @@ def _width() -> int:
         return int(columns)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return 80  # a pipe or a file
 
 
@@ -338,11 +338,13 @@ def _wants_colour(choice: str) -> bool:
     """The option, then NO_COLOR when it is not empty, then whether a terminal reads."""
     if choice != "auto":
         return choice == "always"
-    return not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    return not os.environ.get("NO_COLOR") and sys.stdout is not None and sys.stdout.isatty()
 
 
 def _write(text: str) -> None:
     """Write text whatever the terminal's encoding: what it cannot show becomes an escape."""
+    if sys.stdout is None:
+        raise CommandError("the output could not be written: it is closed")
     encoding = sys.stdout.encoding or "ascii"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
 # Names that the kernel alone gives: when none of its devices has one, nothing has. Other names in /dev may be links.
 _KERNEL_NAMES = ("/dev/xvd", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme", "/dev/mapper/", "/dev/dm-")
+# Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
+FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
 
 
 class Spec(NamedTuple):

@@ -61,7 +61,9 @@ class Image(NamedTuple):
     ``protocol`` is the boot protocol, 0x020f for 2.15. ``payload_end`` is where the header says that the payload
     ends, in the (unzipped) file, and ``code_end`` where all that the kernel needs of it ends; ``size`` is the
     file's size, or the unzipped one. ``notes`` are the types of an ELF image's Xen notes. ``description`` is
-    libmagic's word for a file that is no kernel, ``opinion`` its word for the payload's compression.
+    libmagic's word for a file that is no kernel, ``opinion`` its word for the payload's compression. ``memory`` is what the
+    kernel asks for to unpack itself, ``initrd_limit`` the highest address for its initramfs; ``unpacked`` is the size of the
+    unpacked payload, which stands at the end of the packed one.
     """
 
     container: str = "unknown"
@@ -83,6 +85,9 @@ class Image(NamedTuple):
     description: "Optional[str]" = None
     opinion: "Optional[str]" = None
     problem: "Optional[Problem]" = None
+    memory: "Optional[int]" = None
+    initrd_limit: "Optional[int]" = None
+    unpacked: "Optional[int]" = None
 
 
 class Conflict(NamedTuple):

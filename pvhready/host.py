@@ -95,10 +95,12 @@ def profile(text: str) -> Host:
             break
     else:
         raise UsageError("no host profile is called {!r}; there are: {}".format(name, ", ".join(NAMES)))
-    if not added:
+    if name == text:
         return host
+    if not all(added.split("+")):
+        raise UsageError("--host {}: a + is followed by a command of GRUB, as in {}+linux16".format(text, name))
     commands = dict(host.commands)
-    commands.update((command, YES) for command in added.split("+") if command)
+    commands.update((command, YES) for command in added.split("+"))
     return host._replace(name=text, commands=commands)
 
 

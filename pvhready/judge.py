@@ -10,6 +10,7 @@ from pvhready.host import DEFAULT, Host
 from pvhready.kept import is_kept
 from pvhready.nextmenu import first_entry
 from pvhready.records import NamedTuple
+from pvhready.rules.arguments import judge_arguments
 from pvhready.rules.bootfs import judge_boot_systems
 from pvhready.rules.cmdline import judge_cmdline
 from pvhready.rules.config import judge_config
@@ -20,6 +21,7 @@ from pvhready.rules.init import judge_init
 from pvhready.rules.initramfs import judge_initramfs
 from pvhready.rules.kept import judge_kept
 from pvhready.rules.menu import judge_entry, judge_menu
+from pvhready.rules.mounts import judge_mounts
 from pvhready.rules.remedies import RUN_AGAIN, UNDO
 from pvhready.rules.rootdevice import judge_root_device
 from pvhready.rules.upkeep import (
@@ -149,6 +151,7 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> "List
         return findings
     findings += _judge_load(entry, kernel, mode, facts, host)
     findings += judge_root_device(entry, kernel, mode, facts) + judge_init(entry, mode, facts)
+    findings += judge_arguments(entry, kernel, mode, facts)
     return findings + judge_defaults(facts.defaults, entry, facts.menus[mode], mode, facts.guest)
 
 
@@ -207,6 +210,7 @@ def _off_chain(
     findings = _judge_next_menu(facts, host, chains[target], answers)
     findings += judge_hack(facts, target)
     findings += judge_space(facts.storage)
+    findings += judge_mounts(facts, target)
     objections = tuple(finding for finding in chains[other].findings if finding.status in (FAIL, UNKNOWN))
     way_back = judge_way_back(other, chains[other].answer, objections, chains[target].answer)
     return findings + ([way_back] if way_back else [])

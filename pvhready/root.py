@@ -115,6 +115,8 @@ class Root:
         self._lists: Dict[str, Tuple[str, ...]] = {}
         try:
             self._top = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except NotADirectoryError as error:
+            raise Unreadable(directory, "not a directory") from error
         except OSError as error:
             raise _explain(directory, error) from error
 

@@ -70,7 +70,7 @@ def test_a_check_imports_no_costly_module(tmp_path):
     assert not modules & {"argparse", "typing", "psutil", "packaging", "distro", "magic", "subprocess", "shutil", "json", "lzma", "sqlite3"}
 
 
-@pytest.mark.parametrize("redirection, code", [("", 0), ("2>&-", 0), (">/dev/full", 74), (">&-", 70), (">&- 2>&-", 70)])
+@pytest.mark.parametrize("redirection, code", [("", 0), ("2>&-", 0), (">/dev/full", 74), (">&-", 74), (">&- 2>&-", 74)])
 def test_the_process_ends_with_the_exit_code_and_without_a_traceback(redirection, code, tmp_path):
     top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     command = ["sh", "-c", '"$0" -m pvhready check --root "$1" --exit-zero ' + redirection, sys.executable, str(tmp_path)]
@@ -78,3 +78,15 @@ def test_the_process_ends_with_the_exit_code_and_without_a_traceback(redirection
     assert result.returncode == code
     assert result.stdout.startswith("pvhready") == (code == 0)
     assert "Traceback" not in result.stderr
+
+
+def test_a_profile_with_nothing_behind_its_plus(pvhready):
+    for text in ("debian-12+", "debian-12++linux16", "debian-12+linux16+"):
+        output = pvhready("check", "--host", text)
+        assert (output.code, output.out) == (64, "") and "followed by a command" in output.err
+
+
+def test_a_root_that_is_a_file(tmp_path, pvhready):
+    (tmp_path / "disk.img").write_text("")
+    output = pvhready("check", "--root", str(tmp_path / "disk.img"))
+    assert output.code == 74 and "not a directory" in output.err

@@ -30,6 +30,8 @@ _MAX_UNZIPPED = 256 * 1024 * 1024  # a bzImage is some 5 to 20 MB
 _MAX_UNZIPPED_HEAD = 256 * 1024  # the payload begins within the first 64 KiB
 _PROTOCOL_WITH_PAYLOAD = 0x0208
 _PROTOCOL_WITH_XLOADFLAGS = 0x020C
+_PROTOCOL_WITH_INITRD_LIMIT = 0x0203
+_PROTOCOL_WITH_MEMORY = 0x020A
 
 _MAX_UNKNOWN = 8192  # bytes that libmagic gets to see
 
@@ -123,15 +125,24 @@ def _examine_bzimage(head: bytes, read_at: "ReadAt", size: int, path: str) -> Im
         code_end=code + struct.unpack_from("<I", head, 0x1F4)[0] * 16,
         cmdline_size=struct.unpack_from("<I", head, 0x238)[0] if protocol >= 0x0206 else None,
         bits=(64 if head[0x236] & 1 else 32) if protocol >= _PROTOCOL_WITH_XLOADFLAGS else None,
+        memory=struct.unpack_from("<I", head, 0x260)[0] if protocol >= _PROTOCOL_WITH_MEMORY else None,
+        initrd_limit=struct.unpack_from("<I", head, 0x22C)[0] if protocol >= _PROTOCOL_WITH_INITRD_LIMIT else None,
     )
     if protocol < _PROTOCOL_WITH_PAYLOAD:
         return image
     offset, length = struct.unpack_from("<II", head, 0x248)
     magic = read_at(code + offset, 6)
+    payload = (payload_of(magic) or "unknown") if length else None
     return image._replace(
-        payload_offset=code + offset, payload_end=code + offset + length, payload_magic=magic.hex(),
-        payload=(payload_of(magic) or "unknown") if length else None,
+        payload_offset=code + offset, payload_end=code + offset + length, payload_magic=magic.hex(), payload=payload,
+        unpacked=_unpacked(read_at, code + offset + length) if length > 4 and payload not in ("elf", "unknown") else None,
     )
+
+
+def _unpacked(read_at: "ReadAt", end: int) -> "Optional[int]":
+    """The unpacked size that a packed payload ends with: gzip's own, else the kernel build's (scripts/Makefile.lib, size_append)."""
+    size = read_at(end - 4, 4)
+    return int.from_bytes(size, "little") if len(size) == 4 else None
 
 
 def _release_at(head: bytes) -> int:

@@ -18,7 +18,8 @@ _PVH_MINIMUM = 128
 _IMAGE = "BOOT_IMAGE="
 _SYMBOLS = ("CMDLINE_BOOL", "CMDLINE", "CMDLINE_OVERRIDE")
 _BLACKLISTS = ("module_blacklist", "modprobe.blacklist")
-_OF_DRACUT = ("rd.driver.blacklist", "rdblacklist")  # dracut.cmdline(7), and what it was called before
+# dracut.cmdline(7), what it was called before, and initramfs-tools (scripts/init-top/blacklist).
+_OF_INITRAMFS = {"rd.driver.blacklist": "dracut's", "rdblacklist": "dracut's", "blacklist": "made by initramfs-tools"}
 # In the names of functions: the second is what starts the block front end (Linux: drivers/block/xen-blkfront.c).
 _PARTS_OF_XEN = ("xen", "xlblk", "pvh")
 _MEMORY = 512 << 20  # bytes: with less it is a question of the kernel and its initramfs whether they fit
@@ -88,14 +89,17 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             yield _finding(
                 "cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text)
             )
+        elif argument.name == "acpi_rsdp":
+            summary = "{} sends the kernel to other ACPI tables than those that GRUB hands over".format(argument.text)
+            yield _finding("cmdline-acpi", UNKNOWN, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
         elif argument.name == "acpi" and argument.value in ("off", "ht"):
             summary = "{} hides PVH from the kernel: it comes up as HVM and finds no disks".format(argument.text)
             yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
 
 
 def kept_out(argument: Argument) -> "Tuple[str, ...]":
-    """Return the modules, with underscores, that an argument keeps from being loaded: for the kernel, modprobe or dracut."""
-    return tuple((argument.value or "").replace("-", "_").split(",")) if argument.name in _BLACKLISTS + _OF_DRACUT else ()
+    """Return the modules, with underscores, that an argument keeps from being loaded: for the kernel, modprobe or the initramfs."""
+    return tuple((argument.value or "").replace("-", "_").split(",")) if argument.name in _BLACKLISTS or argument.name in _OF_INITRAMFS else ()
 
 
 def _blacklists(entry: Entry, kernel: Kernel, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
@@ -106,8 +110,8 @@ def _blacklists(entry: Entry, kernel: Kernel, arguments: "Tuple[Argument, ...]",
         if "xen_blkfront" in kept_out(argument) and not is_built_in:
             summary = "{} keeps the block front end from being loaded".format(argument.text)
             status = FAIL
-            if argument.name in _OF_DRACUT:
-                summary, status = summary + ", if the initramfs is dracut's", UNKNOWN
+            if argument.name in _OF_INITRAMFS:
+                summary, status = "{}, if the initramfs is {}".format(summary, _OF_INITRAMFS[argument.name]), UNKNOWN
             yield _finding("cmdline-blacklist", status, mode, entry, summary, argument.text, fix)
         elif argument.name == "initcall_blacklist" and any(part in (argument.value or "") for part in _PARTS_OF_XEN):
             summary = "{} keeps a part of the kernel's Xen support from starting".format(argument.text)
@@ -116,8 +120,8 @@ def _blacklists(entry: Entry, kernel: Kernel, arguments: "Tuple[Argument, ...]",
 
 def _risky(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "Iterator[Finding]":
     for argument in arguments:
-        if argument.name == "nolapic":
-            summary = "nolapic is harmless under PV and risky under PVH"
+        if argument.name in ("nolapic", "disableapic"):  # two names of one thing (Linux: arch/x86/kernel/apic/apic.c)
+            summary = "{} is harmless under PV and risky under PVH".format(argument.text)
             fix = remedies.remove_argument(guest, argument.text, entry)
             yield _finding("cmdline-nolapic", WARN, PVH, entry, summary, argument.text, fix)
         elif argument.name == "earlyprintk" and (argument.value or "").split(",")[0] == "xen":
@@ -127,6 +131,10 @@ def _risky(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
 
 def _memory(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":
     for argument in arguments:
+        if argument.name == "memmap":
+            summary = "{} takes memory away or moves it: whether kernel and initramfs still fit cannot be told".format(argument.text)
+            fix = remedies.remove_argument(guest, argument.text, entry)
+            yield _finding("cmdline-mem", UNKNOWN, mode, entry, summary, argument.text, fix)
         if argument.name != "mem":
             continue
         size = size_of(argument.value or "")

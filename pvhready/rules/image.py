@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _BOOT_FLAG = 0xAA55
 _PROTOCOL = {PVH: 0x0203, PV: 0x0208}
 _MAX_SETUP_SECTORS = 64
+_MEMORY = 1 << 30  # bytes that no kernel asks for to unpack itself: real ones take 15 to 70 MB
+_INITRD_LIMIT = 0x37FFFFFF  # no kernel sets a lower one (Linux: arch/x86/boot/header.S; before, this was the limit for all)
 _NOTE_ENTRY = 1  # XEN_ELFNOTE_ENTRY: there with CONFIG_XEN_PV
 
 
@@ -54,7 +56,8 @@ def _first_objection(kernel: Kernel, mode: str, host: Host, guest: Guest, module
     header = _header(kernel, mode, guest)
     if header:
         return header
-    return _payload_under_pv(kernel, mode, host, guest, modules) if mode == PV else _payload_under_pvh(kernel, mode)
+    payload = _payload_under_pv(kernel, mode, host, guest, modules) if mode == PV else _payload_under_pvh(kernel, mode)
+    return payload or _contradiction(kernel, mode, guest)
 
 
 def _whole(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
@@ -95,6 +98,28 @@ def _truncated(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     summary = "truncated: its header speaks of {} bytes, it has {}".format(needed, image.size)
     where = Evidence(kernel.path, "offset 0x24c" if image.container != "elf" else "program headers", str(needed))
     return _finding("image-truncated", FAIL, mode, kernel, summary, where, remedies.restore_image(kernel, guest))
+
+
+def _contradiction(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
+    """What no kernel build writes. A file that a crash left half written has its full size, and zeros for its end."""
+    image = kernel.image
+    where, value = "", 0
+    if image.unpacked == 0:
+        where, value = "0x{:x}".format((image.payload_end or 4) - 4), 0
+        summary = "its payload ends in zeros: the file was not written to its end, or is damaged"
+    elif image.memory is not None and not (image.code_end or 0) - 512 * ((image.setup_sectors or 4) + 1) <= image.memory <= _MEMORY:
+        where, value = "0x260", image.memory
+        summary = "its header asks for {} bytes of memory, which is no kernel's size".format(image.memory)
+    elif image.memory is not None and image.unpacked is not None and image.unpacked > image.memory:
+        where, value = "0x{:x}".format((image.payload_end or 4) - 4), image.unpacked
+        summary = "its payload would unpack to {} bytes, and its header asks for {} only".format(image.unpacked, image.memory)
+    elif image.initrd_limit is not None and image.initrd_limit < _INITRD_LIMIT:
+        where, value = "0x22c", image.initrd_limit
+        summary = "its header leaves no room for an initramfs"
+    if not where:
+        return None
+    evidence = Evidence(kernel.path, "offset " + where, "0x{:x}".format(value))
+    return _finding("image-header", UNKNOWN, mode, kernel, summary, evidence, remedies.restore_image(kernel, guest))
 
 
 def _elf_under_pvh(kernel: Kernel, mode: str, guest: Guest) -> Finding:

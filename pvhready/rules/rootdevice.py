@@ -1,7 +1,7 @@
 """The root device: does ``root=`` name something that will be there, and has the kernel what its file system needs?"""
 
 from pvhready.cmdline import Argument, last, parse
-from pvhready.devicenames import contradict, device_of, is_plausible, layer_of, parse_spec
+from pvhready.devicenames import FOREIGN, contradict, device_of, is_plausible, layer_of, parse_spec
 from pvhready.facts import Entry, Facts, Kernel, Mount, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.records import NamedTuple
@@ -15,10 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, List, Optional, Tuple
 
-# Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
-_FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
 # What the kernel finds without any program's help (Linux: block/early-lookup.c), of what a Xen guest can have.
-_FOUND_BY_KERNEL = ("/dev/xvd", "PARTUUID=", "PARTLABEL=") + _FOREIGN
+_FOUND_BY_KERNEL = ("/dev/xvd", "PARTUUID=", "PARTLABEL=") + FOREIGN
 # File system to its symbol and module; the ext4 driver serves its elders too.
 _FILE_SYSTEMS = {
     "ext4": (("EXT4_FS", "ext4"),),
@@ -97,7 +95,7 @@ def _ambiguous(arguments: "Tuple[Argument, ...]", entry: Entry, mode: str, facts
 def _device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Finding:
     if not entry.initrd and not root.text.startswith(_FOUND_BY_KERNEL):
         return _without_initramfs(root, entry, mode, facts)
-    if root.text.startswith(_FOREIGN):
+    if root.text.startswith(FOREIGN):
         summary = "{} will not be there: the disks of a Xen guest are called xvd*".format(root.text)
         fix = (hint("Name the root file system by UUID= or as /dev/xvd*, in /etc/default/grub and /etc/fstab."),) + remedies.regenerate(
             facts.guest
@@ -151,7 +149,7 @@ def _against_fstab(root: _Root, entry: Entry, mode: str, storage: Storage) -> "O
     """What fstab says against root= of a guest that does not run: another root, or that it is something else."""
     listed = [mount for mount in storage.fstab if mount.point == "/"]
     for mount in listed:
-        if mount.device.startswith(_FOREIGN):
+        if mount.device.startswith(FOREIGN):
             summary = "{} mounts {} as the root: the disks of a Xen guest are called xvd*".format(mount.source, mount.device)
         elif contradict(root.text, mount.device):
             summary = "root={}, and {} says {}: they contradict each other".format(root.text, mount.source, mount.device)
@@ -174,6 +172,7 @@ def _drivers(
     facts: Facts,
 ) -> "Iterator[Finding]":
     filesystem = _file_system(arguments, facts.storage)
+    yield from _against_type(arguments, entry, mode, facts)
     if filesystem in _FILE_SYSTEMS:
         yield from _driver(filesystem, _FILE_SYSTEMS[filesystem], arguments, entry, kernel, mode, facts)
     elif filesystem not in ("", "auto"):
@@ -181,6 +180,23 @@ def _drivers(
         yield Finding("root-driver", INFO, mode, entry.title, summary)
     for symbol, module in _layer_drivers(root, facts.storage):
         yield from _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts)
+
+
+def _against_type(arguments: "Tuple[Argument, ...]", entry: Entry, mode: str, facts: Facts) -> "Iterator[Finding]":
+    """rootfstype= that names another file system than the root is known to be: it would not be mounted."""
+    named = last(arguments, "rootfstype")
+    known = _mounted_type(facts.storage.mounts) or _mounted_type(facts.storage.fstab)
+    if named is None or named.value in (None, "", "auto") or known in ("", "auto", "none", "rootfs", "overlay") or is_proved(entry, facts):
+        return
+    if not {_family(name) for name in (named.value or "").split(",")}.intersection({_family(name) for name in known.split(",")}):
+        summary = "{}, and the root is {}: it would not be mounted".format(named.text, known)
+        fix = remedies.remove_argument(facts.guest, named.text, entry)
+        yield _finding("root-file-system", UNKNOWN, mode, entry, summary, named.text, fix)
+
+
+def _family(filesystem: str) -> str:
+    """One name for what one driver serves."""
+    return "ext" if filesystem in ("ext2", "ext3", "ext4") else filesystem
 
 
 def _driver(

@@ -24,6 +24,7 @@ def _patched(image, *changes):
 
 
 PLAIN = bzimage(RELEASE, "gzip")
+HALF = PLAIN[:-100] + bytes(100)  # as a crash leaves a file whose last blocks were never written
 # name: (the file, its container, PVH, PV, the check that objects under PVH, the one under PV)
 FORMS = {
     "gzip": (PLAIN, "bzimage", "boots", "boots", None, None),
@@ -62,6 +63,13 @@ FORMS = {
     "gzipped whole, cut short": (gzip.compress(PLAIN)[:-40], "unknown", "unknown", "unknown", "image-unreadable", "image-unreadable"),
     "gzipped text": (gzip.compress(b"hello " * 400), "not-a-kernel", "fails", "fails", "image-not-a-kernel", "image-not-a-kernel"),
     "text": (b"hello " * 400, "not-a-kernel", "fails", "fails", "image-not-a-kernel", "image-not-a-kernel"),
+    "an end that was never written": (HALF, "bzimage", "unknown", "unknown", "image-header", "image-header"),
+    "more payload than memory": (
+        _patched(PLAIN, (0x260, b"\0\x10\0\0")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
+    "no memory": (_patched(PLAIN, (0x260, b"\0\0\0\0")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
+    "4 GB of memory": (_patched(PLAIN, (0x260, b"\0\xf0\xff\xff")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
+    "no room for an initramfs": (
+        _patched(PLAIN, (0x22C, b"\0\x10\0\0")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
     "zeros": (b"\0" * 8192, "not-a-kernel", "fails", "fails", "image-truncated", "image-truncated"),
     "empty": (b"", "not-a-kernel", "fails", "fails", "image-truncated", "image-truncated"),
 }

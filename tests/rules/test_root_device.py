@@ -57,6 +57,16 @@ def test_two_root_arguments_that_differ():
     assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="root=UUID=" + UUID) == NOT_JUDGED
 
 
+@pytest.mark.parametrize("argument,known,fires", [
+    ("ext4", "ext4", False), ("ext3", "ext4", False), ("xfs,ext4", "ext4", False), ("auto", "ext4", False), ("ext4", "auto", False),
+    ("xfs", "ext4", True), ("nonsense", "ext4", True), ("ext4", "xfs", True),
+])
+def test_a_file_system_named_on_the_command_line_is_the_one_that_is_there(argument, known, fires):
+    values = {"EXT4_FS": "y", "XFS_FS": "y"}
+    said = judged("UUID=" + UUID, Storage((ROOT._replace(filesystem=known),)), values, arguments="rootfstype=" + argument)
+    assert said.get("root-file-system") == ("unknown" if fires else None)
+
+
 @pytest.mark.parametrize("mounted,below,filesystem,expected", [
     ("/dev/xvda1", (), "ext4", {"root-device": "pass"}), ("/dev/xvda2", (), "ext4", {"root-device-other": "unknown"}),
     ("/dev/dm-0", ("/dev/xvda1",), "ext4", {"root-device": "pass"}),

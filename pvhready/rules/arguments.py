@@ -1,0 +1,59 @@
+"""Arguments that programs go by, those of the initramfs and init: where they stop the boot or lead it to a shell.
+
+What is said here was read in initramfs-tools' init, in dracut.cmdline(7), systemd(1) and init(8).
+"""
+
+from pvhready.cmdline import Argument, last, parse
+from pvhready.facts import Entry, Facts, Kernel
+from pvhready.findings import UNKNOWN, WARN, Evidence, Finding
+from pvhready.rules import remedies
+from pvhready.rules.cmdline import effective_line
+from pvhready.rules.initramfs import is_proved, why_none
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Tuple
+
+_STOPS = ("break", "rd.break", "rdbreak")  # in a shell of the initramfs: initramfs-tools, dracut, and what dracut called it before
+_RUNLEVELS = ("single", "s", "S", "1", "rescue", "emergency")
+_SHELL_UNITS = ("rescue.target", "emergency.target")
+_SHELLS = ("sh", "bash", "dash", "ash", "zsh", "busybox")
+
+
+def judge_arguments(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
+    """Return what an entry's arguments make of the boot after the kernel has started."""
+    arguments = parse(effective_line(entry, kernel, mode)[0])
+    findings = [] if why_none(entry, kernel, mode, facts) else list(_of_initramfs(entry, arguments, mode, facts))
+    return findings + list(_of_init(entry, arguments, mode, facts))
+
+
+def _of_initramfs(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> "Iterator[Finding]":
+    for argument in arguments:
+        unit = argument.value if argument.name == "rd.systemd.unit" else None
+        if argument.name in _STOPS or unit in _SHELL_UNITS:
+            summary = "{} stops the boot in a shell of the initramfs, where the initramfs knows it".format(argument.text)
+            yield _finding("cmdline-stops", UNKNOWN, entry, argument, summary, mode, facts)
+    script = last(arguments, "boot")
+    # dracut takes the device of /boot from boot=, and nothing else.
+    if script and script.value not in (None, "", "local") and not is_proved(entry, facts) and not _names_device(script.value or ""):
+        summary = "{} lets the initramfs look for its root in another way, if it has one of that name".format(script.text)
+        yield _finding("cmdline-boot-script", UNKNOWN, entry, script, summary, mode, facts)
+
+
+def _names_device(value: str) -> bool:
+    return value.startswith("/") or "=" in value
+
+
+def _of_init(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> "Iterator[Finding]":
+    for argument in arguments:
+        named = argument.text in _RUNLEVELS
+        program = argument.name == "init" and (argument.value or "").rpartition("/")[2] in _SHELLS
+        if named or program or argument.name == "systemd.unit" and argument.value in _SHELL_UNITS:
+            summary = "{} leads to a shell on the console: no network, no services".format(argument.text)
+            yield _finding("cmdline-rescue", WARN, entry, argument, summary, mode, facts)
+
+
+def _finding(check: str, status: str, entry: Entry, argument: Argument, summary: str, mode: str, facts: Facts) -> Finding:
+    path, _, line = entry.source.rpartition(":")
+    where = Evidence(path or entry.source, "line " + line if path else "", argument.text)
+    return Finding(check, status, mode, entry.title, summary, (where,), remedies.remove_argument(facts.guest, argument.text, entry))

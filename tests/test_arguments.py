@@ -1,0 +1,76 @@
+"""Arguments that the initramfs and init go by, and the lines of fstab that a boot waits for: what they make of a sound guest."""
+
+import pytest
+
+from pvhready.facts import Facts, Guest, Mount, Storage
+from pvhready.rules.mounts import judge_mounts
+from support.program import findings
+from support.trees import UUID, base
+
+
+@pytest.mark.parametrize("argument,check,verdict", [
+    # initramfs-tools' init: break, break=STAGE. dracut.cmdline(7): rd.break.
+    ("break", "cmdline-stops", "unknown"),
+    ("break=mount", "cmdline-stops", "unknown"),
+    ("rd.break", "cmdline-stops", "unknown"),
+    ("rd.break=pre-pivot", "cmdline-stops", "unknown"),
+    ("rd.systemd.unit=emergency.target", "cmdline-stops", "unknown"),
+    ("boot=live", "cmdline-boot-script", "unknown"),
+    ("boot=nfs", "cmdline-boot-script", "unknown"),
+    ("blacklist=xen-blkfront,floppy", "cmdline-blacklist", "unknown"),
+    ("single", "cmdline-rescue", "ready-with-warnings"),
+    ("1", "cmdline-rescue", "ready-with-warnings"),
+    ("systemd.unit=rescue.target", "cmdline-rescue", "ready-with-warnings"),
+    ("disableapic", "cmdline-nolapic", "ready-with-warnings"),
+    ("memmap=exactmap memmap=64M@0", "cmdline-mem", "unknown"),
+    ("acpi_rsdp=0x1000", "cmdline-acpi", "unknown"),
+])
+def test_what_stops_the_boot_or_leads_to_a_shell(argument, check, verdict, guest, pvhready):
+    report = pvhready.check(guest(cmdline="console=hvc0 " + argument))
+    assert report["verdict"] == verdict
+    assert check in findings(report, "unknown", "warn")
+
+
+@pytest.mark.parametrize("argument", [
+    "boot=local", "boot=/dev/xvda1", "boot=UUID=" + UUID, "boot=", "systemd.unit=multi-user.target", "rd.systemd.unit=initrd.target", "quiet",
+    "breakfast", "blacklist=floppy", "-- single", "single=1",
+])
+def test_what_is_like_them_and_harmless(argument, guest, pvhready):
+    assert pvhready.check(guest(cmdline="console=hvc0 " + argument))["verdict"] == "ready"
+
+
+def test_a_shell_in_the_place_of_init(guest, pvhready):
+    report = pvhready.check(guest(cmdline="console=hvc0 init=/bin/bash", changes={"/bin/bash": b"\x7fELF"}))
+    assert "cmdline-rescue" in findings(report, "warn") and report["verdict"] == "ready-with-warnings"
+
+
+@pytest.mark.parametrize("line,verdict", [
+    ("/dev/sda2 /home ext4 defaults 0 2", "ready-with-warnings"),
+    ("/dev/sda2 /home ext4 defaults,nofail 0 2", "ready"),
+    ("/dev/sda2 /home ext4 noauto 0 2", "ready"),
+    ("/dev/sda2 none swap sw 0 0", "ready"),
+    ("/dev/xvda2 /home ext4 defaults 0 2", "ready"),
+    ("UUID=1234-ABCD /home ext4 defaults 0 2", "ready"),  # a mounted file system does not tell
+])
+def test_a_file_system_that_the_boot_waits_for(line, verdict, guest, pvhready):
+    report = pvhready.check(guest(changes={"/etc/fstab": str(base()["/etc/fstab"]) + line + "\n"}))
+    assert report["verdict"] == verdict
+    assert ("mount-device-name" in findings(report, "warn")) == (verdict != "ready")
+
+
+@pytest.mark.parametrize("device,options,mounted,said", [
+    ("UUID=gone", "defaults", (), ["mount-device-missing"]),
+    ("UUID=gone", "defaults,nofail", (), []),
+    ("UUID=there", "defaults", (), []),
+    ("/dev/xvdz1", "defaults", (), ["mount-device-missing"]),
+    ("UUID=gone", "defaults", (Mount("/home", "/dev/xvdb1", "ext4"),), []),
+    ("tmpfs", "defaults", (), []),
+    ("server:/home", "defaults", (), []),
+    ("/dev/sdb1", "defaults", (), ["mount-device-name"]),
+    ("LABEL=home", "defaults", (), []),  # the labels are not known here
+])
+def test_the_running_system_knows_its_devices(device, options, mounted, said):
+    line = Mount("/home", device, "ext4", options, "/etc/fstab:3")
+    storage = Storage((line,), mounted, uuids={"there": "/dev/xvdb1"}, devices=("/dev/xvda1", "/dev/xvdb1"))
+    found = judge_mounts(Facts("/", True, "2026-01-01", Guest("PV"), storage=storage), "pvh")
+    assert [finding.id for finding in found] == said
