@@ -315,6 +315,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Without it the kernel has no PV entry.",
         "Use PVH, or an older kernel.",
     ),
+    "kernel-programs": (
+        KERNEL,
+        "The kernel's width and CONFIG_IA32_EMULATION against the guest's shell.",
+        "A 32-bit kernel starts no 64-bit program, and a 64-bit one starts 32-bit programs only where it is built for that.",
+        "Install the kernel of the guest's own width.",
+    ),
     "kernel-blkfront": (
         KERNEL,
         "CONFIG_XEN_BLKDEV_FRONTEND.",

@@ -36,7 +36,8 @@ class Guest(NamedTuple):
 
     ``type`` is PV, PVH, HVM, none (positively not a Xen guest), not-applicable (a mounted root: nothing runs) or None.
     ``evidence`` holds (path, value) pairs that the type was told from. ``loader_bits`` is the width of the
-    provider's PV loader, inferred from the running kernel. ``xen_version`` is "major.minor".
+    provider's PV loader, inferred from the running kernel. ``xen_version`` is "major.minor". ``architecture`` is that of the running
+    kernel, and under a mounted root that of the programs; ``programs`` is always theirs.
     """
 
     type: "Optional[str]"
@@ -51,6 +52,7 @@ class Guest(NamedTuple):
     running_cmdline: "Optional[str]" = None
     boot_time: "Optional[float]" = None
     distribution: Distribution = Distribution()
+    programs: "Optional[str]" = None
 
 
 class Image(NamedTuple):

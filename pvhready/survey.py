@@ -170,7 +170,7 @@ def _kernels(
     """Return the kernels, the entries that come first once the menu is written anew, and why there are no kernels."""
     from pvhready.nextmenu import first_entry
     from pvhready.probes.kernels import find_kernels, read_kernel
-    from pvhready.rules import initramfs, rootdevice
+    from pvhready.rules import config, initramfs, rootdevice
 
     named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
     try:
@@ -185,6 +185,7 @@ def _kernels(
     kernels = []
     for names in found.values():
         extra = rootdevice.SYMBOLS + initramfs.SYMBOLS if chosen.intersection(names) else ()
+        extra += config.SYMBOLS if guest.programs == "i386" else ()
         kernels.append(read_kernel(root, names, guest, owners.owner, extra, deep)._replace(has_dpkg=owners.has_dpkg))
     return tuple(kernels), following, ()
 

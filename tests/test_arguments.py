@@ -32,11 +32,17 @@ def test_what_stops_the_boot_or_leads_to_a_shell(argument, check, verdict, guest
 
 
 @pytest.mark.parametrize("argument", [
-    "boot=local", "boot=/dev/xvda1", "boot=UUID=" + UUID, "boot=", "systemd.unit=multi-user.target", "rd.systemd.unit=initrd.target", "quiet",
-    "breakfast", "blacklist=floppy", "-- single", "single=1",
+    "boot=local", "boot=/dev/xvda1", "boot=UUID=" + UUID, "boot=", "systemd.unit=multi-user.target", "rd.systemd.unit=initrd.target",
+    "quiet", "breakfast", "blacklist=floppy", "-- single", "single=1",
 ])
 def test_what_is_like_them_and_harmless(argument, guest, pvhready):
     assert pvhready.check(guest(cmdline="console=hvc0 " + argument))["verdict"] == "ready"
+
+
+def test_no_pattern_takes_a_bare_word_out_of_other_arguments(guest, pvhready):
+    report = pvhready.check(guest(cmdline="console=hvc0 audit=1 1"))
+    said = [check for check in report["checks"] if check["id"] == "cmdline-rescue"]
+    assert said and not any("sed" in (remedy["argv"] or []) for check in said for remedy in check["remedies"])
 
 
 def test_a_shell_in_the_place_of_init(guest, pvhready):

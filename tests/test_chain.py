@@ -266,3 +266,24 @@ def test_a_default_that_only_the_fallback_saves_is_a_warning(guest, pvhready):
     report = pvhready.check(directory)
     assert (report["verdict"], report["boot"]["reason"]) == (WARNINGS, "fallback")
     assert "entry-fallback" in findings(report, "warn")
+
+
+def _program(machine, width):
+    """The beginning of an ELF file for a machine (elf.h: EM_386 3, EM_X86_64 62, EM_AARCH64 183)."""
+    return b"\x7fELF" + bytes([width // 32, 1, 1]) + bytes(9) + (2).to_bytes(2, "little") + machine.to_bytes(2, "little") + bytes(44)
+
+
+@pytest.mark.parametrize("machine,width,bits,emulation,verdict", [
+    (62, 64, 64, "y", "ready"),
+    (62, 64, 64, "n", "ready"),
+    (62, 64, 32, "y", "not-ready"),
+    (3, 32, 32, "y", "ready"),
+    (3, 32, 64, "y", "ready"),
+    (3, 32, 64, "n", "not-ready"),
+    (183, 64, 64, "y", "unknown"),
+])
+def test_a_kernel_runs_the_programs_of_its_guest(machine, width, bits, emulation, verdict, guest, pvhready):
+    values = debian_symbols(IA32_EMULATION=emulation, **({"X86_64": "n", "XEN_PV": "n"} if bits == 32 else {}))
+    report = pvhready.check(guest(bits=bits, symbols=values, changes={"/bin/sh": _program(machine, width)}))
+    assert report["verdict"] == verdict
+    assert ("kernel-programs" in findings(report, "fail", "unknown")) == (verdict != "ready")

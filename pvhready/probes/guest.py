@@ -28,10 +28,11 @@ def read_guest(root: Root, assume: "Optional[str]" = None) -> Guest:
     Under a mounted root nothing runs: the type is not-applicable and the architecture is that of its programs.
     """
     distribution = read_distribution(root)
+    programs = _machine_of_programs(root)
     if not root.live:
         return Guest(
-            assume.upper() if assume else "not-applicable", assumed=bool(assume),
-            architecture=_machine_of_programs(root), distribution=distribution,
+            assume.upper() if assume else "not-applicable", assumed=bool(assume), architecture=programs, distribution=distribution,
+            programs=programs,
         )
     seen: Seen = []
     xen = _is_xen(root, seen)
@@ -42,6 +43,7 @@ def read_guest(root: Root, assume: "Optional[str]" = None) -> Guest:
         _type(root, xen, features, container, seen), evidence=tuple(seen), xen_version=_xen_version(root), dom0=_is_dom0(root, features),
         container=container, architecture=machine, loader_bits=64 if machine == "x86_64" else 32 if machine.startswith("i") else None,
         running_release=os.uname().release, running_cmdline=_text(root, "/proc/cmdline"), distribution=distribution,
+        programs=programs,
     )
     return guest._replace(type=assume.upper(), assumed=True) if assume else guest
 

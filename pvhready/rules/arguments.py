@@ -5,7 +5,7 @@ What is said here was read in initramfs-tools' init, in dracut.cmdline(7), syste
 
 from pvhready.cmdline import Argument, last, parse
 from pvhready.facts import Entry, Facts, Kernel
-from pvhready.findings import UNKNOWN, WARN, Evidence, Finding
+from pvhready.findings import UNKNOWN, WARN, Evidence, Finding, hint
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.initramfs import is_proved, why_none
@@ -56,4 +56,10 @@ def _of_init(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: 
 def _finding(check: str, status: str, entry: Entry, argument: Argument, summary: str, mode: str, facts: Facts) -> Finding:
     path, _, line = entry.source.rpartition(":")
     where = Evidence(path or entry.source, "line " + line if path else "", argument.text)
-    return Finding(check, status, mode, entry.title, summary, (where,), remedies.remove_argument(facts.guest, argument.text, entry))
+    if "=" in argument.text:
+        fix = remedies.remove_argument(facts.guest, argument.text, entry)
+    else:
+        # A bare word such as 1 stands in other arguments too: no pattern is safe.
+        text = "Let the default be an entry without {0!r}, or take {0!r} from GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT in {1}."
+        fix = (hint(text.format(argument.text, remedies.DEFAULTS)),) + remedies.regenerate(facts.guest)
+    return Finding(check, status, mode, entry.title, summary, (where,), fix)

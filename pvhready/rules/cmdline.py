@@ -91,7 +91,8 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             )
         elif argument.name == "acpi_rsdp":
             summary = "{} sends the kernel to other ACPI tables than those that GRUB hands over".format(argument.text)
-            yield _finding("cmdline-acpi", UNKNOWN, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
+            fix = remedies.remove_argument(guest, argument.text, entry)
+            yield _finding("cmdline-acpi", UNKNOWN, PVH, entry, summary, argument.text, fix)
         elif argument.name == "acpi" and argument.value in ("off", "ht"):
             summary = "{} hides PVH from the kernel: it comes up as HVM and finds no disks".format(argument.text)
             yield _finding("cmdline-acpi", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
@@ -99,7 +100,9 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
 
 def kept_out(argument: Argument) -> "Tuple[str, ...]":
     """Return the modules, with underscores, that an argument keeps from being loaded: for the kernel, modprobe or the initramfs."""
-    return tuple((argument.value or "").replace("-", "_").split(",")) if argument.name in _BLACKLISTS or argument.name in _OF_INITRAMFS else ()
+    if argument.name not in _BLACKLISTS and argument.name not in _OF_INITRAMFS:
+        return ()
+    return tuple((argument.value or "").replace("-", "_").split(","))
 
 
 def _blacklists(entry: Entry, kernel: Kernel, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":

@@ -5,7 +5,7 @@ hangs under PVH although it has XEN_PVH=y; EL8, 9 and 10 have XEN=y without XEN_
 """
 
 from pvhready.facts import PV, PVH, Guest, Kernel
-from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import newkernel, remedies
 from pvhready.rules.image import width_of
 from pvhready.rules.versions import known_regression, series
@@ -21,6 +21,9 @@ _FIRST_RSDP = (4, 19)  # some kernels from here on take the RSDP from boot_param
 _ALWAYS_RSDP = (5, 0)
 _FIRST_XEN_PV = (4, 12)  # before, XEN=y implies a PV entry
 _LAST_32BIT_PV = (5, 9)
+_COMPATIBLE = "IA32_EMULATION"  # lets a 64-bit kernel run 32-bit programs
+SYMBOLS = (_COMPATIBLE,)
+_OWN_WIDTH = hint("Install a kernel of the same width as the guest's programs, and let the menu begin with it.")
 
 
 def judge_config(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
@@ -37,7 +40,8 @@ def judge_config(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
     contradiction = _contradiction(kernel, mode)
     if contradiction:
         return [contradiction]
-    objection = _missing_options(kernel, mode, guest) or too_old or _front_end(kernel, mode, guest)
+    objection = _missing_options(kernel, mode, guest) or _programs(kernel, mode, guest)
+    objection = objection or too_old or _front_end(kernel, mode, guest)
     findings = [objection or _finding("kernel-config", PASS, mode, kernel, _praise(kernel, mode))]
     return findings + _side_effects(kernel, mode, guest)
 
@@ -132,6 +136,21 @@ def _missing_options(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Findi
     if mode == PV and values.get("XEN_PV") != "y" and (series(kernel.release) or (0, 0)) >= _FIRST_XEN_PV:
         return _no_pv_entry(kernel, guest)
     return None
+
+
+def _programs(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
+    """A kernel that cannot run the guest's own programs panics over the first of them."""
+    width, emulation = width_of(kernel), kernel.config.values.get(_COMPATIBLE)
+    status = FAIL
+    if guest.programs == "x86_64" and width == 32:
+        summary = "a 32-bit kernel, and this guest's programs are 64-bit: it cannot start them"
+    elif guest.programs == "i386" and width == 64 and emulation == "n":
+        summary = "a 64-bit kernel built without {}, and this guest's programs are 32-bit: it cannot start them".format(_COMPATIBLE)
+    elif guest.programs not in (None, "x86_64", "i386"):
+        summary, status = "this guest's programs are made for {}, which no x86 kernel runs".format(guest.programs), UNKNOWN
+    else:
+        return None
+    return _finding("kernel-programs", status, mode, kernel, summary, fix=(_OWN_WIDTH,) if status == FAIL else ())
 
 
 def _no_pv_entry(kernel: Kernel, guest: Guest) -> Finding:

@@ -107,9 +107,9 @@ def _contradiction(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding
     if image.unpacked == 0:
         where, value = "0x{:x}".format((image.payload_end or 4) - 4), 0
         summary = "its payload ends in zeros: the file was not written to its end, or is damaged"
-    elif image.memory is not None and not (image.code_end or 0) - 512 * ((image.setup_sectors or 4) + 1) <= image.memory <= _MEMORY:
+    elif image.memory is not None and not image.size - 512 * ((image.setup_sectors or 4) + 1) <= image.memory <= _MEMORY:
         where, value = "0x260", image.memory
-        summary = "its header asks for {} bytes of memory, which is no kernel's size".format(image.memory)
+        summary = "its header asks for {} bytes of memory, which does not fit a file of {}".format(image.memory, image.size)
     elif image.memory is not None and image.unpacked is not None and image.unpacked > image.memory:
         where, value = "0x{:x}".format((image.payload_end or 4) - 4), image.unpacked
         summary = "its payload would unpack to {} bytes, and its header asks for {} only".format(image.unpacked, image.memory)

@@ -22,6 +22,8 @@ def newer_kernel(guest: Guest) -> "Remedies":
         return _debian_kernel(guest, version)
     if identity in ("amzn", "amazon") and version == 2:
         return (command("install a kernel of the 5.10 series", "amazon-linux-extras", "install", "kernel-5.10"),)
+    if identity == "fedora" and 0 < version < 28:
+        return (hint("No kernel of this release boots under PVH: upgrade to a newer Fedora."),)  # 27 ended with Linux 4.18
     if identity in ("fedora", "amzn", "amazon"):
         return (command("install the newest kernel of this release", "dnf", "upgrade", "kernel"),)
     if kind == "redhat":

@@ -65,7 +65,9 @@ FORMS = {
     "text": (b"hello " * 400, "not-a-kernel", "fails", "fails", "image-not-a-kernel", "image-not-a-kernel"),
     "an end that was never written": (HALF, "bzimage", "unknown", "unknown", "image-header", "image-header"),
     "more payload than memory": (
-        _patched(PLAIN, (0x260, b"\0\x10\0\0")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
+        _patched(PLAIN, (0x260, b"\0\x04\0\0")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
+    "grown past its memory": (PLAIN + bytes(4 << 20), "bzimage", "unknown", "unknown", "image-header", "image-header"),
+    "signed": (PLAIN + b"signature" * 200, "bzimage", "boots", "boots", None, None),
     "no memory": (_patched(PLAIN, (0x260, b"\0\0\0\0")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
     "4 GB of memory": (_patched(PLAIN, (0x260, b"\0\xf0\xff\xff")), "bzimage", "unknown", "unknown", "image-header", "image-header"),
     "no room for an initramfs": (

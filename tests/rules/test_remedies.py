@@ -32,6 +32,7 @@ def _words(found):
     (_guest("centos", "7"), "yum --enablerepo=elrepo-kernel install kernel-ml"),
     (_guest("almalinux", "8.10", ["rhel", "centos", "fedora"]), "dnf --enablerepo=elrepo-kernel install kernel-ml"),
     (_guest("fedora", "39"), "dnf upgrade kernel"),
+    (_guest("fedora", "27"), "No kernel of this release boots under PVH: upgrade to a newer Fedora."),
     (_guest("amzn", "2", ["centos", "rhel", "fedora"]), "amazon-linux-extras install kernel-5.10"),
     (_guest("amzn", "2023", ["fedora"]), "dnf upgrade kernel"),
     (_guest("opensuse-leap", "15.6", ["suse", "opensuse"]), "zypper install kernel-default"),
