@@ -22,6 +22,9 @@ class Problem(NamedTuple):
     reason: str
 
 
+UNMOUNTED = Problem("/boot", "a file system of its own that is not mounted here")  # what stands there now is hidden at a boot
+
+
 class Distribution(NamedTuple):
     """What os-release says. ``like`` are the ids of its relatives, nearest first."""
 

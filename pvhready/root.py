@@ -131,6 +131,11 @@ class Root:
         """Whether this is the running system itself."""
         return self.directory == "/"
 
+    @property
+    def is_mount_point(self) -> bool:
+        """Whether the folder is where a file system is mounted, and no copy of one. A bind mount of the same one is not told."""
+        return os.stat("..", dir_fd=self._top).st_dev != os.fstat(self._top).st_dev
+
     def open(self, path: str) -> File:
         """Open a regular file. Raises Missing, Denied, or Unreadable for anything that is no regular file."""
         parent, name, stack, status = self._find(path)

@@ -1,11 +1,14 @@
 """Arguments that the initramfs and init go by, and the lines of fstab that a boot waits for: what they make of a sound guest."""
 
+import subprocess
+
 import pytest
 
 from pvhready.facts import Facts, Guest, Mount, Storage
 from pvhready.rules.mounts import judge_mounts
+from support import wanted
 from support.program import findings
-from support.trees import UUID, base
+from support.trees import GRUB_CFG, UUID, base
 
 
 @pytest.mark.parametrize("argument,check,verdict", [
@@ -80,3 +83,26 @@ def test_the_running_system_knows_its_devices(device, options, mounted, said):
     storage = Storage((line,), mounted, uuids={"there": "/dev/xvdb1"}, devices=("/dev/xvda1", "/dev/xvdb1"))
     found = judge_mounts(Facts("/", True, "2026-01-01", Guest("PV"), storage=storage), "pvh")
     assert [finding.id for finding in found] == said
+
+
+_MOUNTED = """
+mkdir "$1/root" && mount -t tmpfs tmpfs "$1/root" && cp -a "$2/." "$1/root" && shift 2 && exec "$@"
+"""
+
+
+def test_a_mounted_root_without_its_own_boot(guest, pvhready, tmp_path):
+    """What lies below the mount point is not what boots, however sound it looks; a copy of a whole guest is taken as it is."""
+    wanted.root()
+    wanted.tool("unshare", "util-linux")
+    if subprocess.call(["unshare", "--mount", "true"]):
+        wanted.skip("the right to mount")
+    fstab = str(base()["/etc/fstab"]) + "UUID=9999aaaa-1111-2222-3333-444455556666 /boot ext4 defaults 0 2\n"
+    menu = str(base()[GRUB_CFG]).replace("--set=root " + UUID, "--set=root 9999aaaa-1111-2222-3333-444455556666")
+    directory = guest(changes={"/etc/fstab": fstab, GRUB_CFG: menu.replace("\t/boot/", "\t/")})
+    assert pvhready.check(directory)["verdict"] == "ready"
+    within = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _MOUNTED, "sh", str(tmp_path), directory)
+    report = pvhready.check(str(tmp_path / "root"), prefix=within)
+    assert (report["verdict"], report["boot"]["reason"]) == ("unknown", "unreadable")
+    said = [check for check in report["checks"] if check["id"] == "grub-config-unreadable"][0]
+    assert "not mounted" in said["summary"] and "{}/root/boot".format(tmp_path) in said["remedies"][0]["text"]
+    assert not any("mkconfig" in " ".join(remedy["argv"]) or "update-grub" in remedy["argv"] for remedy in said["remedies"])

@@ -4,7 +4,7 @@ GRUB's paths begin at the top of one file system: with a /boot of its own, /boot
 and in a btrfs subvolume @rootfs it is /@rootfs/boot/grub/grub.cfg (measured with grub-fstest on btrfs).
 """
 
-from pvhready.facts import Problem, Storage
+from pvhready.facts import UNMOUNTED, Problem, Storage
 from pvhready.grub.devices import NotKnown
 from pvhready.host import NO, UNKNOWN, YES, Host
 from pvhready.probes.filesystems import file_systems
@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
-UNMOUNTED = Problem("/boot", "a file system of its own that is not mounted here")
 _ANY = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
 
 
@@ -43,7 +42,7 @@ def find_configs(root: Root, host: Host, storage: Storage, booted: bool) -> Sear
     assumptions: List[str] = []
     paths = _paths(root, host)
     if separate and _boot_is_unmounted(root, storage):
-        if root.live or storage.mounts or not (paths or any(root.exists(path) for path in _ANY)):
+        if root.live or storage.mounts or root.is_mount_point or not (paths or any(root.exists(path) for path in _ANY)):
             return Search(problem=UNMOUNTED)
         assumptions.append("/boot is taken for the file system of its own that /etc/fstab speaks of, although none is mounted here")
     found: List[Found] = []

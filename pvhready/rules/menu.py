@@ -1,6 +1,6 @@
 """The menu: what the host's GRUB finds, and whether the entry that boots next can be carried out there."""
 
-from pvhready.facts import Entry, EntryError, Facts, Menu
+from pvhready.facts import UNMOUNTED, Entry, EntryError, Facts, Menu
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
 from pvhready.host import UNKNOWN as NOT_KNOWN
 from pvhready.host import YES, Host
@@ -93,7 +93,10 @@ def _unreadable(menu: Menu, mode: str, facts: Facts) -> Finding:
     path = menu.problem.path if menu.problem else menu.config or ""
     reason = menu.problem.reason if menu.problem else "not understood"
     fix = remedies.run_as_root(facts.guest, reason) or remedies.regenerate(facts.guest)
-    return Finding("grub-config-unreadable", UNKNOWN, mode, path, "cannot be read: " + reason, (Evidence(path, "", reason),), fix)
+    summary = "cannot be read: " + reason
+    if menu.problem == UNMOUNTED:  # the menu must not be written anew now: that would go below the mount point
+        summary, fix = reason, remedies.mount_boot(facts.root)
+    return Finding("grub-config-unreadable", UNKNOWN, mode, path, summary, (Evidence(path, "", reason),), fix)
 
 
 def _only_bls(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:

@@ -102,6 +102,14 @@ def run_as_root(guest: Guest, reason: str) -> "Remedies":
     return ()
 
 
+def mount_boot(root: str) -> "Remedies":
+    """Let what is judged be the /boot that GRUB will read. ``root`` is where the guest's root is mounted."""
+    if root == "/":
+        return (command("mount it", "mount", "/boot"), command("check again", *RUN_AGAIN))
+    folder = "{}/boot".format(root.rstrip("/"))
+    return (hint("Mount the file system that the guest's fstab has for /boot at {}.".format(folder)), command("check again", *RUN_AGAIN))
+
+
 def readable_under_pv(guest: Guest) -> "Remedies":
     """For a kernel that only the PVH loader reads."""
     return (hint("Under PV, boot an older kernel whose payload is gzip or xz; under PVH this kernel needs nothing."),)
