@@ -405,6 +405,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "It names the script of an initramfs that looks for the root: live, casper, nfs. None of these finds the root of an installed system.",
         "Remove it and write the menu anew.",
     ),
+    "cmdline-volume": (
+        CMDLINE,
+        "rd.lvm.lv=, on the running system.",
+        "dracut waits for each logical volume that is named there, and stops in a shell when one does not come. Swap that was removed is the usual one.",
+        "Remove it and write the menu anew.",
+    ),
     "cmdline-rescue": (
         CMDLINE,
         "single, rescue, emergency, 1, systemd.unit=rescue.target, init=/bin/sh.",

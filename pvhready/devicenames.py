@@ -59,7 +59,7 @@ def device_of(spec: str, storage: Storage) -> "Optional[str]":
         return None if table is None else table.get(value, "")
     if kind != "device" or storage.devices is None:
         return None
-    mapped = storage.mapped.get(value) or storage.mapped.get(_mapper_name(value))
+    mapped = storage.mapped.get(value) or storage.mapped.get(mapper_name(value))
     if mapped:
         return mapped
     if value in storage.devices:
@@ -108,7 +108,7 @@ def contradict(spec: str, other: str) -> bool:
     return kind in TAGS.values()
 
 
-def _mapper_name(device: str) -> str:
+def mapper_name(device: str) -> str:
     """Return what device mapper calls /dev/GROUP/VOLUME of LVM (lvm(8): hyphens are doubled)."""
     parts = device.split("/")
     if len(parts) != 4:

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from pvhready.facts import Facts, Guest, Mount, Storage
+from pvhready.facts import Entry, Facts, Guest, Image, Initramfs, Kernel, Mount, Storage
+from pvhready.rules.arguments import judge_arguments
 from pvhready.rules.mounts import judge_mounts
 from support import wanted
 from support.program import findings
@@ -65,6 +66,26 @@ def test_a_file_system_that_the_boot_waits_for(line, verdict, guest, pvhready):
     report = pvhready.check(guest(changes={"/etc/fstab": str(base()["/etc/fstab"]) + line + "\n"}))
     assert report["verdict"] == verdict
     assert ("mount-device-name" in findings(report, "warn")) == (verdict != "ready")
+
+
+@pytest.mark.parametrize("argument,top,mapped,said", [
+    ("rd.lvm.lv=centos/root", "/", True, []),
+    ("rd.lvm.lv=centos/swap", "/", True, ["cmdline-volume"]),
+    ("rd.lvm.lv=my-vg/my-lv", "/", True, []),
+    ("rd.lvm.lv=", "/", True, []),
+    ("rd.lvm.lv=centos/swap", "/mnt", True, []),  # a mounted file system does not tell
+    ("rd.lvm.lv=centos/swap", "/", False, []),
+    ("rd.lvm.vg=centos", "/", True, []),
+])
+def test_a_volume_that_dracut_waits_for(argument, top, mapped, said):
+    names = {"/dev/mapper/centos-root": "/dev/dm-0", "/dev/mapper/my--vg-my--lv": "/dev/dm-1"}
+    storage = Storage(devices=("/dev/dm-0", "/dev/dm-1"), mapped=names) if mapped else Storage()
+    line = "root=/dev/mapper/centos-root " + argument
+    entry = Entry(0, "0", "CentOS", kernel="/boot/vmlinuz", initrd=("/boot/initramfs.img",), cmdline=line)
+    archive = Initramfs("/boot/initramfs.img", complete=True, init=True, proved="the guest runs from it")
+    facts = Facts(top, True, "2026-01-01", Guest("PV"), initramfs={archive.path: archive}, storage=storage)
+    kernel = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047), "6.1.0")
+    assert [finding.id for finding in judge_arguments(entry, kernel, "pvh", facts)] == said
 
 
 @pytest.mark.parametrize("device,options,mounted,said", [

@@ -4,6 +4,7 @@ What is said here was read in initramfs-tools' init, in dracut.cmdline(7), syste
 """
 
 from pvhready.cmdline import Argument, last, parse
+from pvhready.devicenames import mapper_name
 from pvhready.facts import Entry, Facts, Kernel
 from pvhready.findings import UNKNOWN, WARN, Evidence, Finding, hint
 from pvhready.rules import remedies
@@ -33,11 +34,20 @@ def _of_initramfs(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, fa
         if argument.name in _STOPS or unit in _SHELL_UNITS:
             summary = "{} stops the boot in a shell of the initramfs, where the initramfs knows it".format(argument.text)
             yield _finding("cmdline-stops", UNKNOWN, entry, argument, summary, mode, facts)
+        if argument.name == "rd.lvm.lv" and _is_gone(argument.value or "", facts):
+            summary = "{} is not there: dracut waits for this volume, and then gives up".format(argument.value)
+            yield _finding("cmdline-volume", UNKNOWN, entry, argument, summary, mode, facts)
     script = last(arguments, "boot")
     # dracut takes the device of /boot from boot=, and nothing else.
     if script and script.value not in (None, "", "local") and not is_proved(entry, facts) and not _names_device(script.value or ""):
         summary = "{} lets the initramfs look for its root in another way, if it has one of that name".format(script.text)
         yield _finding("cmdline-boot-script", UNKNOWN, entry, script, summary, mode, facts)
+
+
+def _is_gone(volume: str, facts: Facts) -> bool:
+    """Whether the running system, which knows its devices, has no such logical volume. It may have gone since the boot."""
+    storage = facts.storage
+    return facts.root == "/" and storage.devices is not None and bool(volume) and mapper_name("/dev/" + volume) not in storage.mapped
 
 
 def _names_device(value: str) -> bool:
