@@ -910,8 +910,16 @@ def test_grub_may_crash_over_an_empty_argument_in_the_place_of_a_block(read):
     assert read(dict(KERNELS, **{CFG: "set timeout=0\n" + text})).reason == "unreadable"
 
 
+def test_signatures_that_are_demanded_are_not_known(read):
+    menu = read(dict(KERNELS, **{CFG: "set timeout=0\nset check_signatures=enforce\n" + entry("a", "a", "6.1.0-1")}))
+    assert None in {error.fatal for error in chosen(menu).errors}
+    menu = read(dict(KERNELS, **{CFG: "set timeout=0\nset check_signatures=no\n" + entry("a", "a", "6.1.0-1")}))
+    assert None not in {error.fatal for error in chosen(menu).errors}
+
+
 @pytest.mark.parametrize("command", ["read name", "authenticate root", "cmp /a /b", "file --is-x86-linux /a", "verify_detached /a /b",
-                                     "ls /boot/a", "cat /boot/a", "hashsum -h sha256 /a", "net_bootp", "cpuid -l", "xen_ls /"])
+                                     "ls /boot/a", "cat /boot/a", "hashsum -h sha256 /a", "net_bootp", "cpuid -l", "xen_ls /",
+                                     "cutmem 1M 2M", "badram 0x1000,0xfffff000", "sleep 601", "sleep --interruptible 99999"])
 def test_what_waits_or_looks_into_files_is_not_known(command, read):
     body = "linux /boot/vmlinuz-6.1.0-1 root=/dev/xvda1; }\n"
     menu = read(dict(KERNELS, **{CFG: LOCKED + command + "\nmenuentry a --unrestricted { " + body}))

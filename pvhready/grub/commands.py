@@ -18,6 +18,7 @@ from pvhready.grub.devices import (
 )
 from pvhready.grub.options import OPTIONAL, VALUE, Option
 from pvhready.grub.parser import Command
+from pvhready.grub.state import MAX_WAIT, MenuEntry, Stopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,8 +216,6 @@ def _foreign(looks: bool) -> "Handler":
 
 def _stop_by(name: str) -> "Handler":
     def stop(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
-        from pvhready.grub.state import Stopped
-
         raise Stopped(name)
 
     return stop
@@ -231,8 +230,6 @@ def _submenu(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 def _add_entry(run: "Interpreter", arguments: "List[str]", node: Command, submenu: bool) -> int:
-    from pvhready.grub.state import MenuEntry
-
     words = arguments + [_BLOCK] if node.block is not None else arguments
     given = options.parse(_MENUENTRY, words, accept_dash=True)
     rest = given.rest
@@ -375,6 +372,13 @@ def _wait(run: "Interpreter", text: str) -> None:
     run.unknowns.append(NotKnown(run.source(), text))
 
 
+def _sleep(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
+    number = numbers.unsigned(arguments[-1]) if arguments else numbers.Number(0, 0, 0)
+    if number.value > MAX_WAIT:
+        _wait(run, "sleeps for more than ten minutes.")
+    return NONE
+
+
 def _unanswered(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     raise NotKnown(run.source(), "what the command answers is not known")
 
@@ -384,16 +388,17 @@ def _nothing(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 _NOTHING = (
-    "background_color background_image badram clear cutmem date distrust dump functional_test gettext gptsync hello help"
+    "background_color background_image clear date distrust dump functional_test gettext gptsync hello help"
     " list_trusted lsfonts lsmmap lsmod macppcbless mactelbless net_add_addr net_add_dns net_add_route net_del_addr net_del_dns"
-    " net_del_route net_ls_addr net_ls_cards net_ls_dns net_ls_routes parttool password password_pbkdf2 sleep terminal_input"
+    " net_del_route net_ls_addr net_ls_cards net_ls_dns net_ls_routes parttool password password_pbkdf2 terminal_input"
     " terminal_output testspeed tr trust videoinfo videotest write_byte write_dword write_word xnu_uuid zfs-bootfs zfsinfo zfskey"
     " backtrace cryptocheck legacy_password net_set_vlan"
 )
-# Whether they succeed depends on files, memory, the processor, the network or XenStore.
+# What comes of them depends on files, memory, the processor, the network or XenStore.
 _UNANSWERED = (
-    "blocklist cat cmp cpuid crc file hashsum hexdump ls md5sum net_bootp net_bootp6 net_dhcp net_get_dhcp_option net_ipv6_autoconf"
-    " net_nslookup read_byte read_dword read_word sha1sum sha256sum sha512sum testload verify_detached xen_cat xen_ls"
+    "badram blocklist cat cmp cpuid crc cutmem file hashsum hexdump ls md5sum net_bootp net_bootp6 net_dhcp net_get_dhcp_option"
+    " net_ipv6_autoconf net_nslookup read_byte read_dword read_word sha1sum sha256sum sha512sum testload verify_detached xen_cat"
+    " xen_ls"
 )
 _LEGACY = "legacy_configfile legacy_source extract_legacy_entries_configfile extract_legacy_entries_source"
 _FOREIGN = (
@@ -412,7 +417,7 @@ def _table() -> "Dict[str, Handler]":
         "source": _source, ".": _source, "configfile": _configfile, "normal": _normal, "exit": _stop_by("exit"),
         "halt": _stop_by("halt"), "reboot": _stop_by("reboot"), "menuentry": _menuentry, "submenu": _submenu, "search": _search,
         "search.file": _search_by("file"), "search.fs_label": _search_by("label"), "search.fs_uuid": _search_by("uuid"),
-        "probe": _probe, "regexp": _regexp, "keystatus": _false, "read": _read,
+        "probe": _probe, "regexp": _regexp, "keystatus": _false, "read": _read, "sleep": _sleep,
         "authenticate": _authenticate, "normal_exit": _stop_by("normal_exit"),
     })
     table.update(dict.fromkeys(_LEGACY.split(), _foreign(True)))

@@ -46,6 +46,8 @@ def initrd(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 def _demand_file(run: "Interpreter", name: str) -> None:
     """Note where it is not known whether a file is there. Raises Failure, fatal to the entry, where it is not."""
+    if run.environment.get("check_signatures") == "enforce":
+        run.complain("signatures are demanded, and it is not known whether `{}' has a good one.".format(name), None, None)
     try:
         run.find_file(name)
     except Failure as failure:

@@ -8,7 +8,7 @@ from pvhready.grub import numbers
 from pvhready.grub.devices import BAD_NUMBER
 from pvhready.grub.environment import Environment
 from pvhready.grub.interpreter import Interpreter
-from pvhready.grub.state import Booted, Complaint, LimitReached, Loader, MenuEntry, Stopped, TookOver
+from pvhready.grub.state import MAX_WAIT, Booted, Complaint, LimitReached, Loader, MenuEntry, Stopped, TookOver
 from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MAX_MENUS = 20  # menus within menus
 MAX_TRIES = 1000  # entries that GRUB tries one after another, where menus fall back to menus
-_LONG = 600  # seconds
 NO_MENU = "(boots without a menu)"
 _DEFAULT_INDEX, _DEFAULT_ID, _DEFAULT_TITLE, _FIRST = "default-index", "default-id", "default-title", "first-entry"
 _ORIGINS = {"next_entry": "next_entry", "saved_entry": "saved_entry", "prev_saved_entry": "saved_entry"}
@@ -352,6 +351,6 @@ def _fallbacks(shown: Shown) -> "List[int]":
 def waits(environment: Environment) -> bool:
     """Whether GRUB waits at its menu for a key: no timeout is set, or it is no number. More than ten minutes count as for ever."""
     timeout = numbers.unsigned(environment.get("timeout") or "")
-    return timeout.error != 0 or timeout.value > _LONG
+    return timeout.error != 0 or timeout.value > MAX_WAIT
 
 

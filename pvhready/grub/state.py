@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 600000  # for the file and all its entries; a menu of 10,000 entries takes about half of that
 MAX_ENTRY_STEPS = 10000  # for one entry
 MAX_DEPTH = 120  # statements within each other, functions and files counted
+MAX_WAIT = 600  # seconds that GRUB may wait for nobody before it counts as for ever
 MAX_FILES = 20  # files that source each other
 MAX_TEXT = 12 * 1024 * 1024  # bytes in one script, which is room for 10,000 entries; all together may have twice that
 MAX_VALUE = 1024 * 1024  # characters in one argument
