@@ -30,6 +30,8 @@ _MENUENTRY = (
     Option("class", "", VALUE), Option("users", "", VALUE), Option("hotkey", "", VALUE), Option("source", "", VALUE),
     Option("id", "", VALUE), Option("unrestricted", ""),
 )
+_NO_END = "\0c"  # stands for the escape that leaves out the end of the line
+_ESCAPES = {"a": "\a", "c": _NO_END, "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _BLOCK = "{\0}"  # stands for the block among the arguments, none of which can have a NUL
 _REGEXP = (Option("set", "s", VALUE),)
 _SEARCH = (
@@ -88,13 +90,31 @@ def _test(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 def _echo(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
     end = "\n"
+    escapes = False
     while arguments and arguments[0] in ("-n", "-e"):
         end = "" if arguments[0] == "-n" else end
+        escapes = escapes or arguments[0] == "-e"
         arguments = arguments[1:]
     if arguments[:1] == ["--"]:
         del arguments[0]
-    run.print(" ".join(arguments) + end)
+    text = " ".join(_escaped(argument) if escapes else argument for argument in arguments)
+    run.print(text.replace(_NO_END, "") + ("" if _NO_END in text else end))
     return NONE
+
+
+def _escaped(text: str) -> str:
+    """Return what ``echo -e`` writes of an argument: an escape that it does not know is left out (commands/echo.c)."""
+    pieces = text.split("\\")
+    shown = pieces[0]
+    at = 1
+    while at < len(pieces):
+        if not pieces[at] and at + 1 < len(pieces):
+            shown += "\\" + pieces[at + 1]
+            at += 2
+            continue
+        shown += _ESCAPES.get(pieces[at][:1], "") + pieces[at][1:]
+        at += 1
+    return shown
 
 
 def _time(run: "Interpreter", arguments: "List[str]", node: Command) -> int:

@@ -75,7 +75,8 @@ def screen(directory: str) -> Optional[List[str]]:
         pass
     except LimitReached:
         return None
-    return "".join(written).partition(grub_emu.END)[0].split("\n")
+    text = "".join(written).partition(grub_emu.END)[0]
+    return [line.expandtabs() for line in text.replace("\r", "").split("\n")]  # as a terminal shows it
 
 
 def usual(line: str) -> str:

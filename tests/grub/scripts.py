@@ -125,6 +125,8 @@ SCRIPTS = {
         "function f {\n shift x\n echo $?\n shift 99999999999999999999999\n echo $?\n"
         " shift 1x\n echo $? $1\n shift ''\n echo $? $1\n}\nf a",
         ["error: unrecognized number.", "18", "error: overflow is detected.", "18", "18 a", "error: unrecognized number.", "0 a"]),
+    "escapes that echo knows, and others": (
+        "echo -e 'a\\nb' c\necho -e 'a\\cb' d\necho -e 'x\\\\y' 'p\\q\\'\necho 'a\\nb'", ["a", "b c", "ab dx\\y p", "a\\nb"]),
     "wildcards": ("echo /boo*/vmlinu?\necho /boot/nosuch*\necho '/boot/v*'\necho /boot/v\\*\nx=/boot/v*\necho $x \"$x\"",
                   ["/boot/vmlinuz", "/boot/nosuch*", "/boot/v*", "/boot/v*", "/boot/vmlinuz /boot/v*"]),
     "in a pattern ^ and $ are the ends of a name": (
