@@ -150,7 +150,7 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> "List
             )
         return findings
     findings += _judge_load(entry, kernel, mode, facts, host)
-    findings += judge_root_device(entry, kernel, mode, facts) + judge_init(entry, mode, facts)
+    findings += judge_root_device(entry, kernel, mode, facts) + judge_init(entry, kernel, mode, facts)
     findings += judge_arguments(entry, kernel, mode, facts)
     return findings + judge_defaults(facts.defaults, entry, facts.menus[mode], mode, facts.guest)
 

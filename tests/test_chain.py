@@ -70,6 +70,25 @@ def test_what_an_argument_keeps_from_starting(argument, front_end, expected, gue
         assert judged(pvhready, directory, target)[0] == expected
 
 
+@pytest.mark.parametrize("modules,symbols,expected", [
+    (("jbd2", "mbcache"), {"JBD2": "m", "FS_MBCACHE": "m"}, READY), (("jbd2",), {"JBD2": "m", "FS_MBCACHE": "m"}, NOT_READY),
+    (("mbcache",), {"JBD2": "m", "FS_MBCACHE": "m"}, NOT_READY), (("jbd2",), {"JBD2": "m", "FS_MBCACHE": "y"}, READY),
+    ((), {"JBD2": "y", "FS_MBCACHE": "y"}, READY), ((), {}, READY), ((), {"EXT4_FS": "y", "JBD2": "y", "FS_MBCACHE": "y"}, READY),
+])
+def test_what_the_file_systems_driver_is_loaded_with(modules, symbols, expected, guest, pvhready):
+    names = ("drivers/block/xen-blkfront", "fs/ext4/ext4") + tuple("fs/" + name for name in modules)
+    directory = guest(modules=names, symbols=debian_symbols(**symbols))
+    for target in ("pvh", "pv"):
+        verdict, said = judged(pvhready, directory, target)
+        assert (verdict, "root-driver" in said) == (expected, expected != READY)
+
+
+@pytest.mark.parametrize("built_in,expected", [("init=/gone", UNKNOWN), ("init=/b", UNKNOWN), ("quiet", READY)])
+def test_a_first_program_that_is_built_into_the_kernel_is_not_looked_for(built_in, expected, guest, pvhready):
+    symbols = debian_symbols(CMDLINE_BOOL="y", CMDLINE='"{}"'.format(built_in))
+    assert judged(pvhready, guest({"/b": ""}, symbols=symbols), "pvh")[0] == expected
+
+
 @pytest.mark.parametrize("argument,expected", [
     ("mem=512M", READY), ("mem=2g", READY), ("mem=8388608K", READY), ("mem=536870912", READY), ("mem=511M", UNKNOWN), ("mem=64M", UNKNOWN),
     ("mem=", UNKNOWN), ("mem", UNKNOWN), ("mem=nopentium", UNKNOWN), ("mem=0x1E", UNKNOWN), ("mem=5_12M", UNKNOWN), ("memory=1M", READY),

@@ -29,6 +29,8 @@ _FILE_SYSTEMS = {
     "reiserfs": (("REISERFS_FS", "reiserfs"),),
     "zfs": (("ZFS", "zfs"),),
 }
+# What a file system's driver does not load without, where that is a module of its own (Linux: fs/ext4/Kconfig).
+_LIBRARIES = {"ext4": (("JBD2", "jbd2"), ("FS_MBCACHE", "mbcache"))}
 # What a layer below the file system takes. Each driver of a layer is needed, while one of a file system's will do.
 _MAPPER = ("BLK_DEV_DM", "dm_mod")
 _LAYERS = {"lvm": (_MAPPER,), "crypt": (_MAPPER, ("DM_CRYPT", "dm_crypt")), "multipath": (_MAPPER,), "md": (("BLK_DEV_MD", "md_mod"),)}
@@ -49,6 +51,7 @@ SYMBOLS = tuple(
         _FILE_SYSTEM_SYMBOLS
         | {symbol for drivers in _LAYERS.values() for symbol, _ in drivers}
         | {symbol for symbol, _ in _LEVELS.values()}
+        | {symbol for libraries in _LIBRARIES.values() for symbol, _ in libraries}
     )
 )
 
@@ -178,7 +181,8 @@ def _drivers(
     elif filesystem not in ("", "auto"):
         summary = "whether this kernel has {}, which the root needs, is not judged".format(filesystem)
         yield Finding("root-driver", INFO, mode, entry.title, summary)
-    for symbol, module in _layer_drivers(root, facts.storage):
+    libraries = tuple(library for library in _LIBRARIES.get(filesystem, ()) if kernel.config.values.get(library[0]) == "m")
+    for symbol, module in libraries + _layer_drivers(root, facts.storage):
         yield from _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts)
 
 
