@@ -443,24 +443,19 @@ def test_the_next_kernel_of_the_distribution_becomes_the_default(text, expected,
 @pytest.mark.parametrize("suffix,first", [(".bak", True), (".old", False)])
 def test_the_real_generator_puts_a_copy_first(suite, suffix, first, tmp_path, pvhready):
     """Before the menu is written anew it is a warning; after that the verdict falls, as the warning said."""
-    tree = realtree.make(suite)
-    directory = os.path.join(os.path.dirname(tree.directory), "next-{}".format(os.getpid()))
-    subprocess.check_call(["cp", "-al", tree.directory, directory])
-    try:
+    with realtree.copied(realtree.make(suite), "next") as tree:
         copy = "/boot/vmlinuz-" + tree.release + suffix
-        with open(directory + copy, "wb") as handle:
+        with open(tree.path(copy), "wb") as handle:
             handle.write(elf_kernel(tree.release))
-        before = pvhready.check(directory)
+        before = pvhready.check(tree.directory)
         assert (before["verdict"], "kernel-copy" in upkeep(before)) == ((WARNINGS, True) if first else (READY, False))
-        for name in ("/boot/grub/grub.cfg", "/usr/sbin/grub-probe"):  # links to the cached ones
-            subprocess.check_call(["cp", "-p", tree.path(name), directory + name + ".own"])
-            os.rename(directory + name + ".own", directory + name)
-        realtree.write_menu(directory)
-        after = pvhready.check(directory)
+        probe = tree.path("/usr/sbin/grub-probe")  # a link to the cached one
+        subprocess.check_call(["cp", "-p", probe, probe + ".own"])
+        os.rename(probe + ".own", probe)
+        realtree.write_menu(tree.directory)
+        after = pvhready.check(tree.directory)
         assert (after["boot"]["default"]["kernel"] == copy) == first
         assert after["verdict"] == ("not-ready" if first else READY)
-    finally:
-        subprocess.check_call(["rm", "-rf", directory])
 
 
 _STANZA = "Package: {}\nStatus: install ok installed\nMaintainer: x <x@example.org>\nArchitecture: amd64\nVersion: {}\nDescription: x\n{}\n"

@@ -1,7 +1,6 @@
 """Debian 12 and 13 as a real apt and a real grub-mkconfig leave them, sound and then spoiled in one thing each."""
 
 import os
-import subprocess
 
 import pytest
 
@@ -19,11 +18,8 @@ def debian(request):
 
 @pytest.fixture
 def copy(debian):
-    """A copy whose files are links to the cached ones: take one away before you write it anew."""
-    directory = os.path.join(os.path.dirname(debian.directory), "copy-{}".format(os.getpid()))
-    subprocess.check_call(["cp", "-al", debian.directory, directory])
-    yield debian._replace(directory=directory)
-    subprocess.check_call(["rm", "-rf", directory])
+    with realtree.copied(debian, "copy") as tree:
+        yield tree
 
 
 def replace(copy, name, content):

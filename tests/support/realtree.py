@@ -73,6 +73,23 @@ def install(suite: str, directory: str, packages: Sequence[str]) -> None:
         "--include=" + ",".join(packages), suite, directory, debian.source_line(suite)])
 
 
+@contextlib.contextmanager
+def copied(tree: RealTree, name: str) -> Iterator[RealTree]:
+    """Copy a guest for one test. Outside /boot the files are links to the cached ones: take one away before you write it anew.
+
+    Below /boot they are copies. A link that another test makes or removes changes a file's ctime, and an image whose ctime changes
+    while it is read is no evidence.
+    """
+    directory = os.path.join(os.path.dirname(tree.directory), "{}-{}".format(name, os.getpid()))
+    _demand(["cp", "-al", tree.directory, directory])
+    try:
+        shutil.rmtree(directory + "/boot")
+        _demand(["cp", "-a", tree.directory + "/boot", directory + "/boot"])
+        yield tree._replace(directory=directory)
+    finally:
+        shutil.rmtree(directory)
+
+
 def _configure(directory: str) -> None:
     """Write what an installer would have written, and let grub-mkconfig write the menu."""
     with open(directory + "/etc/fstab", "w", encoding="utf-8") as handle:
