@@ -64,10 +64,10 @@ def _make(folder: str) -> None:
         _keep("undone", guest.directory, folder)
         _undo(guest.directory, "--revert")
         with realtree.disks(guest.directory):
-            guest.demand("python3", "-m", "pvhready", "--assume-guest", "pv", "undo", "--apply", "--yes", "--keep-pv")
+            guest.demand("pvhready", "--assume-guest", "pv", "undo", "--apply", "--yes", "--keep-pv")
         _keep("kept", guest.directory, folder)
         with realtree.disks(guest.directory):
-            guest.demand("python3", "-m", "pvhready", "--assume-guest", "pv", "undo", "--apply", "--yes", "--revert")
+            guest.demand("pvhready", "--assume-guest", "pv", "undo", "--apply", "--yes", "--revert")
         _keep("reverted", guest.directory, folder)
 
 
