@@ -1,10 +1,11 @@
 """Steps about the disks: an initramfs that holds the block front end, and a root= that will be there."""
 
+from pvhready.facts import UNMOUNTED, Mount
 from pvhready.findings import FAIL, WARN, Finding, Remedy, command, hint
 from pvhready.findings import UNKNOWN as NOT_KNOWN
 from pvhready.plan.case import Case, actions, ids, remedies_of, sentence
 from pvhready.plan.kernel import NEW_KERNEL, driver_is_missing
-from pvhready.plan.records import DONE, GUEST, TO_DO, Proof, Step
+from pvhready.plan.records import DONE, GUEST, RESCUE, TO_DO, UNKNOWN, Action, Proof, Step
 from pvhready.rules import remedies
 from pvhready.rules.config import FRONT_END
 
@@ -18,6 +19,31 @@ INITRAMFS = (
 ROOT = ("root-device-name", "root-device-missing", "root-device-initramfs", "root-device-fstab", "root-device-other")
 _TITLE = "Have an initramfs that finds the disks"
 _LOW = 150  # MiB: room for a kernel and its initramfs
+
+
+def unmounted(case: Case) -> "List[Step]":
+    """Return the step that mounts a /boot of its own, without which nothing can be told of menu and kernels."""
+    if case.menu.problem != UNMOUNTED:
+        return []
+    mount = next((mount for mount in case.facts.storage.fstab if mount.point.rstrip("/") == UNMOUNTED.path), None)
+    if case.live:
+        what = Action(GUEST, ("mount", UNMOUNTED.path))
+    elif mount:
+        what = Action(RESCUE, mount_below(case.facts.root.rstrip("/"), mount))
+    else:
+        what = Action(RESCUE, (), "Mount the guest's /boot at {}/boot.".format(case.facts.root.rstrip("/")))
+    again = case.run("then plan again", "plan")
+    why = "The guest's /etc/fstab has a file system of its own for /boot, which is not mounted here. Menu and kernels are on it."
+    proof = Proof(again.where, again.argv, "the steps that this guest needs")
+    return [Step("find-out-boot", UNKNOWN, "Mount /boot", why, (what, again), proof, checks=ids(case.said(("grub-config-unreadable",))))]
+
+
+def mount_below(directory: str, mount: Mount) -> "Tuple[str, ...]":
+    """Return the command that mounts one of the guest's file systems where it belongs, with the root mounted at ``directory``."""
+    # The part of a btrfs that is meant.
+    options = [word for word in mount.options.split(",") if word.startswith(("subvol=", "subvolid="))]
+    place = directory + mount.point.rstrip("/") or "/"
+    return ("mount",) + (("-o", ",".join(options)) if options else ()) + (mount.device, place)
 
 
 def room(case: Case) -> "List[Step]":

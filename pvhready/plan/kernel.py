@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 # What only another kernel mends.
 NEW_KERNEL = (
     "kernel-too-old", "kernel-root-pointer", "kernel-xen", "kernel-xen-pvh", "kernel-blkfront", "kernel-netfront", "kernel-console",
-    "kernel-regression", "image-protocol", "image-uki",
+    "kernel-regression", "kernel-programs", "image-protocol", "image-uki",
 )
 # What the packaged image mends.
-SAME_IMAGE = ("image-truncated", "image-not-a-kernel", "image-not-bzimage", "image-setup-sectors", "image-zimage", "image-contradiction")
+SAME_IMAGE = (
+    "image-truncated", "image-not-a-kernel", "image-not-bzimage", "image-header", "image-setup-sectors", "image-zimage",
+    "image-contradiction",
+)
 _READABLE_UNDER_PV = ("gzip", "xz")
 _INSTALL = "Install a kernel that boots under PVH"
 

@@ -20,6 +20,9 @@ def make_plan(report: Report, host: Host) -> Plan:
     case = Case(report, host)
     if report.verdict == NOT_APPLICABLE:
         return Plan(NOTHING, "Nothing to do: {}.".format(_why_not(case)), ())
+    unmounted = disks.unmounted(case)
+    if unmounted:
+        return Plan(UNKNOWN, "Nothing can be told of this guest before its /boot is mounted.", tuple(unmounted))
     steps = disks.room(case) + kernel.install(case) + kernel.restore(case) + kernel.undo(case)
     steps += menu.write(case) + menu.plain(case) + menu.arguments(case) + menu.console(case) + disks.initramfs(case) + disks.root(case)
     steps += menu.anew(case, steps)

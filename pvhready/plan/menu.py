@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 MISSING = ("grub-config-missing",)
 SNIPPETS = ("grub-blscfg",)
 CONSOLE = ("console-silent",)
-ARGUMENTS = ("cmdline-nopv", "cmdline-acpi", "cmdline-vector-callback", "cmdline-blacklist", "cmdline-nolapic", "cmdline-too-long")
+ARGUMENTS = (
+    "cmdline-nopv", "cmdline-acpi", "cmdline-vector-callback", "cmdline-blacklist", "cmdline-nolapic", "cmdline-too-long", "cmdline-stops",
+    "cmdline-boot-script", "cmdline-volume", "cmdline-rescue", "root-file-system",
+)
 # What a menu written anew mends.
 ANEW = ("grub-no-entries", "grub-waits", "entry-kernel", "entry-fallback", "entry-error", "grub-config-stale")
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")

@@ -1,18 +1,17 @@
 """The last steps: the check, the switch in the provider's shell, and what to do if the guest does not come up."""
 
-from pvhready.facts import PV
+from pvhready.facts import PV, Mount
 from pvhready.findings import BOOTS, FAILS
 from pvhready.host import DEFAULT
 from pvhready.judge import READY, WARNINGS
 from pvhready.plan.case import Case
+from pvhready.plan.disks import mount_below
 from pvhready.plan.kernel import closes_way_back
 from pvhready.plan.records import BLOCKED, DONE, GUEST, HOST, PROVIDER, RESCUE, TO_DO, UNKNOWN, Action, Proof, Step, WayBack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
-
-    from pvhready.facts import Mount
 
 _FIRST_WITH_VIRTMODE = "1.48bitfolk60"
 # What Debian's grub-xen-host installs; for another GRUB the path is its own.
@@ -163,18 +162,9 @@ def _mounting(case: Case) -> "Tuple[Action, ...]":
     device = root.device if root else case.facts.storage.root_device
     if not device:
         return (Action(RESCUE, (), "Mount the guest's root file system at {}, and its /boot below.".format(_MOUNTED)),)
-    commands = [("mount",) + _subvolume(root) + (device, _MOUNTED)]
-    for point in ("/boot", "/usr", "/var"):
-        mount = mounts.get(point)
-        if mount:
-            commands.append(("mount",) + _subvolume(mount) + (mount.device, _MOUNTED + point))
-    return tuple(Action(RESCUE, command) for command in commands)
-
-
-def _subvolume(mount: "Optional[Mount]") -> "Tuple[str, ...]":
-    """The option by which btrfs mounts the right part of a file system."""
-    options = [word for word in mount.options.split(",") if word.startswith(("subvol=", "subvolid="))] if mount else []
-    return ("-o", ",".join(options)) if options else ()
+    first = root or Mount("/", device, "")
+    others = [mounts[point] for point in ("/boot", "/usr", "/var") if point in mounts]
+    return tuple(Action(RESCUE, mount_below(_MOUNTED, mount)) for mount in [first] + others)
 
 
 def _open(steps: "List[Step]") -> bool:

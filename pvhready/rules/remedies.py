@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 RUN_AGAIN = ("sudo", "pvhready", "check")
 UNDO = ("sudo", "pvhready", "undo")
 DEFAULTS = "/etc/default/grub"
+_NOT_OF_AN_ARGUMENT = "[^[:alnum:]_=.,-]"  # in sed's pattern: the blanks and quotes on either side of an argument
 
 _DEVUAN_TO_DEBIAN = 7  # Devuan 3 is made of Debian 10
 _FAMILIES = (
@@ -163,7 +164,7 @@ def remove_argument(guest: Guest, argument: str, entry: "Optional[Entry]" = None
         return (command("remove it from every entry", "grubby", "--update-kernel=ALL", "--remove-args=" + argument),)
     # In sed's pattern a point stands for any character: for all that may mean something else there.
     pattern = "".join(letter if letter.isalnum() or letter in "_=,-" else "." for letter in argument)
-    script = "/^GRUB_CMDLINE_LINUX/s/\\<{}\\>//g".format(pattern)
+    script = "/^GRUB_CMDLINE_LINUX/s/\\(^[A-Z_]*=\\|{0}\\){1}\\({0}\\|$\\)/\\1\\2/g".format(_NOT_OF_AN_ARGUMENT, pattern)
     return (command("take it from what the menu is made from", "sed", "-i", script, DEFAULTS),) + regenerate(guest)
 
 

@@ -140,9 +140,12 @@ def test_an_argument_is_added_and_removed_whatever_the_file_looks_like(defaults,
 
 @pytest.mark.parametrize("argument", ["nopv", "acpi=off", "modprobe.blacklist=xen-blkfront"])
 def test_only_the_argument_itself_is_removed(argument, tmp_path):
-    text = 'GRUB_CMDLINE_LINUX="a xen_{0} {0} {0}_x b"\n'.format(argument)
+    others = [form.format(argument) for form in ("xen_{}", "{}_x", "a={}", "rd.{}", "{}=x", "x,{}", "{},x", "x-{}")]
     remedy = remedies.remove_argument(_guest("debian", "12"), argument)[0]
-    assert _by_grub_mkconfig(text, remedy, tmp_path) == ["a", "xen_" + argument, argument + "_x", "b"]
+    for quote in "\"'":
+        for words in (others + [argument], [argument] + others, others[:3] + [argument] + others[3:]):
+            text = "GRUB_CMDLINE_LINUX={1}{0}{1}\n".format(" ".join(words), quote)
+            assert _by_grub_mkconfig(text, remedy, tmp_path) == others
 
 
 @pytest.mark.parametrize("guest,module,expected", [
