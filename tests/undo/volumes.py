@@ -20,11 +20,17 @@ def are_possible() -> bool:
 
 
 @contextlib.contextmanager
+def memory() -> Iterator[str]:
+    """Return a temporary directory, in memory where that can be had: the undo waits for the disk at each of its steps."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as directory:
+        yield directory
+
+
+@contextlib.contextmanager
 def ext4(folder: str, megabytes: int = 16) -> Iterator[str]:
     """Return the directory where a new ext4 is mounted, or skip the test."""
     wanted.root()
-    # In memory, where that can be had: the undo waits for the disk at each of its steps.
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as place:
+    with memory() as place:
         image = os.path.join(place, "image")
         with open(image, "wb") as handle:
             handle.truncate(megabytes << 20)
