@@ -319,7 +319,8 @@ def test_undo_and_back(hacked, pvhready):
     changed = differences(before, hacked.state())
     assert [path for path in changed if not path.endswith(REWRITTEN) and release not in path] == [], "with the newer kernel beside"
     hacked.downgrade(release)
-    assert differences(before, hacked.state()) == {}
+    # Of Debian 11's list of kernels for autoremove apt takes nothing away when one of them is purged.
+    assert [path for path in differences(before, hacked.state()) if not path.endswith("/01autoremove-kernels")] == []
     check(pvhready, hacked, bad)
     if hacked.form in HOOKS:
         hacked.install_kernel()
