@@ -459,6 +459,18 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Without it the kernel finds no disks.",
         "Add the module and build the initramfs anew.",
     ),
+    "initramfs-damaged": (
+        INITRAMFS,
+        "The content of xen-blkfront in the entry's initramfs.",
+        "A file of zeros, or one that was cut short, is no module that the kernel loads.",
+        "Build the initramfs anew.",
+    ),
+    "initramfs-blacklist": (
+        INITRAMFS,
+        "modprobe's settings in the initramfs (etc/modprobe.d).",
+        "A module that they blacklist, or run something else for, is not loaded when its device is found.",
+        "Take the line away from /etc/modprobe.d, and build the initramfs anew.",
+    ),
     "initramfs-release": (
         INITRAMFS,
         "The release that the initramfs was made for.",
@@ -557,9 +569,15 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "init-missing": (
         ROOT,
-        "init= of the entry against the root file system.",
-        "The kernel starts what it names, and panics where that is not there.",
-        "Take the argument away, or put the program there.",
+        "The first program, /sbin/init or what init= of the entry names, in the root file system.",
+        "The kernel starts it, and panics where it is not there.",
+        "Take a wrong argument away, or put the program there.",
+    ),
+    "init-broken": (
+        ROOT,
+        "The beginning of the first program, and the loader or interpreter that it needs.",
+        "The kernel panics over one that is empty, cut short, of another machine, or whose loader (/lib64/ld-linux-x86-64.so.2) is missing.",
+        "Install the package again that it belongs to.",
     ),
     "root-driver": (
         ROOT,

@@ -256,7 +256,7 @@ NAMES = {name: example.description for name, example in _EXAMPLES.items()}
 
 def tree(name: str) -> Tree:
     """Return the files of an example. Raises KeyError for a name that is not in ``NAMES``."""
-    return _EXAMPLES[name].tree()
+    return dict(parts.programs(), **_EXAMPLES[name].tree())
 
 
 def make(name: str, directory: str) -> None:
