@@ -291,6 +291,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Without it nobody knows whether the kernel has PVH.",
         "Put the configuration in its place.",
     ),
+    "kernel-config-cut": (
+        KERNEL,
+        "Whether the kernel's configuration is a whole file.",
+        "What a whole one does not mention is off. A file that was cut off says nothing of what would have stood behind.",
+        "Install the kernel's package again, which brings the file.",
+    ),
     "kernel-config-conflict": (
         KERNEL,
         "All sources of the configuration.",

@@ -109,7 +109,8 @@ class Config(NamedTuple):
     """A kernel's configuration: symbol without CONFIG_ to y, m or n (also "is not set"). ``source`` is its file.
 
     ``root_pointer`` tells whether System.map has x86_default_get_root_pointer; None when there is no real map. ``version`` is
-    the kernel's version that the file's header tells.
+    the kernel's version that the file's header tells. ``whole``: it mentions what stands near the end of every configuration, so that
+    what it does not mention is off; ``cut``: its last line has no end.
     """
 
     source: "Optional[str]" = None
@@ -119,6 +120,8 @@ class Config(NamedTuple):
     map_source: "Optional[str]" = None
     problem: "Optional[Problem]" = None
     version: "Optional[str]" = None
+    whole: bool = True
+    cut: bool = False
 
 
 class Kernel(NamedTuple):
@@ -235,7 +238,7 @@ class Initramfs(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """A line of /etc/fstab, or a live mount: where, what (UUID=..., LABEL=..., /dev/...), and the file system."""
+    """A line of /etc/fstab, a unit of systemd's for /boot, or a live mount: where, what (UUID=..., LABEL=..., /dev/...), and the file system."""
 
     point: str
     device: str

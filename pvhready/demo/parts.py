@@ -10,6 +10,7 @@ _COMMON = {
     "X86_64": "y", "SMP": "y", "ACPI": "y", "HYPERVISOR_GUEST": "y", "PARAVIRT": "y", "BLK_DEV_INITRD": "y", "DEVTMPFS": "y",
     "RD_GZIP": "y", "RD_XZ": "y", "RD_LZ4": "y", "RD_ZSTD": "y", "HAS_IOMEM": "y",
 }
+_LAST = "HAS_IOMEM"  # stands behind all drivers in a configuration
 _XEN = {
     "XEN": "y", "XEN_PV": "y", "XEN_512GB": "y", "XEN_PV_SMP": "y", "XEN_PVHVM": "y", "XEN_PVHVM_SMP": "y", "XEN_SAVE_RESTORE": "y",
     "XEN_PVH": "y", "PVH": "y", "HVC_XEN": "y", "HVC_XEN_FRONTEND": "y", "XEN_SYS_HYPERVISOR": "y", "XEN_XENBUS_FRONTEND": "y",
@@ -28,7 +29,7 @@ def symbols(**changed: str) -> Dict[str, str]:
 def configuration(release: str, values: Mapping[str, str]) -> str:
     """Return a kernel's configuration file, as the kernel build writes it."""
     lines = ["#", "# Automatically generated file; DO NOT EDIT.", "# Linux/x86 {} Kernel Configuration".format(release), "#"]
-    for symbol in sorted(values):
+    for symbol in sorted(values, key=lambda name: (name == _LAST, name)):
         value = values[symbol]
         lines.append("# CONFIG_{} is not set".format(symbol) if value == "n" else "CONFIG_{}={}".format(symbol, value))
     return "\n".join(lines) + "\n"

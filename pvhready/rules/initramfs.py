@@ -200,7 +200,7 @@ def _can_unpack(compression: str, kernel: Kernel) -> "Optional[bool]":
     value = kernel.config.values.get(UNPACKERS[compression])
     if value is not None:
         return value == "y"
-    is_whole = any(symbol in kernel.config.values for symbol in UNPACKERS.values())
+    is_whole = kernel.config.whole and any(symbol in kernel.config.values for symbol in UNPACKERS.values())
     number = series(kernel.release)
     return False if is_whole or number is None or number < _FIRST.get(compression, (0, 0)) else None
 

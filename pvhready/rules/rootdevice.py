@@ -225,7 +225,8 @@ def _driver(
         return
     found = [holds(entry, kernel, module, facts) for _, module in drivers] if entry.initrd else [False]
     banned = any(is_kept_out(entry, module, facts) for _, module in drivers)
-    if True in found and not banned:
+    off = all(value == "n" for value in values)
+    if True in found and not banned and (not off or is_proved(entry, facts)):
         return
     symbol, module = drivers[0]
     evidence = (Evidence(kernel.config.source or "", "CONFIG_" + symbol, values[0] or "not mentioned"),)
@@ -236,7 +237,10 @@ def _driver(
     elif contrary:
         summary = "the root needs {}, and the configurations of this kernel contradict each other on it".format(name)
         yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence + (contrary,), fix)
-    elif all(value == "n" for value in values):
+    elif off and True in found:
+        summary = "the root needs {}: this kernel is built without it, and the initramfs holds it".format(name)
+        yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence)
+    elif off:
         summary = "the root needs {}, and this kernel is built without it".format(name)
         yield Finding("root-driver", FAIL, mode, entry.title, summary, evidence, newkernel.newer_kernel(facts.guest))
     elif "m" in values:
