@@ -238,7 +238,7 @@ class Initramfs(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """A line of /etc/fstab, a unit of systemd's for /boot, or a live mount: where, what (UUID=..., LABEL=..., /dev/...), and the file system."""
+    """A line of /etc/fstab, a unit of systemd's for /boot, or a live mount: where, what (UUID=..., LABEL=..., /dev/...), file system."""
 
     point: str
     device: str
@@ -340,7 +340,7 @@ class Hack(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program in the root file system. ``there``: something has its path; ``runs``: the kernel can start it; None where it cannot be seen.
+    """A program in the root file system. ``there``: something has its path; ``runs``: the kernel can start it; None: not seen.
 
     ``reason`` says why it does not run, or is not seen.
     """

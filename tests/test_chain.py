@@ -104,7 +104,8 @@ START = File("#!/bin/sh\n", 0o755)
 
 @pytest.mark.parametrize("init,changes,expected", [
     ("/lib/systemd/systemd", {"/lib/systemd/systemd": START}, READY), ("/lib/systemd/systemd", {}, NOT_READY),
-    ("/init", {"/init": Link("/lib/systemd/systemd"), "/lib/systemd/systemd": START}, READY), ("/init", {"/init": Link("/gone")}, NOT_READY),
+    ("/init", {"/init": Link("/lib/systemd/systemd"), "/lib/systemd/systemd": START}, READY),
+    ("/init", {"/init": Link("/gone")}, NOT_READY),
     ("/nix/store/a/init", {"/etc/fstab": parts.fstab(UUID) + "LABEL=nix /nix ext4 defaults 0 0\n"}, UNKNOWN),
     ("/nixos/init", {"/etc/fstab": parts.fstab(UUID) + "LABEL=nix /nix ext4 defaults 0 0\n"}, NOT_READY),
     ("/a init=/b", {"/b": START}, READY), ("/b init=/a", {"/b": START}, NOT_READY),

@@ -40,7 +40,8 @@ class Sound:
         host = profile(self.recipe.host)
         with Root(self.directory) as root:
             report = judge(survey(root, host), host, target)
-        return report.verdict, [(check.id, check.status, check.summary) for check in report.checks if check.status in ("fail", "unknown", "warn")]
+        return report.verdict, [(check.id, check.status, check.summary) for check in report.checks if check.status in ("fail", "unknown",
+            "warn")]
 
     @contextlib.contextmanager
     def changed(self, changes: Changes) -> Iterator[None]:
@@ -122,7 +123,8 @@ _RUNNING = {
 _NO_TYPES = ("", "\0", "pv", "PV PVH", "PVHVM", "xen", "HVM\nPV", "P" * 5000)
 _AGAINST = [{_XEN + "guest_type": text} for text in _NO_TYPES] + [{_XEN + "type": text} for text in ("kvm", "", "Xen", "xen xen")] + [
     {"/sys/class/dmi/id/sys_vendor": text} for text in ("QEMU", "VMware, Inc.", "Microsoft Corporation", "innotek GmbH")] + [
-    {"/proc/xen/capabilities": "control_d\n"}, {"/run/systemd/container": "lxc\n"}, {_XEN + "guest_type": Folder()}, {_XEN + "type": Folder()},
+    {"/proc/xen/capabilities": "control_d\n"}, {"/run/systemd/container": "lxc\n"}, {_XEN + "guest_type": Folder()},
+    {_XEN + "type": Folder()},
     {_XEN + "guest_type": os.mkfifo}, {_XEN + "type": os.mkfifo},
 ]
 
@@ -142,7 +144,8 @@ def test_what_speaks_against_the_type_of_a_guest_is_never_ready(kind: str, sound
 
     def verdict(number: int, changes: Any) -> str:
         directory = str(tmp_path / str(number))
-        write_tree(directory, {path: node for path, node in dict(running, **changes).items() if not callable(node) or isinstance(node, tuple)})
+        write_tree(directory,
+            {path: node for path, node in dict(running, **changes).items() if not callable(node) or isinstance(node, tuple)})
         for path, node in changes.items():
             if callable(node) and not isinstance(node, tuple):
                 node(directory + path)

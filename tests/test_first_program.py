@@ -50,6 +50,7 @@ def test_what_stands_at_sbin_init(changes, expected, check, guest, pvhready):
 
 def test_a_broken_link_of_a_merged_usr(guest, pvhready):
     moved = {"/usr" + path: node for path, node in parts.programs().items() if not path.startswith("/usr")}
+    moved["/usr/sbin/init"] = Link("../lib/systemd/systemd")
     changes = dict(moved, **{path: None for path in parts.programs() if not path.startswith("/usr")})
     links = {"/sbin": Link("usr/sbin"), "/bin": Link("usr/bin"), "/lib64": Link("usr/lib64")}
     assert pvhready.check(guest(dict(changes, **links)))["verdict"] == READY
@@ -100,7 +101,8 @@ SOUND = contents(RELEASE, trees.MODULES)[FRONT]
 
 
 @pytest.mark.parametrize("name", [FRONT, EXT4])
-@pytest.mark.parametrize("content", [b"", bytes(64), bytes(len(SOUND)), SOUND[:-1], SOUND[:70], SOUND[:64] + bytes(len(SOUND) - 64), b"text\n" * 99])
+@pytest.mark.parametrize("content",
+    [b"", bytes(64), bytes(len(SOUND)), SOUND[:-1], SOUND[:70], SOUND[:64] + bytes(len(SOUND) - 64), b"text\n" * 99])
 def test_a_module_that_is_damaged(name, content, guest, pvhready):
     report = pvhready.check(guest(_initrd(**{name: content})))
     assert report["verdict"] == NOT_READY, findings(report, "fail", "unknown")
@@ -188,6 +190,7 @@ def test_an_empty_boot_may_be_filled_by_systemd_alone(guest, pvhready):
 ])
 def test_paths_of_a_btrfs_snapshot_that_is_not_mounted(fstab, guest, pvhready):
     menu = trees.menus.debian_menu([RELEASE], UUID, "console=hvc0", filesystem="btrfs")
-    menu = menu.replace("/boot/vmlinuz", "/@/.snapshots/1/snapshot/boot/vmlinuz").replace("initrd\t/boot", "initrd\t/@/.snapshots/1/snapshot/boot")
+    menu = menu.replace("/boot/vmlinuz", "/@/.snapshots/1/snapshot/boot/vmlinuz").replace("initrd\t/boot",
+        "initrd\t/@/.snapshots/1/snapshot/boot")
     report = pvhready.check(guest({GRUB_CFG: menu, "/etc/fstab": fstab.format(UUID)}, symbols=trees.debian_symbols(BTRFS_FS="y")))
     assert report["verdict"] == UNKNOWN, findings(report, "fail", "unknown")

@@ -66,7 +66,7 @@ def programs(bits: int = 64) -> Tree:
     """Return what the kernel starts first: systemd behind /sbin/init, a shell, and the loader that both need."""
     loader = "/lib64/ld-linux-x86-64.so.2" if bits == 64 else "/lib/ld-linux.so.2"
     return {
-        "/sbin/init": Link("/usr/lib/systemd/systemd"),
+        "/sbin/init": Link("../usr/lib/systemd/systemd"),  # relative: it stays in the guest's folder, whoever follows it
         "/usr/lib/systemd/systemd": File(program(loader, bits), 0o755),
         "/bin/sh": File(program(loader, bits), 0o755),
         loader: File(program("", bits), 0o755),

@@ -138,7 +138,7 @@ def _boot_is_unmounted(root: Root, storage: Storage) -> bool:
 
 
 def _boot_is_empty(root: Root) -> bool:
-    """Whether /boot is a folder that waits for a mount: systemd-gpt-auto-generator(8) takes an empty one only. Kernels lie elsewhere, too."""
+    """Whether /boot waits for a mount: systemd-gpt-auto-generator(8) takes an empty folder only. Kernels lie elsewhere, too."""
     try:
         return not set(root.names("/boot")) - {"efi", "lost+found"} and any(
             root.exists("{}/{}/vmlinuz".format(folder, release)) for folder in ("/usr/lib/modules", "/lib/modules")

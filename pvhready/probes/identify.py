@@ -24,6 +24,8 @@ _MAX_DESCRIPTION = 80
 
 def describe(data: bytes) -> "Optional[str]":
     """Return what bytes are in a few words, or None where libmagic cannot be had or has no word for them."""
+    if not _has_library():
+        return None
     try:
         import magic
     except ImportError:
@@ -40,6 +42,17 @@ def form_of(description: "Optional[str]") -> "Optional[str]":
         if description and words in description:
             return form
     return None
+
+
+def _has_library() -> bool:
+    """Whether libmagic is there. Otherwise Python's search for it would let a compiler run; where it is, ``ldconfig -p`` is all that runs."""
+    import ctypes
+
+    try:
+        ctypes.CDLL("libmagic.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _with_python_magic(data: bytes) -> "Optional[str]":

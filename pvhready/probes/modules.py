@@ -3,9 +3,11 @@
 Sources: Linux's kernel/module (elf_validity_check), modprobe.d(5), kmod's libkmod-file.c (the compression is told by the content).
 """
 
+from pvhready.probes.initramfs import is_module
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, Optional, Tuple
+    from typing import Dict, Iterator, Optional, Sequence, Tuple
 
     from pvhready.unpack import Budget
 
@@ -13,10 +15,6 @@ CONTENT = 32 << 20  # bytes of a module file that are looked at; a larger one is
 SETTINGS = 64 << 10  # bytes of a file of settings
 _UNPACKED = 64 << 20  # bytes
 _SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
-_MAX_NAME = 64  # MODULE_NAME_LEN
-_MAX_RELEASE = 64  # with its NUL this is __NEW_UTS_LEN + 1 of Linux
-_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+")
-_RELEASE_CHARACTERS = _CHARACTERS | frozenset("-~:@")
 _FORMS = ("gzip", "xz", "zstd")
 _MACHINES = (3, 62)  # EM_386, EM_X86_64
 _RELOCATABLE = 1  # ET_REL
@@ -36,16 +34,6 @@ def module_name(name: str) -> "Optional[str]":
             module = name[:-len(suffix)].replace("-", "_")
             return module if is_module(module) else None
     return None
-
-
-def is_release(name: str) -> bool:
-    """Whether a folder's name is a kernel's release."""
-    return name[:1].isdigit() and len(name) <= _MAX_RELEASE and _RELEASE_CHARACTERS.issuperset(name)
-
-
-def is_module(name: str) -> bool:
-    """Whether a name may be a module's."""
-    return 0 < len(name) <= _MAX_NAME and _CHARACTERS.issuperset(name)
 
 
 def is_vital(module: str) -> bool:
@@ -132,7 +120,11 @@ def _rank(path: str) -> "Tuple[int, str]":
 def _kept_out(content: bytes) -> "Iterator[str]":
     for line in content.decode("utf-8", "surrogateescape").replace("\\\n", " ").split("\n"):
         words = line.split()
-        if words[:1] == ["blacklist"] and len(words) > 1:
+        instead = words[:1] == ["install"] and len(words) > 2 and not _loads_it_all_the_same(words)
+        if instead or words[:1] == ["blacklist"] and len(words) > 1:
             yield words[1].replace("-", "_")
-        elif words[:1] == ["install"] and len(words) > 2 and not ("modprobe" in line and ("--ignore-install" in words or "-i" in words)):
-            yield words[1].replace("-", "_")
+
+
+def _loads_it_all_the_same(words: "Sequence[str]") -> bool:
+    """Whether what is run in a module's place calls modprobe for that module."""
+    return words[2].endswith("modprobe") and ("--ignore-install" in words or "-i" in words)

@@ -19,7 +19,7 @@ _UNSEEN = Program(None, None)
 
 
 def judge_init(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
-    """Return a finding where the first program is not there, or cannot be started, or may not be: the kernel panics then (Linux: init/main.c)."""
+    """Return a finding where the first program is not there or cannot be started: the kernel panics over it (Linux: init/main.c)."""
     arguments = parse(effective_line(entry, kernel, mode)[0])
     named = last(arguments, "init")
     if named is None or not named.value:
@@ -29,13 +29,15 @@ def judge_init(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[F
         return []
     fix = remedies.remove_argument(facts.guest, named.text, entry)
     if program.runs is None:
-        return [_finding("init-missing", UNKNOWN, entry, "it cannot be seen whether {} is there".format(named.value), named.text, mode, fix)]
+        return [_finding("init-missing", UNKNOWN, entry, "it cannot be seen whether {} is there".format(named.value), named.text, mode,
+            fix)]
     elsewhere = _elsewhere(named.value, facts)
     if elsewhere and facts.root != "/":
         summary = "{}; it may be in {}, a file system of its own".format(program.reason, elsewhere)
         return [_finding("init-missing", UNKNOWN, entry, summary, named.text, mode, fix)]
     if program.there:
-        return [_finding("init-broken", FAIL, entry, "{}: the kernel cannot start it, and panics".format(program.reason), named.text, mode, fix)]
+        return [_finding("init-broken", FAIL, entry, "{}: the kernel cannot start it, and panics".format(program.reason), named.text, mode,
+            fix)]
     summary = "{}: the kernel finds nothing to start, and panics".format(program.reason)
     return [_finding("init-missing", FAIL, entry, summary, named.text, mode, fix)]
 
@@ -49,7 +51,8 @@ def _unnamed(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: 
             summary = "whether {} can be started cannot be seen{}".format(path, ": " * bool(program.reason) + program.reason)
             return [_finding("init-missing", UNKNOWN, entry, summary, path, mode)]
         if program.there:
-            return [_doubted("init-broken", entry, "{}: the kernel cannot start it, and panics".format(program.reason), path, mode, facts, arguments)]
+            return [_doubted("init-broken", entry, "{}: the kernel cannot start it, and panics".format(program.reason), path, mode, facts,
+                arguments)]
     others = [path for path in SYSTEMD + (SHELL,) if facts.inits.get(path, _UNSEEN).runs is not False]
     if others:
         summary = "{} is not there: whether {} is started in its place depends on the initramfs".format(INITS[0], others[0])

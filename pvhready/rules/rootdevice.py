@@ -232,7 +232,7 @@ def _driver(
     evidence = (Evidence(kernel.config.source or "", "CONFIG_" + symbol, values[0] or "not mentioned"),)
     fix = remedies.rebuild_initramfs(facts.guest, kernel.release, module)
     if banned:
-        summary = "the root needs {}, and modprobe's settings in the initramfs keep it from being loaded, by some ways at least".format(name)
+        summary = "the root needs {}, and modprobe's settings in the initramfs keep it from being loaded by some ways".format(name)
         yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence, fix)
     elif contrary:
         summary = "the root needs {}, and the configurations of this kernel contradict each other on it".format(name)

@@ -143,7 +143,8 @@ def _all(seconds: float, words: Sequence[str]) -> int:
     for number, target in enumerate(TARGETS):
         share = max(1.0, (end - time.monotonic()) / (len(TARGETS) - number))
         command = [sys.executable, "-m", "tests.fuzz", target, "--seconds", str(int(share))] + list(words)
-        done = subprocess.run(command, cwd=os.path.dirname(os.path.dirname(HERE)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        done = subprocess.run(command, cwd=os.path.dirname(os.path.dirname(HERE)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True)
         print(_told(target, done.stdout + done.stderr), flush=True)
         if done.returncode != 0:
             failed.append(target)

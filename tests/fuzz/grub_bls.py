@@ -9,10 +9,13 @@ from pvhready.grub.state import LimitReached, Stopped
 from tests.fuzz.places import parts
 
 TOKENS = tuple(word.encode() for word in (
-    "title A\n", "version 6.1.0-1\n", "linux /boot/vmlinuz\n", "initrd /boot/initrd.gz\n", "initrd /boot/a /boot/b\n", "options root=/dev/xvda1 $kernelopts\n",
-    "id a\n", "grub_users $u\n", "grub_arg --unrestricted\n", "grub_class kernel\n", "\n%%\n", "#", "\t", "\r\n", "\0", "$x", "'", "}", "~", "^", "1.2~rc3-4.fc39",
+    "title A\n", "version 6.1.0-1\n", "linux /boot/vmlinuz\n", "initrd /boot/initrd.gz\n", "initrd /boot/a /boot/b\n",
+    "options root=/dev/xvda1 $kernelopts\n",
+    "id a\n", "grub_users $u\n", "grub_arg --unrestricted\n", "grub_class kernel\n", "\n%%\n", "#", "\t", "\r\n", "\0", "$x", "'", "}",
+    "~", "^", "1.2~rc3-4.fc39",
 ))
-_FILES = {KERNEL: "kernel", INITRD: "initramfs", "/boot/grub/grub.cfg": "set boot=xen/xvda\nkernelopts=\"root=/dev/xvda1\"\nx=$x$x\nblscfg\n"}
+_FILES = {KERNEL: "kernel", INITRD: "initramfs",
+    "/boot/grub/grub.cfg": "set boot=xen/xvda\nkernelopts=\"root=/dev/xvda1\"\nx=$x$x\nblscfg\n"}
 
 
 def run(data: bytes) -> None:

@@ -4,8 +4,10 @@ from pvhready.probes.defaults import parse_defaults
 from pvhready.probes.script import deeds, mentions_decompression
 
 TOKENS = tuple(word.encode() for word in (
-    "GRUB_CMDLINE_LINUX=", "GRUB_DEFAULT=0\n", '"', "'", "\\", "$x", "${x:-a}", "${", "$(", "`", ")", "#", "\n", ";", "if ", "then ", "fi\n", "case $1 in a) ;; esac\n", "for i in a; do ", "done\n",
-    "f() {", "}", "<<E\n", "E\n", "lz4 -d ", "extract-vmlinux ", "> /boot/vmlinuz-$1", "| ", "&& ", "|| ", "exit 0\n", "set -e\n", "cd /boot\n", "mv $t $k\n", "$1", "$2", "{a,b}", "~", "*", "\0", "[[ ", "((",
+    "GRUB_CMDLINE_LINUX=", "GRUB_DEFAULT=0\n", '"', "'", "\\", "$x", "${x:-a}", "${", "$(", "`", ")", "#", "\n", ";", "if ", "then ",
+    "fi\n", "case $1 in a) ;; esac\n", "for i in a; do ", "done\n",
+    "f() {", "}", "<<E\n", "E\n", "lz4 -d ", "extract-vmlinux ", "> /boot/vmlinuz-$1", "| ", "&& ", "|| ", "exit 0\n", "set -e\n",
+    "cd /boot\n", "mv $t $k\n", "$1", "$2", "{a,b}", "~", "*", "\0", "[[ ", "((",
 ))
 
 

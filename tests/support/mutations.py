@@ -46,7 +46,8 @@ def _swap(chance: random.Random, content: bytes) -> Change:
     """Something else in the place of a file."""
     noise = bytes(chance.getrandbits(8) for _ in range(chance.choice((1, 100, 5000))))
     choices: List[Change] = [
-        None, b"", b"\0", bytes(len(content)), bytes(4096), noise, Link("gone"), Link("/nowhere/at/all"), Link("../../../../../../etc/passwd"),
+        None, b"", b"\0", bytes(len(content)), bytes(4096), noise, Link("gone"), Link("/nowhere/at/all"),
+        Link("../../../../../../etc/passwd"),
         Folder(), os.mkfifo, _sparse, b"\n" * 100, content[:1],
     ]
     return chance.choice(choices)
@@ -99,12 +100,15 @@ def _menu_line(recipe: Recipe, chance: random.Random) -> Changes:
     return {recipe.menu: "\n".join(lines)}
 
 
-_ARGUMENTS = (
-    "nopv", "xen_nopv", "acpi=off", "acpi=ht", "xen_no_vector_callback", "init=/gone", "init=/etc", "init=/etc/fstab", "rdinit=/gone", "mem=32M",
-    "rd.break", "break=premount", "initcall_blacklist=xlblk_init", "initcall_blacklist=xenbus_init", "root=/dev/sda1", "root=/dev/nvme0n1p1",
+_ARGUMENTS: Tuple[str, ...] = (
+    "nopv", "xen_nopv", "acpi=off", "acpi=ht", "xen_no_vector_callback", "init=/gone", "init=/etc", "init=/etc/fstab", "rdinit=/gone",
+    "mem=32M",
+    "rd.break", "break=premount", "initcall_blacklist=xlblk_init", "initcall_blacklist=xenbus_init", "root=/dev/sda1",
+    "root=/dev/nvme0n1p1",
     "root=UUID=00000000-0000-0000-0000-000000000000", "memmap=4G$1M",
 )
-_OF_MODULES = ("module_blacklist=xen_blkfront", "modprobe.blacklist=xen-blkfront", "modprobe.blacklist=a,xen_blkfront,b", "rd.driver.blacklist=xen_blkfront")
+_OF_MODULES: Tuple[str, ...] = ("module_blacklist=xen_blkfront", "modprobe.blacklist=xen-blkfront", "modprobe.blacklist=a,xen_blkfront,b",
+    "rd.driver.blacklist=xen_blkfront")
 
 
 def _has_module(recipe: Recipe, name: str) -> bool:
@@ -135,7 +139,8 @@ def _root_argument(recipe: Recipe, chance: random.Random) -> Changes:
     other = recipe.uuid[:place] + digit + recipe.uuid[place + 1:]
     if recipe.uuid[place] == "-":
         other = recipe.uuid[:-1]
-    new = chance.choice(("", "root=", "root=UUID=" + other, "root=UUID=", "root=LABEL", "root=/dev/sda1", "root=/dev/vda", "root=/dev/xvd", "rot=UUID=" + recipe.uuid))
+    new = chance.choice(("", "root=", "root=UUID=" + other, "root=UUID=", "root=LABEL", "root=/dev/sda1", "root=/dev/vda", "root=/dev/xvd",
+        "rot=UUID=" + recipe.uuid))
     return {recipe.menu: text[:at] + new + text[end:]}
 
 
@@ -144,14 +149,15 @@ def _another_archive(recipe: Recipe, chance: random.Random) -> Changes:
     lines, _, number = _lines(recipe)
     command, path = lines[number].split()[:2]
     lines[number] = " ".join((command, "/boot/more.img", path) if chance.random() < 0.5 else (command, path, "/boot/more.img"))
-    return {recipe.menu: "\n".join(lines), "/boot/more.img": chance.choice((None, b"", b"noise" * 99, bytes(99), Folder(), cpio({"a": b"b"})[:-400]))}
+    return {recipe.menu: "\n".join(lines),
+        "/boot/more.img": chance.choice((None, b"", b"noise" * 99, bytes(99), Folder(), cpio({"a": b"b"})[:-400]))}
 
 
 # The kernel
 
 
 def _everywhere(paths: Tuple[str, ...], change: Change) -> Changes:
-    return {path: change for path in paths}
+    return dict.fromkeys(paths, change)
 
 
 def _kernel_swapped(recipe: Recipe, chance: random.Random) -> Changes:
@@ -181,10 +187,13 @@ def _header(recipe: Recipe, chance: random.Random) -> Changes:
     setup, length = recipe.image[0x1F1], struct.unpack_from("<I", recipe.image, 0x24C)[0]
     payload = (setup + 1) * 512 + struct.unpack_from("<I", recipe.image, 0x248)[0]
     at, value = chance.choice((
-        (0x1F1, bytes([chance.choice((0, setup + 1, setup - 1, 65, 255))])), (0x1FE, b"\0\0"), (0x1FE, b"\x55"[::-1] + b"\xab"), (0x202, b"HdrT"),
-        (0x202, b"\0\0\0\0"), (0x206, b"\0\0"), (0x206, b"\x02\x02"), (0x211, b"\0"), (0x248, b"\xff\xff\xff\x7f"), (0x24C, b"\xff\xff\xff\x7f"),
+        (0x1F1, bytes([chance.choice((0, setup + 1, setup - 1, 65, 255))])), (0x1FE, b"\0\0"), (0x1FE, b"\x55"[::-1] + b"\xab"),
+        (0x202, b"HdrT"),
+        (0x202, b"\0\0\0\0"), (0x206, b"\0\0"), (0x206, b"\x02\x02"), (0x211, b"\0"), (0x248, b"\xff\xff\xff\x7f"),
+        (0x24C, b"\xff\xff\xff\x7f"),
         (0x24C, struct.pack("<I", length + 100000)), (0x260, b"\0\0\0\0"), (0x260, b"\xff\xff\xff\xff"), (0x22C, b"\0\0\0\0"),
-        (payload, bytes(6)), (payload, b"\xff" * 6), (payload, bytes([recipe.image[payload] ^ 1 << chance.randrange(8)])), (payload, bytes(length)),
+        (payload, bytes(6)), (payload, b"\xff" * 6), (payload, bytes([recipe.image[payload] ^ 1 << chance.randrange(8)])),
+        (payload, bytes(length)),
     ))
     return _everywhere(recipe.kernels, recipe.image[:at] + value + recipe.image[at + len(value):])
 
@@ -276,7 +285,8 @@ def _unpacked(form: str, data: bytes) -> bytes:
 
 def _broken(content: bytes, chance: random.Random) -> Union[bytes, Member, None]:
     choices: List[Union[bytes, Member, None]] = [
-        None, b"", bytes(len(content)), bytes(64), content[:chance.randrange(1, max(2, len(content)))], b"noise" * 50, link("/dev/null"), link("gone"),
+        None, b"", bytes(len(content)), bytes(64), content[:chance.randrange(1, max(2, len(content)))], b"noise" * 50, link("/dev/null"),
+        link("gone"),
         Member(b"", 0o040755),
     ]
     return chance.choice(choices)
@@ -290,7 +300,8 @@ def _with(archive: Archive, name: str, item: Union[bytes, Member, None]) -> Arch
     changed = dict(archive)
     del changed[name]
     if item is not None:
-        mode = archive[name].mode if isinstance(archive[name], Member) and not _is_link(archive[name]) else 0o100644  # type: ignore[union-attr]
+        mode = archive[name].mode if isinstance(archive[name],
+            Member) and not _is_link(archive[name]) else 0o100644  # type: ignore[union-attr]
         changed[name] = item if isinstance(item, Member) else Member(item, mode)
     return changed
 
@@ -318,11 +329,13 @@ def _replaced_later(recipe: Recipe, chance: random.Random) -> Changes:
     names = [name for name in recipe.needed if not _is_link(recipe.archive[name]) and not name.endswith("modules.dep")]
     name = chance.choice(names)
     content = _bytes(recipe.archive[name])
-    spoiled = cpio({name if chance.random() < 0.7 else "./" + name: Member(chance.choice((b"", bytes(len(content)), content[:3])), 0o100755)})
+    spoiled = cpio({name if chance.random() < 0.7 else "./" + name: Member(chance.choice((b"", bytes(len(content)), content[:3])),
+        0o100755)})
     first = cpio(recipe.archive)
     form = recipe.compression
     return {recipe.initrd: chance.choice((
-        compress(form, first + spoiled), compress(form, first) + compress(form, spoiled), compress(form, first) + bytes(-len(compress(form, first)) % 4) + spoiled,
+        compress(form, first + spoiled), compress(form, first) + compress(form, spoiled),
+        compress(form, first) + bytes(-len(compress(form, first)) % 4) + spoiled,
     ))}
 
 
@@ -354,7 +367,8 @@ def _fstab(recipe: Recipe, chance: random.Random) -> Changes:
     text = _content(recipe.tree["/etc/fstab"]).decode()
     other = recipe.uuid[:-1] + ("0" if recipe.uuid[-1] != "0" else "1")
     return {"/etc/fstab": chance.choice((
-        text.replace(recipe.uuid, other), text.replace("UUID=" + recipe.uuid, "/dev/sda1"), text.replace("UUID=" + recipe.uuid, "/dev/vda1"),
+        text.replace(recipe.uuid, other), text.replace("UUID=" + recipe.uuid, "/dev/sda1"),
+        text.replace("UUID=" + recipe.uuid, "/dev/vda1"),
         b"\xff\xfe\0" * 99, Folder(), os.mkfifo, _sparse, Link("fstab"), text.replace(" / ", " "), text.replace(" ext4 ", " xfs "),
         "UUID={} /srv ext4 defaults 0 0\n".format(recipe.uuid),
     ))}
@@ -367,7 +381,8 @@ def _first_program(recipe: Recipe, chance: random.Random) -> Changes:
     cases: List[Changes] = [{init: Link("gone")}, {init: Folder()}, {init: b""}, {init: File(b"", 0o755)}, {init: Link("init")}]
     for path in (recipe.init, recipe.loader):
         for change in (
-            None, File(b"", 0o755), File(bytes(5000), 0o755), File(content[:60], 0o755), File(content[:4], 0o755), Folder(), os.mkfifo, Link("gone"),
+            None, File(b"", 0o755), File(bytes(5000), 0o755), File(content[:60], 0o755), File(content[:4], 0o755), Folder(), os.mkfifo,
+            Link("gone"),
             File(content[:18] + b"\xb7" + content[19:], 0o755), File(b"noise" * 99, 0o755),
         ):
             cases.append({path: change})

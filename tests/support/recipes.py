@@ -54,7 +54,7 @@ def _image(release: str, payload: str, symbols: Mapping[str, str]) -> bytes:
 def _debian(payload: str, compression: str, merged: bool, built_in: bool, suffix: str = "") -> Recipe:
     release = trees.RELEASE
     symbols = dict(trees.debian_symbols(JBD2="m", FS_MBCACHE="m", CRC16="m"))
-    modules = MODULES
+    modules: Tuple[str, ...] = MODULES
     if built_in:
         symbols.update(XEN_BLKDEV_FRONTEND="y")
         modules = MODULES[1:]
@@ -69,11 +69,13 @@ def _debian(payload: str, compression: str, merged: bool, built_in: bool, suffix
     if merged:
         for path in ("/sbin/init", "/bin/sh", loader):
             tree["/usr" + path] = tree.pop(path)
+        tree["/usr/sbin/init"] = Link("../lib/systemd/systemd")
         tree.update({"/sbin": Link("usr/sbin"), "/bin": Link("usr/bin"), "/lib64": Link("usr/lib64")})
         loader = "/usr" + loader
     vital = tuple(name for name in ("xen-blkfront", "ext4", "jbd2", "mbcache", "crc16") if not (built_in and name == "xen-blkfront"))
     return Recipe(
-        tree, "bitfolk", release, trees.GRUB_CFG, ("/boot/vmlinuz-" + release,), ("/boot/config-" + release,), "/boot/initrd.img-" + release,
+        tree, "bitfolk", release, trees.GRUB_CFG, ("/boot/vmlinuz-" + release,), ("/boot/config-" + release,),
+        "/boot/initrd.img-" + release,
         archive, compression, _needed(archive, vital), image, loader=loader)
 
 
@@ -89,7 +91,8 @@ def _fedora(bls: bool) -> Recipe:
         "/etc/os-release": parts.os_release("Fedora Linux", "fedora", "39"),
         "/etc/fstab": parts.fstab(trees.UUID),
         "/etc/default/grub": parts.default_grub("", cmdline, "saved", "GRUB_ENABLE_BLSCFG={}\n".format("true" if bls else "false")),
-        "/boot/grub2/grubenv": parts.grub_environment([("saved_entry", "x"), ("kernelopts", "root=UUID={} ro {}".format(trees.UUID, cmdline))]),
+        "/boot/grub2/grubenv": parts.grub_environment([("saved_entry", "x"),
+            ("kernelopts", "root=UUID={} ro {}".format(trees.UUID, cmdline))]),
         "/lib/modules/{}/vmlinuz".format(release): File(image, 0o755),
         "/lib/modules/{}/config".format(release): config,
         "/boot/vmlinuz-" + release: File(image, 0o755),
