@@ -45,7 +45,7 @@ def form_of(description: "Optional[str]") -> "Optional[str]":
 
 
 def _has_library() -> bool:
-    """Whether libmagic is there. Otherwise Python's search for it would let a compiler run; where it is, ``ldconfig -p`` is all that runs."""
+    """Whether libmagic is there. Python's search for a missing one runs a compiler; for one that is there, ``ldconfig -p`` only."""
     import ctypes
 
     try:
