@@ -1,4 +1,4 @@
-"""Every target of fuzzing, for a moment: what is kept of it and some mutations under limits of time and memory, and what hypothesis makes up."""
+"""Every target of fuzzing, for a moment: what is kept of it, some mutations under limits of time and memory, what hypothesis makes up."""
 
 import importlib
 import os
