@@ -5,13 +5,14 @@ them (Linux: init/initramfs.c, Documentation/driver-api/early-userspace/buffer-f
 """
 
 import os
+from binascii import crc32
 
 from pvhready.facts import Initramfs, Problem
 from pvhready.root import File, Root, Stamp, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Tuple
+    from typing import FrozenSet, List, Optional, Tuple
 
     from pvhready.memory.results import Memory
     from pvhready.probes.unpacked import Unpacked
@@ -31,33 +32,43 @@ _RELEASE_CHARACTERS = _CHARACTERS | frozenset("-~:@")
 _INIT_WORDS = ("no init", "init")  # what is remembered of it
 
 
-def read_initramfs(root: Root, path: str, memory: "Optional[Memory]" = None, seconds: float = MAX_SECONDS) -> Initramfs:
+def read_initramfs(
+    root: Root, path: str, memory: "Optional[Memory]" = None, seconds: float = MAX_SECONDS, vital: "Optional[FrozenSet[str]]" = None,
+) -> Initramfs:
     """Return what the initramfs at ``path`` holds, from memory where this state of the file was read before.
 
     It never raises for what the file is or lacks: then ``complete`` is false, ``problem`` says why, and no module is
-    named. ``seconds`` is the most time it may take.
+    named. ``seconds`` is the most time it may take. Of the modules in ``vital`` all of the content is looked at; None: of all that a root
+    file system can depend on.
     """
     try:
         with root.open(path) as file:
-            known = None if memory is None else _recall(memory, file.stamp)
+            kind = _kind(vital)
+            known = None if memory is None else _recall(memory, kind, file.stamp)
             if known is not None:
                 return known
-            found = _read(file, seconds)
+            found = _read(file, seconds, vital)
             if _identity(root.status(path)) != _identity(file.status):
                 return found._replace(complete=False, problem=Problem(path, "was changed while it was read"))
             if memory is not None and found.complete:
-                _remember(memory, file.stamp, found)
+                _remember(memory, kind, file.stamp, found)
             return found
     except Unreadable as error:
         return Initramfs(path, problem=Problem(path, error.reason))
 
 
-def _read(file: File, seconds: float) -> Initramfs:
+def _kind(vital: "Optional[FrozenSet[str]]") -> str:
+    """What is remembered depends on what was looked at."""
+    return _KIND if vital is None else "{} {:08x}".format(_KIND, crc32(" ".join(sorted(vital)).encode("ascii")))
+
+
+def _read(file: File, seconds: float, vital: "Optional[FrozenSet[str]]") -> Initramfs:
     from pvhready import unpack
+    from pvhready.probes.modules import EVERY
     from pvhready.probes.unpacked import Unpacked
 
     budget = unpack.Budget(MAX_OUTPUT, seconds)
-    found = Unpacked(budget)
+    found = Unpacked(budget, EVERY if vital is None else vital)
     compressions: List[str] = []
     reason: Optional[str] = None
     needs: Optional[str] = None
@@ -155,9 +166,9 @@ def is_module(name: str) -> bool:
     return 0 < len(name) <= _MAX_NAME and _CHARACTERS.issuperset(name)
 
 
-def _recall(memory: "Memory", stamp: Stamp) -> "Optional[Initramfs]":
+def _recall(memory: "Memory", kind: str, stamp: Stamp) -> "Optional[Initramfs]":
     """Return the remembered result, or None when there is none or anything about it is odd."""
-    fields = memory.recall(_KIND, stamp)
+    fields = memory.recall(kind, stamp)
     if fields is None or len(fields) != 7 or fields[5] not in _INIT_WORDS:
         return None
     compressions, releases, modules, damaged, kept_out = (tuple(field.split()) for field in fields[:5])
@@ -171,6 +182,6 @@ def _recall(memory: "Memory", stamp: Stamp) -> "Optional[Initramfs]":
     )
 
 
-def _remember(memory: "Memory", stamp: Stamp, found: Initramfs) -> None:
+def _remember(memory: "Memory", kind: str, stamp: Stamp, found: Initramfs) -> None:
     texts = tuple(" ".join(words) for words in (found.compressions, found.releases, found.modules, found.damaged, found.kept_out))
-    memory.remember(_KIND, stamp, texts + (_INIT_WORDS[found.init], found.init_problem))
+    memory.remember(kind, stamp, texts + (_INIT_WORDS[found.init], found.init_problem))

@@ -1,7 +1,7 @@
 """The first program: the one that ``init=`` of an entry names, and those that are tried where none is named."""
 
 from pvhready.cmdline import last, parse
-from pvhready.facts import FIRST_PROGRAMS, Program
+from pvhready.facts import FIRST_PROGRAMS, INITS, Program
 from pvhready.probes.programs import HEAD, Executable, objection
 from pvhready.root import Missing, Root, Unreadable, kind_of
 
@@ -13,22 +13,33 @@ if TYPE_CHECKING:
 
 
 def read_inits(root: Root, entries: "Iterable[Entry]") -> "Dict[str, Program]":
-    """Return for each path that may be the first program whether the kernel can start it, and why not."""
+    """Return for each path that may be the first program whether the kernel can start it, and why not.
+
+    Of those that are tried where ``init=`` names none, no more are looked at once one is there.
+    """
     named = (last(parse(entry.cmdline), "init") for entry in entries)
-    paths = [argument.value for argument in named if argument is not None and argument.value]
-    return {path: _program(root, path) for path in dict.fromkeys(paths + list(FIRST_PROGRAMS))}
+    found = {path: _program(root, path) for path in [argument.value for argument in named if argument is not None and argument.value]}
+    for path in FIRST_PROGRAMS:
+        if path not in found:
+            found[path] = _program(root, path)
+        if found[path].there is not False and path in INITS:
+            break
+    return found
 
 
 def _program(root: Root, path: str) -> Program:
+    known: Dict[str, Optional[Executable]] = {}
+
     def look(place: str) -> "Optional[Executable]":
-        return _look(root, place)
+        if place not in known:
+            known[place] = _look(root, place)
+        return known[place]
 
     try:
-        there = look(path) is not None
         said = objection(path, look)
     except Unreadable as error:
         return Program(None, None, "{}: {}".format(error.path, error.reason))
-    return Program(there, said is None, said or "")
+    return Program(known.get(path) is not None, said is None, said or "")
 
 
 def _look(root: Root, path: str) -> "Optional[Executable]":

@@ -7,7 +7,7 @@ from pvhready.probes.initramfs import is_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, Optional, Sequence, Tuple
+    from typing import Dict, FrozenSet, Iterable, Iterator, Optional, Sequence, Tuple
 
     from pvhready.unpack import Budget
 
@@ -16,14 +16,20 @@ SETTINGS = 64 << 10  # bytes of a file of settings
 _UNPACKED = 64 << 20  # bytes
 _SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
 _FORMS = ("gzip", "xz", "zstd")
+_PACKED = (b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 _MACHINES = (3, 62)  # EM_386, EM_X86_64
 _RELOCATABLE = 1  # ET_REL
 _MARK = b"vermagic="  # in the section .modinfo of every module (Linux: scripts/mod/modpost.c)
-# What a root file system can depend on. Others are told by the beginning of their content alone.
-_VITAL = frozenset((
-    "xen_blkfront", "ext4", "ext3", "ext2", "jbd2", "mbcache", "crc16", "crc32c_generic", "libcrc32c", "xfs", "btrfs", "xor", "raid6_pq",
-    "zstd_compress", "f2fs", "jfs", "reiserfs", "dm_mod", "dm_crypt", "md_mod", "linear", "raid0", "raid1", "raid10", "raid456",
-))
+# What a root file system depends on, with what that needs: of these all of the content is looked at.
+_FRONT_END = ("xen_blkfront",)
+_LAYERS = ("dm_mod", "dm_crypt", "md_mod", "linear", "raid0", "raid1", "raid10", "raid456")
+_OF_EXT = ("ext4", "ext3", "ext2", "jbd2", "mbcache", "crc16", "crc32c_generic")
+_FAMILIES = {
+    "ext4": _OF_EXT, "ext3": _OF_EXT, "ext2": _OF_EXT, "xfs": ("xfs", "libcrc32c", "crc32c_generic"),
+    "btrfs": ("btrfs", "xor", "raid6_pq", "libcrc32c", "crc32c_generic", "zstd_compress", "blake2b_generic", "xxhash_generic"),
+    "f2fs": ("f2fs", "crc32_generic", "lz4_compress", "lz4hc_compress"), "jfs": ("jfs",), "reiserfs": ("reiserfs",),
+}
+EVERY = frozenset(_FRONT_END + _LAYERS).union(*_FAMILIES.values())
 _ORDER = ("etc/modprobe.d/", "run/modprobe.d/", "usr/local/lib/modprobe.d/", "usr/lib/modprobe.d/", "lib/modprobe.d/")
 
 
@@ -36,9 +42,16 @@ def module_name(name: str) -> "Optional[str]":
     return None
 
 
-def is_vital(module: str) -> bool:
-    """Whether the root file system may depend on a module, so that all of its content is looked at."""
-    return module in _VITAL
+def vital(filesystems: "Iterable[str]", layered: bool) -> "FrozenSet[str]":
+    """Return the modules that a root on one of these file systems may depend on; all of them where one is not known, or none is named.
+
+    ``layered``: something lies between the file system and the disk.
+    """
+    families = [_FAMILIES.get(name) for name in filesystems]
+    known = [family for family in families if family is not None]
+    if not known or len(known) < len(families):
+        return EVERY
+    return frozenset(_FRONT_END + (_LAYERS if layered else ())).union(*known)
 
 
 def damage(content: bytes, size: int, budget: "Budget") -> "Optional[str]":
@@ -47,19 +60,21 @@ def damage(content: bytes, size: int, budget: "Budget") -> "Optional[str]":
     ``content`` is its beginning, or all of its ``size`` bytes; then a packed one is unpacked, within the time of ``budget``. Raises
     MissingTool and LimitReached for that.
     """
-    from pvhready.unpack import Budget, Damaged, detect, from_bytes, stream
-
     if not size:
         return "is empty"
-    if not content.strip(b"\0"):
+    if content.startswith(_PACKED) and len(content) < size:
+        return None
+    if content[:1] == b"\0" and not content.strip(b"\0"):
         return "holds nothing but zero bytes"
+    if content.startswith(b"\x7fELF"):
+        return _of_elf(content, size)
+    from pvhready.unpack import Budget, Damaged, detect, from_bytes, stream
+
     form = detect(content[:6])
     if form is None:
         return _of_elf(content, size)
     if form not in _FORMS:
         return "is packed with {}, which modprobe does not read".format(form)
-    if len(content) < size:
-        return None
     own = Budget(_UNPACKED, budget.seconds_left())
     try:
         plain = b"".join(stream(from_bytes(content), form, own))

@@ -6,12 +6,12 @@ What comes later takes the place of what came before, and links are followed, as
 import stat
 
 from pvhready.probes.initramfs import is_release
-from pvhready.probes.modules import CONTENT, SETTINGS, Settings, damage, is_vital, module_name
+from pvhready.probes.modules import CONTENT, SETTINGS, Settings, damage, module_name
 from pvhready.probes.programs import HEAD, Executable, objection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Set, Tuple
+    from typing import Dict, FrozenSet, List, Optional, Set, Tuple
 
     from pvhready.unpack import Budget
     from pvhready.unpack.cpio import Member
@@ -44,8 +44,10 @@ class _Node:
 class Unpacked:
     """What was seen in the archives so far. Names are kept without a slash at their beginning."""
 
-    def __init__(self, budget: "Budget") -> None:
+    def __init__(self, budget: "Budget", vital: "FrozenSet[str]") -> None:
+        """Take the limits of unpacking a module, and the modules whose whole content is looked at."""
         self.entries = 0
+        self._vital = vital
         self._image: Optional[str] = None
         self._budget = budget
         self._nodes: Dict[str, _Node] = {}
@@ -65,7 +67,7 @@ class Unpacked:
             return None
         module = module_name(name.rpartition("/")[2])
         if module is not None:
-            return CONTENT if is_vital(module) else HEAD
+            return CONTENT if module in self._vital else HEAD
         if Settings.is_one(name):
             return SETTINGS
         if name.endswith(_DEPENDENCIES):
