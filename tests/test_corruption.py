@@ -5,6 +5,7 @@ what it says of a failure, ``PVHREADY_CORRUPTION_SEED=... `` repeats.
 """
 
 import contextlib
+import errno
 import os
 import random
 import shutil
@@ -12,6 +13,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 import pytest
 
+from pvhready import root as handle
 from pvhready.demo.tree import Folder, write_tree
 from pvhready.facts import PV, PVH
 from pvhready.host import profile
@@ -53,6 +55,10 @@ class Sound:
         finally:
             for path in changes:
                 self._put(path, self.recipe.tree.get(path))
+                below = {name: node for name, node in self.recipe.tree.items() if name.startswith(path + "/")}
+                if below:
+                    self._put(path, None)
+                    write_tree(self.directory, below)
 
     def _put(self, path: str, change: Any) -> None:
         place = self.directory + path
@@ -105,6 +111,56 @@ def test_what_is_corrupted_is_never_ready(kind: str, sound: Any) -> None:
     start = random.SystemRandom().randrange(1 << 32)
     for number in range(-(-_COUNT // len(MUTATIONS))):
         corrupted(sound, "{}/{}/{}".format(kind, start, number), kind)
+
+
+def _needed(recipe: Recipe) -> Tuple[Tuple[str, ...], ...]:
+    """What is needed; of several files that say the same, one is enough."""
+    single = (recipe.menu, recipe.initrd, recipe.init, recipe.loader, "/etc/fstab")
+    return (recipe.kernels, recipe.configs) + tuple((path,) for path in single)
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("name", recipes.names())
+def test_what_cannot_be_read_is_never_ready(name: str, error: int, sound: Any, monkeypatch: Any) -> None:
+    """A right that is missing, and a disk that fails: at the opening, and at the first read."""
+    guest = sound(name)
+    opened, read = os.open, os.pread
+    for paths in _needed(guest.recipe):
+        wanted = {os.stat(guest.directory + path).st_ino for path in paths}
+
+        def refuse_open(name: str, flags: int, *rest: Any, **more: Any) -> int:
+            if flags == handle._FILE and os.stat(name, dir_fd=more.get("dir_fd")).st_ino in wanted:  # noqa: B023
+                raise OSError(error, os.strerror(error))
+            return opened(name, flags, *rest, **more)
+
+        def refuse_read(descriptor: int, size: int, offset: int) -> bytes:
+            if os.fstat(descriptor).st_ino in wanted:  # noqa: B023
+                raise OSError(error, os.strerror(error))
+            return read(descriptor, size, offset)
+
+        for where, function in (("open", refuse_open), ("pread", refuse_read)):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, where, function)
+                verdict, said = guest.verdict()
+            assert verdict in (NOT_READY, NOT_KNOWN), (paths, where, said)
+
+
+_OLD = "4.19.152"
+_MAP = "".join("ffffffff81{:06x} t function_{}\n".format(number * 16, number) for number in range(300))
+_POINTER = "ffffffff8104f3a0 T x86_default_get_root_pointer\n"
+_END = "ffffffff82e2c000 B _end\n"
+
+
+@pytest.mark.parametrize("text,expected", [
+    (_MAP + _POINTER + _END, READY), (None, NOT_KNOWN), ("", NOT_KNOWN), (_MAP, NOT_KNOWN), (_MAP + _END, NOT_READY), (Folder(), NOT_KNOWN),
+    (_MAP + _POINTER.replace("_pointer", "_pointers") + _END, NOT_READY), (_MAP + _POINTER[:-4], NOT_KNOWN), ("\0" * 9000, NOT_KNOWN),
+])
+def test_the_map_of_a_kernel_that_needs_one(text: Any, expected: str, guest: Any) -> None:
+    directory = guest(release=_OLD, system_map=None)
+    if text is not None:
+        write_tree(directory, {"/boot/System.map-" + _OLD: text})
+    with Root(directory) as root:
+        assert judge(survey(root, profile("bitfolk")), profile("bitfolk"), PVH).verdict == expected
 
 
 @pytest.mark.parametrize("name", recipes.names())

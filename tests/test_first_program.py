@@ -95,6 +95,15 @@ def test_init_of_the_initramfs(changes, expected, guest, pvhready):
     assert report["verdict"] == expected, findings(report, "fail", "unknown")
 
 
+def test_init_of_one_archive_and_its_interpreter_in_another(guest, pvhready):
+    menu = trees.menus.debian_menu([RELEASE], UUID, "console=hvc0").replace("initrd\t/boot/", "initrd\t/boot/first.img /boot/")
+    archive = dict(contents(RELEASE, trees.MODULES))
+    shell = archive.pop("usr/bin/sh")
+    files = {GRUB_CFG: menu, "/boot/first.img": cpio({"usr/bin/sh": shell}), INITRD: cpio(archive)}
+    report = pvhready.check(guest(files))
+    assert report["verdict"] == UNKNOWN and "initramfs-program" in findings(report, "unknown")
+
+
 FRONT = "usr/lib/modules/{}/kernel/drivers/block/xen-blkfront.ko".format(RELEASE)
 EXT4 = "usr/lib/modules/{}/kernel/fs/ext4/ext4.ko".format(RELEASE)
 SOUND = contents(RELEASE, trees.MODULES)[FRONT]

@@ -56,10 +56,16 @@ def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional
     archives = _archives(entry, facts)
     if _program(entry, kernel, mode) or not _all_read(entry, archives) or any(archive.init for archive in archives):
         return None
-    reason = next((archive.init_problem for archive in archives if archive.init_problem), "")
+    reason = _init_problem(archives)
+    if reason and len(archives) > 1:
+        return None  # what it needs may be in another of them: a side condition
     if reason:
         return "of no use (the kernel cannot run its /init: {})".format(reason)
     return "of no use (it holds no /init, which the kernel would run)"
+
+
+def _init_problem(archives: "List[Initramfs]") -> str:
+    return "" if any(archive.init for archive in archives) else next((archive.init_problem for archive in archives if archive.init_problem), "")
 
 
 def _program(entry: Entry, kernel: Kernel, mode: str) -> str:
@@ -171,6 +177,10 @@ def _side_conditions(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "
         findings.append(Finding("initramfs-support", UNKNOWN, mode, entry.title, summary, (contrary,)))
     if program and not is_proved(entry, facts):
         summary = "rdinit= lets the kernel run {} instead of /init: whether the initramfs holds it is not looked at".format(program)
+        findings.append(_finding("initramfs-program", UNKNOWN, mode, entry, summary, ""))
+    reason = _init_problem(_archives(entry, facts))
+    if reason and not program and not is_proved(entry, facts):
+        summary = "whether the kernel can run /init cannot be told: {}, unless another of the archives has it".format(reason)
         findings.append(_finding("initramfs-program", UNKNOWN, mode, entry, summary, ""))
     return findings + list(_unpackable(entry, kernel, mode, facts))
 

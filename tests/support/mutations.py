@@ -392,6 +392,12 @@ def _first_program(recipe: Recipe, chance: random.Random) -> Changes:
     return chance.choice(cases)
 
 
+def _folder(recipe: Recipe, chance: random.Random) -> Changes:
+    """A folder on the way: gone, empty, or something else."""
+    folders = ["/boot", recipe.menu.rpartition("/")[0], recipe.kernels[0].rpartition("/")[0]]
+    return {chance.choice(folders): chance.choice((None, Folder(), Link("gone"), Link("/etc"), b"", os.mkfifo, Link("boot")))}
+
+
 MUTATIONS: Dict[str, Mutation] = {
     "menu swapped": _menu_swapped, "menu cut": _menu_cut, "a line of the menu": _menu_line, "an argument more": _argument,
     "root=": _root_argument, "one more archive": _another_archive,
@@ -401,7 +407,7 @@ MUTATIONS: Dict[str, Mutation] = {
     "initramfs swapped": _initramfs_swapped, "initramfs cut": _initramfs_cut, "initramfs's bits": _initramfs_flipped,
     "a member of the initramfs": _member, "a member replaced later": _replaced_later, "a module blacklisted": _blacklisted,
     "modules of another release": _another_release,
-    "fstab": _fstab, "first program": _first_program,
+    "a folder": _folder, "fstab": _fstab, "first program": _first_program,
 }
 
 # Excluded from MUTATIONS for now, and to be moved there when the payload is held against the package's checksum (dpkg's md5sums) or
