@@ -503,9 +503,9 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "initramfs-program": (
         INITRAMFS,
-        "rdinit= of the entry.",
-        "The kernel runs that program instead of the initramfs's /init.",
-        "Remove rdinit= and write the menu anew.",
+        "rdinit= of the entry, and what /init of the initramfs needs, where there are several archives.",
+        "The kernel runs one program of the initramfs: the one that rdinit= names, else /init.",
+        "Remove rdinit= and write the menu anew; build the initramfs anew.",
     ),
     "root-device": (
         ROOT,

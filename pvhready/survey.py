@@ -9,6 +9,8 @@ from pvhready.probes.guest import read_guest
 from pvhready.probes.storage import free_space, read_storage
 from pvhready.root import Missing, Root, Unreadable
 
+_INITRAMFS_SECONDS = 120.0  # for all of them together: a menu may name any number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
@@ -196,7 +198,7 @@ def _initramfs(
 ) -> "Dict[str, Initramfs]":
     """What the archives hold that the next entries name, and those of ``following``, unless their kernel finds no disks in any case."""
     from pvhready.memory.results import Memory
-    from pvhready.probes.initramfs import read_initramfs
+    from pvhready.probes.initramfs import MAX_SECONDS, read_initramfs
     from pvhready.probes.proof import read_or_prove
     from pvhready.rules.config import FRONT_END
 
@@ -211,12 +213,17 @@ def _initramfs(
     rivals = [entry for menu in menus.values() for entry in menu.entries]
     if not users:
         return {}
+    end = time.monotonic() + _INITRAMFS_SECONDS
+
+    def seconds() -> float:
+        return max(0.0, min(MAX_SECONDS, end - time.monotonic()))
+
     vital = _vital([entry for pairs in users.values() for entry, _ in pairs], storage or Storage())
-    found = {path: read_or_prove(root, path, guest, pairs, rivals, memory, vital) for path, pairs in users.items()}
+    found = {path: read_or_prove(root, path, guest, pairs, rivals, memory, vital, seconds()) for path, pairs in users.items()}
     for entry in (entry for pairs in users.values() for entry, _ in pairs):
         if not all(found[path].proved for path in entry.initrd):
             # One was written anew since the boot: what the whole held then says nothing of what it holds now.
-            found.update((path, read_initramfs(root, path, memory, vital=vital)) for path in entry.initrd if found[path].proved)
+            found.update((path, read_initramfs(root, path, memory, seconds(), vital)) for path in entry.initrd if found[path].proved)
     return found
 
 

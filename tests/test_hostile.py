@@ -17,7 +17,9 @@ from typing import Any, Dict, Iterator, List, Set
 import pytest
 
 from pvhready import root as handle
+from pvhready import survey
 from pvhready.demo.tree import write_tree
+from pvhready.host import profile
 from pvhready.root import Root, Unreadable
 from support import hostile, wanted
 from support.hostile import CANARY
@@ -357,3 +359,13 @@ def test_what_is_to_be_typed_is_one_word_each(guest: Any, pvhready: Any) -> None
         assert all(isinstance(word, str) for word in remedy["argv"])
         assert "-rf" not in remedy["argv"] and "--help" not in remedy["argv"], remedy
     json.dumps(report)
+
+
+def test_a_menu_that_names_initramfs_without_number_is_bounded_in_time(guest: Any, monkeypatch: Any) -> None:
+    """The time is for all of them together."""
+    directory = guest()
+    with Root(directory) as root:
+        assert all(archive.complete for archive in survey.survey(root, profile("bitfolk")).initramfs.values())
+        monkeypatch.setattr(survey, "_INITRAMFS_SECONDS", 0.0)
+        found = survey.survey(root, profile("bitfolk")).initramfs
+    assert found and all(archive.problem and "seconds" in archive.problem.reason for archive in found.values())

@@ -65,7 +65,9 @@ def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional
 
 
 def _init_problem(archives: "List[Initramfs]") -> str:
-    return "" if any(archive.init for archive in archives) else next((archive.init_problem for archive in archives if archive.init_problem), "")
+    if any(archive.init for archive in archives):
+        return ""
+    return next((archive.init_problem for archive in archives if archive.init_problem), "")
 
 
 def _program(entry: Entry, kernel: Kernel, mode: str) -> str:
