@@ -298,10 +298,9 @@ def _is_link(item: Union[bytes, Member]) -> bool:
 
 def _with(archive: Archive, name: str, item: Union[bytes, Member, None]) -> Archive:
     changed = dict(archive)
-    del changed[name]
+    before = changed.pop(name)
     if item is not None:
-        mode = archive[name].mode if isinstance(archive[name],
-            Member) and not _is_link(archive[name]) else 0o100644  # type: ignore[union-attr]
+        mode = before.mode if isinstance(before, Member) and not _is_link(before) else 0o100644
         changed[name] = item if isinstance(item, Member) else Member(item, mode)
     return changed
 
