@@ -141,11 +141,10 @@ def _boot_unit(root: Root, fstab: "Tuple[Mount, ...]", problems: "List[Problem]"
         except Unreadable as error:
             problems.append(Problem(error.path, error.reason))
             return ()
-        said = [(name.strip(), value.strip(), number) for number, (name, _, value) in enumerate(
-            (line.partition("=") for line in text.split("\n")), 1)]
-        words = {name: (value, number) for name, value, number in said if value}
-        what, line = words.get("What", ("", 1))
-        return (Mount("/boot", what, words.get("Type", ("auto", 0))[0], words.get("Options", ("", 0))[0], "{}:{}".format(path, line)),)
+        lines = [line.partition("=") for line in text.split("\n")]
+        words = {name.strip(): (value.strip(), number) for number, (name, _, value) in enumerate(lines, 1) if value.strip()}
+        what, number = words.get("What", ("", 1))
+        return (Mount("/boot", what, words.get("Type", ("auto", 0))[0], words.get("Options", ("", 0))[0], "{}:{}".format(path, number)),)
     return ()
 
 

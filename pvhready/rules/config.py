@@ -135,8 +135,8 @@ def _missing_options(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Findi
     unmentioned = [symbol for symbol in needed if symbol not in values]
     if unmentioned and not kernel.config.whole and all(values.get(symbol, "y") == "y" for symbol in needed):
         summary = "its configuration mentions neither {} nor what stands at its end, so it is not whole".format(unmentioned[0])
-        return _finding("kernel-config-cut", UNKNOWN, mode, kernel, summary, _symbol(kernel, unmentioned[0]),
-            remedies.install_config(kernel))
+        fix = remedies.install_config(kernel)
+        return _finding("kernel-config-cut", UNKNOWN, mode, kernel, summary, _symbol(kernel, unmentioned[0]), fix)
     if values.get("XEN") != "y":
         return _finding("kernel-xen", FAIL, mode, kernel, "built without CONFIG_XEN", _symbol(kernel, "XEN"), newkernel.xen_kernel(guest))
     if mode == PVH and values.get("XEN_PVH") != "y":

@@ -29,15 +29,15 @@ def judge_init(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[F
         return []
     fix = remedies.remove_argument(facts.guest, named.text, entry)
     if program.runs is None:
-        return [_finding("init-missing", UNKNOWN, entry, "it cannot be seen whether {} is there".format(named.value), named.text, mode,
-            fix)]
-    elsewhere = _elsewhere(named.value, facts)
+        summary = "it cannot be seen whether {} is there".format(named.value)
+        return [_finding("init-missing", UNKNOWN, entry, summary, named.text, mode, fix)]
+    elsewhere = _elsewhere(named.value, facts) or _elsewhere("/usr/", facts)  # a link may lead there
     if elsewhere and facts.root != "/":
         summary = "{}; it may be in {}, a file system of its own".format(program.reason, elsewhere)
         return [_finding("init-missing", UNKNOWN, entry, summary, named.text, mode, fix)]
     if program.there:
-        return [_finding("init-broken", FAIL, entry, "{}: the kernel cannot start it, and panics".format(program.reason), named.text, mode,
-            fix)]
+        summary = "{}: the kernel cannot start it, and panics".format(program.reason)
+        return [_finding("init-broken", FAIL, entry, summary, named.text, mode, fix)]
     summary = "{}: the kernel finds nothing to start, and panics".format(program.reason)
     return [_finding("init-missing", FAIL, entry, summary, named.text, mode, fix)]
 
@@ -51,8 +51,8 @@ def _unnamed(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: 
             summary = "whether {} can be started cannot be seen{}".format(path, ": " * bool(program.reason) + program.reason)
             return [_finding("init-missing", UNKNOWN, entry, summary, path, mode)]
         if program.there:
-            return [_doubted("init-broken", entry, "{}: the kernel cannot start it, and panics".format(program.reason), path, mode, facts,
-                arguments)]
+            summary = "{}: the kernel cannot start it, and panics".format(program.reason)
+            return [_doubted("init-broken", entry, summary, path, mode, facts, arguments)]
     others = [path for path in SYSTEMD + (SHELL,) if facts.inits.get(path, _UNSEEN).runs is not False]
     if others:
         summary = "{} is not there: whether {} is started in its place depends on the initramfs".format(INITS[0], others[0])
