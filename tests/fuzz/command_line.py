@@ -3,8 +3,10 @@
 from pvhready.cmdline import fitting, parse, size_of, split, written_by_grub
 from pvhready.devicenames import is_plausible, parse_spec
 
-TOKENS = (b"root=UUID=1", b"console=hvc0", b'"', b" ", b"\\", b"'", b"=", b"--", b"\xa0", b"\xff", b"mem=512M", b"init=/x",
-    b"PARTUUID=1/PARTNROFF=2", b"\\x20", b"/dev/mapper/a-b", b"\t")
+TOKENS = (
+    b"root=UUID=1", b"console=hvc0", b'"', b" ", b"\\", b"'", b"=", b"--", b"\xa0", b"\xff", b"mem=512M", b"init=/x",
+    b"PARTUUID=1/PARTNROFF=2", b"\\x20", b"/dev/mapper/a-b", b"\t",
+)
 
 
 def run(data: bytes) -> None:

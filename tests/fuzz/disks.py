@@ -2,10 +2,11 @@
 
 from pvhready.disk.contents import contents
 
-TOKENS = (b"\x55\xaa", b"EFI PART", b"LABELONE", b"LVM2 001", b"LUKS\xba\xbe\0\x02", b"LUKS\xba\xbe\0\x01", b"\x53\xef", b"XFSB",
-    b"_BHRfS_M", b"\x10\x20\xf5\xf2", b"\xfc\x4e\x2b\xa9", b"SWAPSPACE2",
-          b"FAT32   ", b"id = \"a\"\n", b"logical_volumes {", b"}", b"\xff" * 8, bytes(512),
-          b'{"keyslots":{"0":{"kdf":{"type":"argon2id"}}}}')
+TOKENS = (
+    b"\x55\xaa", b"EFI PART", b"LABELONE", b"LVM2 001", b"LUKS\xba\xbe\0\x02", b"LUKS\xba\xbe\0\x01", b"\x53\xef", b"XFSB", b"_BHRfS_M",
+    b"\x10\x20\xf5\xf2", b"\xfc\x4e\x2b\xa9", b"SWAPSPACE2", b"FAT32   ", b"id = \"a\"\n", b"logical_volumes {", b"}", b"\xff" * 8,
+    bytes(512), b'{"keyslots":{"0":{"kdf":{"type":"argon2id"}}}}',
+)
 _PLACES = (0, 512, 1024, 4096, 65536)
 
 

@@ -3,10 +3,11 @@
 from pvhready.probes.packages import Owners
 from tests.fuzz.places import guest, parts
 
-TOKENS = (b"Package: linux-image-6.1.0-1\n", b"Status: install ok installed\n", b"Version: 1-1\n", b"Architecture: amd64\n", b"\n\n",
-    b"\n%%\n", b"/boot/vmlinuz-6.1.0-1\n",
-          b"/boot/vmlinuz-6.1.0-1\n/boot/vmlinuz.real\n:\n", b"d41d8cd98f00b204e9800998ecf8427e  boot/vmlinuz-6.1.0-1\n", b":", b" ",
-          b"\0", b"\xff", b"/.\n")
+TOKENS = (
+    b"Package: linux-image-6.1.0-1\n", b"Status: install ok installed\n", b"Version: 1-1\n", b"Architecture: amd64\n", b"\n\n", b"\n%%\n",
+    b"/boot/vmlinuz-6.1.0-1\n", b"/boot/vmlinuz-6.1.0-1\n/boot/vmlinuz.real\n:\n",
+    b"d41d8cd98f00b204e9800998ecf8427e  boot/vmlinuz-6.1.0-1\n", b":", b" ", b"\0", b"\xff", b"/.\n",
+)
 _IMAGE = "/boot/vmlinuz-6.1.0-1"
 _INFO = "/var/lib/dpkg/info/linux-image-6.1.0-1"
 

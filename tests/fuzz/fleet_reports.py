@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 from pvhready.fleet import page, rows, show
 from tests.fuzz.places import folder, guest
 
-TOKENS = (b'{"format_version": 1', b'"verdict": "ready"', b'"guest": {"type": "PV"}', b'"modes": {"pvh": "boots", "pv": "fails"}',
-    b'"boot": {"default": {"kernel": "', b'"checks": [',
-          b'{"id": "a", "status": "fail"}', b"[", b"]", b"{", b"}", b",", b":", b'"', b"<script>", b"</td>", b"&", b"\\u001b[31m",
-          b"\\ud800", b"null", b"1e999", b"\n", b"\xff", b"'")
+TOKENS = (
+    b'{"format_version": 1', b'"verdict": "ready"', b'"guest": {"type": "PV"}', b'"modes": {"pvh": "boots", "pv": "fails"}',
+    b'"boot": {"default": {"kernel": "', b'"checks": [', b'{"id": "a", "status": "fail"}', b"[", b"]", b"{", b"}", b",", b":", b'"',
+    b"<script>", b"</td>", b"&", b"\\u001b[31m", b"\\ud800", b"null", b"1e999", b"\n", b"\xff", b"'",
+)
 
 
 class _Page(HTMLParser):

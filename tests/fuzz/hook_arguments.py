@@ -7,8 +7,10 @@ from pvhready.hooks.run import run as run_hook
 from pvhready.settings import HOOKS
 from tests.fuzz.places import parts
 
-TOKENS = (b"6.1.0-1-amd64", b"/boot/vmlinuz-6.1.0-1-amd64", b"add", b"remove", b"\n%%\n", b"\0", b"/a.deb\n", b"a.deb\n", b"--root", b"-",
-    b"..", b"\xff", b"", b"kernel-postinst", b" ")
+TOKENS = (
+    b"6.1.0-1-amd64", b"/boot/vmlinuz-6.1.0-1-amd64", b"add", b"remove", b"\n%%\n", b"\0", b"/a.deb\n", b"a.deb\n", b"--root", b"-",
+    b"..", b"\xff", b"", b"kernel-postinst", b" ",
+)
 
 
 def run(data: bytes) -> None:

@@ -6,9 +6,11 @@ from pvhready.undo.changes import Refused
 from pvhready.undo.journal import FILE_NAME, read_run
 from tests.fuzz.places import folder, guest
 
-TOKENS = (b'{"record": "begin"', b'"format": 1', b'"steps": []', b'"record": "done"}\n', b'{"record": "prepared"}\n',
-    b'{"record": "start", "step": 0}\n', b"[", b"{", b"}", b'"', b":", b",",
-          b"1e999", b"-1", b"99999999999999999999", b"null", b"true", b"\n", b"\\ud800", b"\xff", b"NaN")
+TOKENS = (
+    b'{"record": "begin"', b'"format": 1', b'"steps": []', b'"record": "done"}\n', b'{"record": "prepared"}\n',
+    b'{"record": "start", "step": 0}\n', b"[", b"{", b"}", b'"', b":", b",", b"1e999", b"-1", b"99999999999999999999", b"null", b"true",
+    b"\n", b"\\ud800", b"\xff", b"NaN",
+)
 
 
 class _Folder:

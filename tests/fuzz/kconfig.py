@@ -5,11 +5,12 @@ from pvhready.probes.kconfig import config_in, read_config
 from pvhready.rules.config import judge_config
 from tests.fuzz.places import guest, parts
 
-TOKENS = (b"CONFIG_XEN=y\n", b"CONFIG_XEN_PVH=y\n", b"# CONFIG_XEN_PV is not set\n", b"CONFIG_XEN_BLKDEV_FRONTEND=m\n",
-    b"CONFIG_HAS_IOMEM=y\n", b"CONFIG_",
-          b"CONFIG_CMDLINE_BOOL=y\n", b'CONFIG_CMDLINE="root=/dev/xvda"\n', b" is not set", b"=", b"\n", b"\n%%\n",
-          b" T x86_default_get_root_pointer\n",
-          b"# Linux/x86 6.1.0 Kernel Configuration\n", b"\0", b"\xff", b" B _end\n", b"The real System.map is in")
+TOKENS = (
+    b"CONFIG_XEN=y\n", b"CONFIG_XEN_PVH=y\n", b"# CONFIG_XEN_PV is not set\n", b"CONFIG_XEN_BLKDEV_FRONTEND=m\n", b"CONFIG_HAS_IOMEM=y\n",
+    b"CONFIG_", b"CONFIG_CMDLINE_BOOL=y\n", b'CONFIG_CMDLINE="root=/dev/xvda"\n', b" is not set", b"=", b"\n", b"\n%%\n",
+    b" T x86_default_get_root_pointer\n", b"# Linux/x86 6.1.0 Kernel Configuration\n", b"\0", b"\xff", b" B _end\n",
+    b"The real System.map is in",
+)
 _RELEASE = "6.1.0-1-amd64"
 
 

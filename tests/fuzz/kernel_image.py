@@ -6,9 +6,11 @@ from pvhready.probes.image import image_in, read_image
 from pvhready.rules.image import judge_image
 from tests.fuzz.places import guest
 
-TOKENS = (b"MZ", b"HdrS", b"\x55\xaa", b"\x7fELF", b"\x1f\x8b\x08\0", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x28\xb5\x2f\xfd", b"\x02\x21\x4c\x18",
-          b"Xen\0", b"\x04\0\0\0", b"\x12\0\0\0", b"\xff" * 4, b"\xff" * 8, bytes(4), bytes(512), b"PE\0\0", b".linux\0\0", b"IKCFG_ST",
-          b"IKCFG_ED")
+TOKENS = (
+    b"MZ", b"HdrS", b"\x55\xaa", b"\x7fELF", b"\x1f\x8b\x08\0", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x28\xb5\x2f\xfd", b"\x02\x21\x4c\x18",
+    b"Xen\0", b"\x04\0\0\0", b"\x12\0\0\0", b"\xff" * 4, b"\xff" * 8, bytes(4), bytes(512), b"PE\0\0", b".linux\0\0", b"IKCFG_ST",
+    b"IKCFG_ED",
+)
 _PATH = "/boot/vmlinuz-6.1.0"
 _FORMS = ("bzimage", "gzipped-bzimage", "elf", "uki", "not-a-kernel", "unknown")
 

@@ -9,8 +9,10 @@ from pvhready.memory.results import FILE, Memory
 from pvhready.root import Stamp
 from tests.fuzz.places import folder, guest
 
-TOKENS = (b"pvhready memory 2\n", b"pvhready facts 1 ", b"\t", b"\n", b"initramfs", b"\x5b", b"\xdb", b"\xfb", b"\xe9\xff\xff\xff\x7f",
-    b"i\1\0\0\0", bytes(8), b"\xff" * 8)
+TOKENS = (
+    b"pvhready memory 2\n", b"pvhready facts 1 ", b"\t", b"\n", b"initramfs", b"\x5b", b"\xdb", b"\xfb", b"\xe9\xff\xff\xff\x7f",
+    b"i\1\0\0\0", bytes(8), b"\xff" * 8,
+)
 _STAMP = Stamp("/boot/initrd.img", 1, 2, 3, 4)
 
 

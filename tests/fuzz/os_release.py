@@ -3,8 +3,10 @@
 from pvhready.probes.distribution import parse_os_release, read_distribution
 from tests.fuzz.places import guest
 
-TOKENS = (b"ID=debian\n", b"VERSION_ID=", b"NAME=", b"ID_LIKE=", b'"', b"'", b"\\", b"$x", b"`a`", b"#", b"=", b"\n", b"\0", b"\xff",
-    b"\xc3\xa4")
+TOKENS = (
+    b"ID=debian\n", b"VERSION_ID=", b"NAME=", b"ID_LIKE=", b'"', b"'", b"\\", b"$x", b"`a`", b"#", b"=", b"\n", b"\0", b"\xff",
+    b"\xc3\xa4",
+)
 
 
 def run(data: bytes) -> None:

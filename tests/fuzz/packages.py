@@ -5,10 +5,11 @@ from pvhready.archives.kernels import kernels_in
 from pvhready.unpack import UnpackError
 from tests.fuzz.places import guest
 
-TOKENS = (b"!<arch>\n", b"debian-binary   ", b"control.tar.xz  ", b"data.tar        ", b"`\n", b"100644  ", b"2.0\n", b"ustar\x0000",
-    b"./boot/vmlinuz-6.1.0", b"../../etc/passwd",
-          b"\xed\xab\xee\xdb\x03\0", b"\x8e\xad\xe8\x01\0\0\0\0", b"\xff" * 4, bytes(4), bytes(512), b"070701" + b"0" * 104,
-          b"TRAILER!!!\0", b"PAX", b"12 path=a\n")
+TOKENS = (
+    b"!<arch>\n", b"debian-binary   ", b"control.tar.xz  ", b"data.tar        ", b"`\n", b"100644  ", b"2.0\n", b"ustar\x0000",
+    b"./boot/vmlinuz-6.1.0", b"../../etc/passwd", b"\xed\xab\xee\xdb\x03\0", b"\x8e\xad\xe8\x01\0\0\0\0", b"\xff" * 4, bytes(4),
+    bytes(512), b"070701" + b"0" * 104, b"TRAILER!!!\0", b"PAX", b"12 path=a\n",
+)
 _PATH = "/a.deb"
 _LIMIT = 1 << 20
 

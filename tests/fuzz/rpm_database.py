@@ -6,10 +6,11 @@ from pvhready.probes.packages import Owners
 from pvhready.probes.rpm import read_header
 from tests.fuzz.places import guest
 
-TOKENS = (b"SQLite format 3\0", b"CREATE TABLE Packages", b"CREATE INDEX", b"CREATE VIEW Basenames AS", b"SELECT", b"\0\0\0\x10",
-    b"\xff" * 4, b"vmlinuz",
-          struct.pack(">IIII", 1000, 6, 0, 1), struct.pack(">IIII", 1117, 8, 0, 1), struct.pack(">IIII", 1116, 4, 0, 1),
-          struct.pack(">IIII", 1035, 8, 0, 1), bytes(16))
+TOKENS = (
+    b"SQLite format 3\0", b"CREATE TABLE Packages", b"CREATE INDEX", b"CREATE VIEW Basenames AS", b"SELECT", b"\0\0\0\x10", b"\xff" * 4,
+    b"vmlinuz", struct.pack(">IIII", 1000, 6, 0, 1), struct.pack(">IIII", 1117, 8, 0, 1), struct.pack(">IIII", 1116, 4, 0, 1),
+    struct.pack(">IIII", 1035, 8, 0, 1), bytes(16),
+)
 
 
 def run(data: bytes) -> None:

@@ -4,9 +4,10 @@ from pvhready.probes.filesystems import file_systems
 from pvhready.probes.storage import parse_fstab, read_storage
 from tests.fuzz.places import guest, parts
 
-TOKENS = (b"UUID=1-2", b"LABEL=a", b"/dev/xvda1", b" / ", b" /boot ", b" ext4 ", b" btrfs ", b"subvol=@", b" defaults 0 0\n", b"\\040",
-    b"\\8", b"\t", b"#", b"\0", b"\xff",
-          b"\n%%\n", b"[Mount]\n", b"What=", b"Where=/boot\n", b"Type=ext4\n", b'"', b"none swap sw")
+TOKENS = (
+    b"UUID=1-2", b"LABEL=a", b"/dev/xvda1", b" / ", b" /boot ", b" ext4 ", b" btrfs ", b"subvol=@", b" defaults 0 0\n", b"\\040", b"\\8",
+    b"\t", b"#", b"\0", b"\xff", b"\n%%\n", b"[Mount]\n", b"What=", b"Where=/boot\n", b"Type=ext4\n", b'"', b"none swap sw",
+)
 
 
 def run(data: bytes) -> None:

@@ -2,9 +2,10 @@
 
 from pvhready.unpack import Budget, UnpackError, detect, from_bytes, stream
 
-TOKENS = (b"\x1f\x8b\x08\0\0\0\0\0", b"\xfd7zXZ\0\0\x01", b"BZh9", b"\x5d\0\0\x80\0", b"\x89LZO\0\r\n\x1a\n", b"\x02\x21\x4c\x18",
-    b"\x04\x22\x4d\x18",
-          b"\x28\xb5\x2f\xfd", b"\xff" * 4, bytes(8))
+TOKENS = (
+    b"\x1f\x8b\x08\0\0\0\0\0", b"\xfd7zXZ\0\0\x01", b"BZh9", b"\x5d\0\0\x80\0", b"\x89LZO\0\r\n\x1a\n", b"\x02\x21\x4c\x18",
+    b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd", b"\xff" * 4, bytes(8),
+)
 _MOST = 1 << 24
 
 

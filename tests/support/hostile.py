@@ -19,15 +19,12 @@ EVIL = "\x1b[31m\x1b]0;owned\x07\r\x08\u202e\u2028\udcff|;`touch /tmp/x`$(id)<sc
 # All that a check looks for by a fixed name.
 PATHS = (
     "/boot", "/boot/grub", GRUB_CFG, "/boot/grub/grubenv", "/boot/vmlinuz-" + RELEASE, "/boot/config-" + RELEASE,
-    "/boot/initrd.img-" + RELEASE,
-    "/boot/System.map-" + RELEASE, "/boot/loader", "/boot/kernels", "/boot/xen", "/etc", "/etc/os-release", "/usr/lib/os-release",
-    "/etc/fstab", "/etc/crypttab",
-    "/etc/default", "/etc/default/grub", "/etc/default/grub.d", "/etc/kernel", "/etc/kernel/postinst.d", "/etc/initramfs",
-    "/etc/systemd/system/boot.mount",
-    "/etc/dnf/dnf.conf", "/etc/sysconfig/kernel", "/var", "/var/lib/dpkg", "/var/lib/dpkg/status", "/var/lib/dpkg/info", "/var/lib/rpm",
-    "/var/lib/rpm/rpmdb.sqlite", "/usr", "/usr/lib/modules", "/lib", "/lib/modules", "/lib/modules/" + RELEASE, "/nix", "/nix/store",
-    "/nix/var/nix/profiles",
-    "/sbin/init", "/bin/sh", "/usr/local/sbin", "/etc/pvhready.conf", "/var/lib/pvhready/undo", "/var/cache/pvhready",
+    "/boot/initrd.img-" + RELEASE, "/boot/System.map-" + RELEASE, "/boot/loader", "/boot/kernels", "/boot/xen", "/etc", "/etc/os-release",
+    "/usr/lib/os-release", "/etc/fstab", "/etc/crypttab", "/etc/default", "/etc/default/grub", "/etc/default/grub.d", "/etc/kernel",
+    "/etc/kernel/postinst.d", "/etc/initramfs", "/etc/systemd/system/boot.mount", "/etc/dnf/dnf.conf", "/etc/sysconfig/kernel", "/var",
+    "/var/lib/dpkg", "/var/lib/dpkg/status", "/var/lib/dpkg/info", "/var/lib/rpm", "/var/lib/rpm/rpmdb.sqlite", "/usr",
+    "/usr/lib/modules", "/lib", "/lib/modules", "/lib/modules/" + RELEASE, "/nix", "/nix/store", "/nix/var/nix/profiles", "/sbin/init",
+    "/bin/sh", "/usr/local/sbin", "/etc/pvhready.conf", "/var/lib/pvhready/undo", "/var/cache/pvhready",
 )
 
 

@@ -102,13 +102,13 @@ def _menu_line(recipe: Recipe, chance: random.Random) -> Changes:
 
 _ARGUMENTS: Tuple[str, ...] = (
     "nopv", "xen_nopv", "acpi=off", "acpi=ht", "xen_no_vector_callback", "init=/gone", "init=/etc", "init=/etc/fstab", "rdinit=/gone",
-    "mem=32M",
-    "rd.break", "break=premount", "initcall_blacklist=xlblk_init", "initcall_blacklist=xenbus_init", "root=/dev/sda1",
-    "root=/dev/nvme0n1p1",
-    "root=UUID=00000000-0000-0000-0000-000000000000", "memmap=4G$1M",
+    "mem=32M", "rd.break", "break=premount", "initcall_blacklist=xlblk_init", "initcall_blacklist=xenbus_init", "root=/dev/sda1",
+    "root=/dev/nvme0n1p1", "root=UUID=00000000-0000-0000-0000-000000000000", "memmap=4G$1M",
 )
-_OF_MODULES: Tuple[str, ...] = ("module_blacklist=xen_blkfront", "modprobe.blacklist=xen-blkfront", "modprobe.blacklist=a,xen_blkfront,b",
-    "rd.driver.blacklist=xen_blkfront")
+_OF_MODULES: Tuple[str, ...] = (
+    "module_blacklist=xen_blkfront", "modprobe.blacklist=xen-blkfront", "modprobe.blacklist=a,xen_blkfront,b",
+    "rd.driver.blacklist=xen_blkfront",
+)
 
 
 def _has_module(recipe: Recipe, name: str) -> bool:
