@@ -6,10 +6,11 @@ what it says of a failure, ``PVHREADY_CORRUPTION_SEED=... `` repeats.
 
 import contextlib
 import errno
+import importlib.util
 import os
 import random
 import shutil
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 import pytest
 
@@ -22,10 +23,11 @@ from pvhready.probes.guest import read_guest
 from pvhready.root import Root
 from pvhready.survey import survey
 from support import recipes
-from support.mutations import MUTATIONS, NOT_YET, Changes
+from support.mutations import BY_CHECKSUM, MUTATIONS, Changes
 from support.recipes import Recipe
 
 _COUNT = int(os.environ.get("PVHREADY_CORRUPTIONS", "400"))
+_HAS_CHECKSUMS = importlib.util.find_spec("pvhready.probes.checksums") is not None  # see support/mutations.py, BY_CHECKSUM
 _SEED = os.environ.get("PVHREADY_CORRUPTION_SEED")
 
 
@@ -90,19 +92,18 @@ def test_each_of_them_is_ready(name: str, sound: Any) -> None:
     assert verdict == READY, said
 
 
-def corrupted(sound: Any, seed: str, only: Optional[str] = None) -> None:
+def corrupted(sound: Any, seed: str, kind: str) -> None:
     """Corrupt one thing, by what the seed tells, and demand that it is seen."""
     chance = random.Random(seed)
-    guest = sound(chance.choice(recipes.names()))
-    kind = only or chance.choice(sorted(MUTATIONS))
-    changes = MUTATIONS[kind](guest.recipe, chance)
+    guest = sound(chance.choice([name for name in recipes.names() if kind in MUTATIONS or sound(name).recipe.checked]))
+    changes = dict(BY_CHECKSUM, **MUTATIONS)[kind](guest.recipe, chance)
     with guest.changed(changes):
         verdict, said = guest.verdict()
     assert verdict in (NOT_READY, NOT_KNOWN), "PVHREADY_CORRUPTION_SEED='{}': {}: {}: {}: {}".format(
         seed, kind, verdict, {path: repr(change)[:300] for path, change in changes.items()}, said)
 
 
-@pytest.mark.parametrize("kind", sorted(MUTATIONS))
+@pytest.mark.parametrize("kind", sorted(MUTATIONS) + (sorted(BY_CHECKSUM) if _HAS_CHECKSUMS else []))
 def test_what_is_corrupted_is_never_ready(kind: str, sound: Any) -> None:
     if _SEED is not None:
         if _SEED.startswith(kind + "/"):
@@ -211,7 +212,3 @@ def test_what_speaks_against_the_type_of_a_guest_is_never_ready(kind: str, sound
     assert verdict(0, {}) == READY
     for number, changes in enumerate(_AGAINST, 1):
         assert verdict(number, changes) in (NOT_KNOWN, NOT_APPLICABLE), changes
-
-
-def test_what_is_excluded_is_what_the_payload_alone_can_tell() -> None:
-    assert set(NOT_YET) <= {"a byte within the payload"}

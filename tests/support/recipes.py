@@ -17,7 +17,7 @@ class Recipe(NamedTuple):
     """A guest that is ready on ``host``. ``kernels`` and ``configs`` are all paths of the same content, ``menu`` is what names the entry.
 
     ``archive`` is what ``initrd`` is packed from, with ``compression``, and ``microcode`` is what stands before it. ``needed`` are the
-    members without which nothing comes up.
+    members without which nothing comes up. ``checked``: a package database has the kernel's checksum.
     """
 
     tree: Tree
@@ -34,6 +34,7 @@ class Recipe(NamedTuple):
     uuid: str = trees.UUID
     loader: str = "/lib64/ld-linux-x86-64.so.2"
     init: str = "/usr/lib/systemd/systemd"
+    checked: bool = False
 
     def packed(self, archive: Archive) -> bytes:
         """Return an initramfs of other members."""
@@ -65,6 +66,7 @@ def _debian(payload: str, compression: str, merged: bool, built_in: bool, suffix
         "/boot/vmlinuz-" + release: image, "/boot/config-" + release: parts.configuration(release, symbols),
         "/boot/initrd.img-" + release: compress(compression, cpio(archive)), "/boot/System.map-" + release: trees.NO_MAP,
     })
+    tree.update(parts.dpkg_package("linux-image-" + release, {"/boot/vmlinuz-" + release: image}, ("/boot",)))
     loader = "/lib64/ld-linux-x86-64.so.2"
     if merged:
         for path in ("/sbin/init", "/bin/sh", loader):
@@ -76,7 +78,7 @@ def _debian(payload: str, compression: str, merged: bool, built_in: bool, suffix
     return Recipe(
         tree, "bitfolk", release, trees.GRUB_CFG, ("/boot/vmlinuz-" + release,), ("/boot/config-" + release,),
         "/boot/initrd.img-" + release,
-        archive, compression, _needed(archive, vital), image, loader=loader)
+        archive, compression, _needed(archive, vital), image, loader=loader, checked=True)
 
 
 def _fedora(bls: bool) -> Recipe:
@@ -126,7 +128,7 @@ def _demo(name: str, release: str, uuid: str) -> Recipe:
     vital = ("xen-blkfront",) if redhat else ("xen-blkfront", "ext4", "jbd2", "crc16")
     return Recipe(
         tree, "bitfolk", release, "/boot/grub2/grub.cfg" if redhat else trees.GRUB_CFG, ("/boot/vmlinuz-" + release,), tuple(configs),
-        initrd.format(release), archive, "zstd", _needed(archive, vital), content, uuid)
+        initrd.format(release), archive, "zstd", _needed(archive, vital), content, uuid, checked=not redhat)
 
 
 RECIPES: Dict[str, Callable[[], Recipe]] = {
