@@ -291,6 +291,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Without it nobody knows whether the kernel has PVH.",
         "Put the configuration in its place.",
     ),
+    "kernel-config-cut": (
+        KERNEL,
+        "Whether the kernel's configuration is a whole file.",
+        "What a whole one does not mention is off. A file that was cut off says nothing of what would have stood behind.",
+        "Install the kernel's package again, which brings the file.",
+    ),
     "kernel-config-conflict": (
         KERNEL,
         "All sources of the configuration.",
@@ -459,6 +465,18 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Without it the kernel finds no disks.",
         "Add the module and build the initramfs anew.",
     ),
+    "initramfs-damaged": (
+        INITRAMFS,
+        "The content of xen-blkfront in the entry's initramfs.",
+        "A file of zeros, or one that was cut short, is no module that the kernel loads.",
+        "Build the initramfs anew.",
+    ),
+    "initramfs-blacklist": (
+        INITRAMFS,
+        "modprobe's settings in the initramfs (etc/modprobe.d).",
+        "A module that they blacklist, or run something else for, is not loaded when its device is found.",
+        "Take the line away from /etc/modprobe.d, and build the initramfs anew.",
+    ),
     "initramfs-release": (
         INITRAMFS,
         "The release that the initramfs was made for.",
@@ -485,9 +503,9 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "initramfs-program": (
         INITRAMFS,
-        "rdinit= of the entry.",
-        "The kernel runs that program instead of the initramfs's /init.",
-        "Remove rdinit= and write the menu anew.",
+        "rdinit= of the entry, and what /init of the initramfs needs, where there are several archives.",
+        "The kernel runs one program of the initramfs: the one that rdinit= names, else /init.",
+        "Remove rdinit= and write the menu anew; build the initramfs anew.",
     ),
     "root-device": (
         ROOT,
@@ -557,9 +575,15 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "init-missing": (
         ROOT,
-        "init= of the entry against the root file system.",
-        "The kernel starts what it names, and panics where that is not there.",
-        "Take the argument away, or put the program there.",
+        "The first program, /sbin/init or what init= of the entry names, in the root file system.",
+        "The kernel starts it, and panics where it is not there.",
+        "Take a wrong argument away, or put the program there.",
+    ),
+    "init-broken": (
+        ROOT,
+        "The beginning of the first program, and the loader or interpreter that it needs.",
+        "The kernel panics over one that is empty, cut short, of another machine, or whose loader (/lib64/ld-linux-x86-64.so.2) is missing.",
+        "Install the package again that it belongs to.",
     ),
     "root-driver": (
         ROOT,

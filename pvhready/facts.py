@@ -109,7 +109,8 @@ class Config(NamedTuple):
     """A kernel's configuration: symbol without CONFIG_ to y, m or n (also "is not set"). ``source`` is its file.
 
     ``root_pointer`` tells whether System.map has x86_default_get_root_pointer; None when there is no real map. ``version`` is
-    the kernel's version that the file's header tells.
+    the kernel's version that the file's header tells. ``whole``: it mentions what stands near the end of every configuration, so that
+    what it does not mention is off; ``cut``: its last line has no end.
     """
 
     source: "Optional[str]" = None
@@ -119,6 +120,8 @@ class Config(NamedTuple):
     map_source: "Optional[str]" = None
     problem: "Optional[Problem]" = None
     version: "Optional[str]" = None
+    whole: bool = True
+    cut: bool = False
 
 
 class Kernel(NamedTuple):
@@ -215,7 +218,9 @@ class Initramfs(NamedTuple):
 
     ``compressions`` are those of its parts, () when all are plain. ``complete`` tells whether the whole archive was read.
     ``proved`` says in a few words why this very file is known to bring the guest up, where the guest runs from it. ``needs``
-    names the package of a missing tool. ``init``: it holds /init, which the kernel runs.
+    names the package of a missing tool. ``init``: it holds /init, which the kernel runs; ``init_problem`` says why it could not.
+    ``damaged`` are the modules of which a file is there that the kernel cannot load, ``kept_out`` those that modprobe's
+    settings in it keep from being loaded.
     """
 
     path: str
@@ -227,10 +232,13 @@ class Initramfs(NamedTuple):
     needs: "Optional[str]" = None
     problem: "Optional[Problem]" = None
     init: bool = False
+    init_problem: str = ""
+    damaged: "Tuple[str, ...]" = ()
+    kept_out: "Tuple[str, ...]" = ()
 
 
 class Mount(NamedTuple):
-    """A line of /etc/fstab, or a live mount: where, what (UUID=..., LABEL=..., /dev/...), and the file system."""
+    """A line of /etc/fstab, a unit of systemd's for /boot, or a live mount: where, what (UUID=..., LABEL=..., /dev/...), file system."""
 
     point: str
     device: str
@@ -331,11 +339,30 @@ class Hack(NamedTuple):
     problems: "Tuple[Problem, ...]" = ()
 
 
+class Program(NamedTuple):
+    """A program in the root file system. ``there``: something has its path; ``runs``: the kernel can start it; None: not seen.
+
+    ``reason`` says why it does not run, or is not seen.
+    """
+
+    there: "Optional[bool]"
+    runs: "Optional[bool]"
+    reason: str = ""
+
+
+# What is started first where init= names nothing: the kernel's own list (Linux: init/main.c, kernel_init), and what systemd's
+# initramfs looks for before it (systemd: src/systemctl/systemctl-switch-root.c). The first that is there is taken.
+INITS = ("/sbin/init", "/etc/init", "/bin/init")
+SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
+SHELL = "/bin/sh"
+FIRST_PROGRAMS = INITS + SYSTEMD + (SHELL,)
+
+
 class Facts(NamedTuple):
     """All that was seen of a guest. ``today`` is a date as YYYY-MM-DD; ``denied`` are paths that only root may read.
 
-    ``boot_names`` are the names in /boot. ``inits`` tells of each path that an ``init=`` names whether it is there; None
-    where that cannot be seen.
+    ``boot_names`` are the names in /boot. ``inits`` tells of each path that an ``init=`` names, and of those that are tried
+    without one, whether the kernel can start it.
     """
 
     root: str
@@ -353,4 +380,4 @@ class Facts(NamedTuple):
     boot_systems: "Tuple[BootFileSystem, ...]" = ()
     boot_names: "Tuple[str, ...]" = ()
     upgrades: Upgrades = Upgrades()
-    inits: "Dict[str, Optional[bool]]" = {}
+    inits: "Dict[str, Program]" = {}

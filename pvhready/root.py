@@ -16,7 +16,7 @@ from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, List, Optional, Set, Tuple
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
     from pvhready.memory.evidence import Evidence
 
@@ -401,12 +401,29 @@ def _look(name: str, directory: int) -> "Optional[os.stat_result]":
 
 
 def _names(descriptor: int, path: str) -> "List[str]":
+    """Return the names in an open directory. They are taken one by one: there may be more of them than fit into the memory."""
     names: List[str] = []
-    for name in os.listdir(descriptor):
-        if len(names) >= MAX_NAMES:
-            raise Unreadable(path, "holds more than {} names".format(MAX_NAMES))
-        names.append(name)
+    try:
+        for name in _each_name(descriptor):
+            if len(names) >= MAX_NAMES:
+                raise Unreadable(path, "holds more than {} names".format(MAX_NAMES))
+            names.append(name)
+    except OSError as error:
+        raise _explain(path, error) from error
     return names
+
+
+def _each_name(descriptor: int) -> "Iterator[str]":
+    place: Any = descriptor
+    if os.scandir not in os.supports_fd:
+        # Python 3.6. This name leads to the same open directory, whatever has become of its path.
+        place = "/proc/self/fd/{}".format(descriptor)
+        if not os.path.isdir(place):  # /proc is not mounted
+            yield from os.listdir(descriptor)
+            return
+    with os.scandir(place) as entries:
+        for entry in entries:
+            yield entry.name
 
 
 def _close(stack: "List[int]") -> None:

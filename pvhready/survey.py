@@ -9,9 +9,11 @@ from pvhready.probes.guest import read_guest
 from pvhready.probes.storage import free_space, read_storage
 from pvhready.root import Missing, Root, Unreadable
 
+_INITRAMFS_SECONDS = 120.0  # for all of them together: a menu may name any number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Sequence, Tuple
+    from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
     from pvhready.memory.evidence import Evidence
     from pvhready.memory.folder import Folder
@@ -92,7 +94,7 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
     names = _boot_names(root)
     owners = Owners(root)
     kernels, following, problems = _kernels(root, guest, owners, menus, defaults, names, deep)
-    archives = _initramfs(root, guest, menus, following, kernels, folder)
+    archives = _initramfs(root, guest, menus, following, kernels, folder, storage)
     if root.live and _is_damaged(kernels, archives):
         storage = storage._replace(boot_free=free_space("/boot"))
     return Facts(
@@ -192,11 +194,11 @@ def _kernels(
 
 def _initramfs(
     root: Root, guest: Guest, menus: "Dict[str, Menu]", following: "List[Entry]", kernels: "Tuple[Kernel, ...]",
-    folder: "Optional[Folder]",
+    folder: "Optional[Folder]", storage: "Optional[Storage]" = None,
 ) -> "Dict[str, Initramfs]":
     """What the archives hold that the next entries name, and those of ``following``, unless their kernel finds no disks in any case."""
     from pvhready.memory.results import Memory
-    from pvhready.probes.initramfs import read_initramfs
+    from pvhready.probes.initramfs import MAX_SECONDS, read_initramfs
     from pvhready.probes.proof import read_or_prove
     from pvhready.rules.config import FRONT_END
 
@@ -209,9 +211,34 @@ def _initramfs(
             for path in entry.initrd:
                 users.setdefault(path, []).append((entry, kernel))
     rivals = [entry for menu in menus.values() for entry in menu.entries]
-    found = {path: read_or_prove(root, path, guest, pairs, rivals, memory) for path, pairs in users.items()}
+    if not users:
+        return {}
+    end = time.monotonic() + _INITRAMFS_SECONDS
+
+    def seconds() -> float:
+        return max(0.0, min(MAX_SECONDS, end - time.monotonic()))
+
+    vital = _vital([entry for pairs in users.values() for entry, _ in pairs], storage or Storage())
+    found = {path: read_or_prove(root, path, guest, pairs, rivals, memory, vital, seconds()) for path, pairs in users.items()}
     for entry in (entry for pairs in users.values() for entry, _ in pairs):
         if not all(found[path].proved for path in entry.initrd):
             # One was written anew since the boot: what the whole held then says nothing of what it holds now.
-            found.update((path, read_initramfs(root, path, memory)) for path in entry.initrd if found[path].proved)
+            found.update((path, read_initramfs(root, path, memory, seconds(), vital)) for path in entry.initrd if found[path].proved)
     return found
+
+
+def _vital(entries: "List[Entry]", storage: Storage) -> "FrozenSet[str]":
+    """Return the modules that the root file system may depend on, by what fstab, the mounts and the entries say of it."""
+    from pvhready.cmdline import last, parse
+    from pvhready.devicenames import layer_of
+    from pvhready.probes.modules import vital
+
+    mounts = [mount for mount in storage.mounts + storage.fstab if mount.point == "/"]
+    types = {mount.filesystem for mount in mounts}
+    devices = [mount.device for mount in mounts]
+    for entry in entries:
+        arguments = parse(entry.cmdline)
+        named, device = last(arguments, "rootfstype"), last(arguments, "root")
+        types.update((named.value or "").split(",") if named else ())
+        devices.append(device.value or "" if device else "")
+    return vital(types, bool(storage.root_stack) or any(layer_of(device, storage.encrypted) for device in devices))

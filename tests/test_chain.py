@@ -6,7 +6,7 @@ from pvhready.demo import menus, parts
 from pvhready.demo.compress import compress
 from pvhready.demo.image import elf_kernel
 from pvhready.demo.initramfs import cpio, initramfs
-from pvhready.demo.tree import Link
+from pvhready.demo.tree import File, Link
 from support.program import findings
 from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
 
@@ -99,12 +99,16 @@ def test_little_memory(argument, expected, guest, pvhready):
         assert judged(pvhready, directory, target)[0] == expected
 
 
+START = File("#!/bin/sh\n", 0o755)
+
+
 @pytest.mark.parametrize("init,changes,expected", [
-    ("/lib/systemd/systemd", {"/lib/systemd/systemd": ""}, READY), ("/lib/systemd/systemd", {}, NOT_READY),
-    ("/init", {"/init": Link("/lib/systemd/systemd"), "/lib/systemd/systemd": ""}, READY), ("/init", {"/init": Link("/gone")}, NOT_READY),
+    ("/lib/systemd/systemd", {"/lib/systemd/systemd": START}, READY), ("/lib/systemd/systemd", {}, NOT_READY),
+    ("/init", {"/init": Link("/lib/systemd/systemd"), "/lib/systemd/systemd": START}, READY),
+    ("/init", {"/init": Link("/gone")}, NOT_READY),
     ("/nix/store/a/init", {"/etc/fstab": parts.fstab(UUID) + "LABEL=nix /nix ext4 defaults 0 0\n"}, UNKNOWN),
     ("/nixos/init", {"/etc/fstab": parts.fstab(UUID) + "LABEL=nix /nix ext4 defaults 0 0\n"}, NOT_READY),
-    ("/a init=/b", {"/b": ""}, READY), ("/b init=/a", {"/b": ""}, NOT_READY),
+    ("/a init=/b", {"/b": START}, READY), ("/b init=/a", {"/b": START}, NOT_READY),
 ])
 def test_the_program_that_starts_first(init, changes, expected, guest, pvhready):
     directory = guest(changes, cmdline="console=hvc0 init=" + init)

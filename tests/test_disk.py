@@ -339,7 +339,7 @@ cp -a {guest}/. {mount}/
 cd {mount} && mkdir -p usr opt proc sys dev || exit 91
 mount --bind /usr usr && mount --bind {top} opt && mount -t proc proc proc || exit 92
 mount -t sysfs -o ro sysfs sys && mount --bind /dev dev || exit 93
-for link in lib lib64 bin sbin; do ln -s usr/$link $link; done
+for link in lib lib64 bin sbin; do rm -rf ./$link && ln -s usr/$link $link; done
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt chroot . /usr/bin/python3 -m pvhready check --assume-guest pv --host debian-12 --format json
 exit 0
 """

@@ -74,7 +74,7 @@ def tree_of(row):
     vmlinux = elf_kernel(row["kernel"], bits, *(values.get(symbol) == "y" for symbol in ("XEN", "XEN_PV", "PVH")))
     tree = {
         image_path(row): bzimage(row["kernel"], row["compression"], bits, vmlinux),
-        "/boot/config-" + row["kernel"]: parts.configuration(row["kernel"], values),
+        "/boot/config-" + row["kernel"]: parts.configuration(row["kernel"], dict(values, HAS_IOMEM="y")),  # as every whole one has it
         "/etc/os-release": parts.os_release(row["distribution"], row["distribution"], row["release"]),
         "/etc/fstab": parts.fstab(UUID),
     }

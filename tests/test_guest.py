@@ -65,6 +65,10 @@ FEATURES = HYPERVISOR + "properties/features"
     (dict(BARE, **XEN_VENDOR), None),
     # Signs that contradict each other.
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/sys/class/dmi/id/sys_vendor": "QEMU\n"}), None),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PVH\n", "/sys/class/dmi/id/sys_vendor": "QEMU\n"}), None),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PVH\n", "/sys/class/dmi/id/sys_vendor": "Microsoft Corporation\n"}), None),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "PVH\n", "/sys/class/dmi/id/sys_vendor": "Xen\n"}), "PVH"),
+    (dict(NEW, **{HYPERVISOR + "guest_type": "HVM\n", "/sys/class/dmi/id/sys_vendor": "Dell Inc.\n"}), "HVM"),
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/sys/class/dmi/id/sys_vendor": "Xen\n"}), None),
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", FEATURES: "00002705\n"}), None),
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", FEATURES: "000000e0\n"}), "PV"),

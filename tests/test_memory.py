@@ -136,7 +136,7 @@ def test_no_cut_makes_another_answer(folder: Any) -> None:
 @given(st.binary(max_size=200))
 def test_any_content_is_borne(folder: Any, data: bytes) -> None:
     fill(folder)
-    (folder / memory.FILE).write_bytes(b"pvhready memory 1\n" + data + b"\n")
+    (folder / memory.FILE).write_bytes(b"pvhready memory 2\n" + data + b"\n")
     assert known(folder) is None
     fill(folder)
     assert known(folder) == FIELDS
@@ -155,7 +155,7 @@ def test_a_broken_line_does_not_spoil_the_others_and_is_dropped(folder: Any) -> 
 def test_another_format_is_not_read(folder: Any) -> None:
     fill(folder)
     path = folder / memory.FILE
-    path.write_bytes(path.read_bytes().replace(b"memory 1", b"memory 2"))
+    path.write_bytes(path.read_bytes().replace(b"memory 2", b"memory 3"))
     assert known(folder) is None
 
 

@@ -277,6 +277,7 @@ def pinned(guest, default, defaults=None, package=True, **changes):
             content = tree[name]
             assert isinstance(content, bytes)
             tree.update(parts.dpkg_package("linux-image-" + release, {name: content}, ("/boot",)))
+    tree.update(parts.programs())
     tree.update(changes)
     return guest.write(tree)
 
@@ -419,6 +420,7 @@ def el(guest, **changes):
         files = kernel(release, symbols=dict(parts.symbols(XEN_BLKDEV_FRONTEND="m", EXT4_FS="m"), **symbols))
         files["/boot/initramfs-{}.img".format(release)] = files.pop("/boot/initrd.img-" + release)
         tree.update(files)
+    tree.update(parts.programs())
     tree.update(changes)
     return guest.write(tree)
 
@@ -522,6 +524,7 @@ def test_what_dnf_keeps(saved, settings, expected, guest, pvhready):
         files = kernel(release, image="elf" if release == ELREPO[0] else None)
         files["/boot/initramfs-{}.img".format(release)] = files.pop("/boot/initrd.img-" + release)
         tree.update(files)
+    tree.update(parts.programs())
     tree.update(settings)
     report = pvhready.check(guest.write(tree), "--host", "upstream-2.06")
     assert report["boot"]["default"]["kernel"] == "/boot/vmlinuz-" + ELREPO[saved], report["boot"]

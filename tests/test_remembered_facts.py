@@ -129,6 +129,7 @@ def test_no_file_changes_unseen(example: str, machine: Machine) -> None:
         machine.make(example)
         machine.facts()
         name = machine.path(path)
+        assert os.path.realpath(name).startswith(os.path.realpath(machine.path()) + "/"), "a link that leads out of the guest: " + path
         if os.path.isfile(name):
             changes[number % 4](name)
         elif os.path.isdir(name):

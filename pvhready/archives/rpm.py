@@ -10,7 +10,7 @@ from pvhready.unpack import Damaged, cpio, detect, from_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, Tuple
+    from typing import Dict, Iterator, Optional, Tuple
 
     from pvhready.archives.record import Wanted
 
@@ -59,13 +59,13 @@ class _Limits:
     def __init__(self, wanted: "Wanted") -> None:
         self._wanted = wanted
 
-    def of(self, name: str, mode: int, size: int) -> bool:
-        """Whether the content of a member is wanted. Raises Damaged when it is larger than it may be."""
+    def of(self, name: str, mode: int, size: int) -> "Optional[int]":
+        """Return how much of a member's content is wanted, None for nothing. Raises Damaged when it is larger than it may be."""
         path = absolute(name)
         limit = _MAX_LINK if stat.S_ISLNK(mode) else self._wanted(path) if stat.S_ISREG(mode) else 0
         if limit:
             within(path, size, limit)
-        return limit > 0
+        return size if limit > 0 else None
 
 
 def _entry(member: cpio.Member) -> Entry:

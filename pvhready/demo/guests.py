@@ -7,7 +7,7 @@ from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.initramfs import initramfs
 from pvhready.demo.tree import File, Folder, Link, Tree, write_tree
 
-_UUID = "3f1c0a52-9a1e-4b8e-8a59-0d6f2d6a7c11"
+UUID = "3f1c0a52-9a1e-4b8e-8a59-0d6f2d6a7c11"
 _NO_MAP = "ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n"
 _UBUNTU_LIKE = "debian"
 
@@ -18,7 +18,7 @@ _FEDORA = parts.symbols(XEN_BLKDEV_FRONTEND="m", XEN_NETDEV_FRONTEND="m", EXT4_F
 _EL8 = parts.symbols(XEN_PV="n", XEN_PVH="n", XEN_BLKDEV_FRONTEND="m", XEN_NETDEV_FRONTEND="m", XFS_FS="m", KERNEL_GZIP="y")
 _ALPINE = parts.symbols(XEN_BLKDEV_FRONTEND="y", XEN_NETDEV_FRONTEND="y", EXT4_FS="m", KERNEL_GZIP="y")
 
-_MODULES = ("drivers/block/xen-blkfront", "drivers/net/xen-netfront", "fs/ext4/ext4", "fs/jbd2/jbd2", "lib/crc16")
+MODULES = ("drivers/block/xen-blkfront", "drivers/net/xen-netfront", "fs/ext4/ext4", "fs/jbd2/jbd2", "lib/crc16")
 _HOOK = "/etc/kernel/postinst.d/bitfolk-decompress-lz4-kernels"
 _HELPER = "/usr/local/sbin/extract-vmlinux"
 
@@ -80,7 +80,7 @@ def _debian_kernels(builds: Sequence[Build], version: str, compression: str) -> 
         release = build.release
         shipped, image = _image(build)
         config = parts.configuration(release, build.symbols)
-        loadable = [module for module in _MODULES if _is_module(module, build.symbols)]
+        loadable = [module for module in MODULES if _is_module(module, build.symbols)]
         tree["/boot/vmlinuz-" + release] = File(image, 0o600 if build.unpacked else 0o644)
         tree["/boot/config-" + release] = config
         tree["/boot/System.map-" + release] = File(build.map, 0o600)
@@ -108,10 +108,10 @@ def _debian_12(cmdline: str = "console=hvc0") -> Tree:
     tree.update({
         "/etc/os-release": parts.os_release("Debian GNU/Linux", "debian", "12"),
         "/etc/debian_version": "12.12\n",
-        "/etc/fstab": parts.fstab(_UUID),
+        "/etc/fstab": parts.fstab(UUID),
         "/etc/default/grub": parts.default_grub("quiet", cmdline),
         "/boot/grub/grub.cfg": File(
-            menus.debian_menu([build.release for build in builds], _UUID, " ".join((cmdline + " quiet").split())), 0o600),
+            menus.debian_menu([build.release for build in builds], UUID, " ".join((cmdline + " quiet").split())), 0o600),
     })
     return tree
 
@@ -132,10 +132,10 @@ def _ubuntu(version: str, builds: Sequence[Build], compression: str, cmdline: st
     tree = _debian_kernels(builds, "1.1", compression)
     tree.update({
         "/etc/os-release": parts.os_release("Ubuntu", "ubuntu", version, _UBUNTU_LIKE),
-        "/etc/fstab": parts.fstab(_UUID),
+        "/etc/fstab": parts.fstab(UUID),
         "/etc/default/grub": parts.default_grub(cmdline, always),
         "/boot/grub/grub.cfg": File(
-            menus.ubuntu_menu([build.release for build in builds], _UUID, " ".join((always + " " + cmdline).split())), 0o600),
+            menus.ubuntu_menu([build.release for build in builds], UUID, " ".join((always + " " + cmdline).split())), 0o600),
     })
     return tree
 
@@ -175,9 +175,9 @@ def _fedora_zstd() -> Tree:
     cmdline = "rhgb quiet console=hvc0"
     tree: Tree = {
         "/etc/os-release": parts.os_release("Fedora Linux", "fedora", "39"),
-        "/etc/fstab": parts.fstab(_UUID),
+        "/etc/fstab": parts.fstab(UUID),
         "/etc/default/grub": parts.default_grub("", cmdline, "saved", "GRUB_ENABLE_BLSCFG=false\n"),
-        "/boot/grub2/grub.cfg": File(menus.fedora_menu(releases, "39 (Server Edition)", _UUID, cmdline), 0o600),
+        "/boot/grub2/grub.cfg": File(menus.fedora_menu(releases, "39 (Server Edition)", UUID, cmdline), 0o600),
         "/boot/grub2/grubenv": parts.grub_environment([("saved_entry", title)]),
     }
     for release in releases:
@@ -192,11 +192,11 @@ def _centos_8() -> Tree:
     name = "/boot/loader/entries/{}-{}.conf".format(machine, release)
     tree: Tree = {
         "/etc/os-release": parts.os_release("CentOS Linux", "centos", "8", "rhel fedora"),
-        "/etc/fstab": parts.fstab(_UUID, "xfs"),
+        "/etc/fstab": parts.fstab(UUID, "xfs"),
         "/etc/default/grub": parts.default_grub("", cmdline, "saved", "GRUB_ENABLE_BLSCFG=true\n"),
-        "/boot/grub2/grub.cfg": File(menus.bls_menu(_UUID, cmdline), 0o600),
+        "/boot/grub2/grub.cfg": File(menus.bls_menu(UUID, cmdline), 0o600),
         "/boot/grub2/grubenv": parts.grub_environment([
-            ("saved_entry", "{}-{}".format(machine, release)), ("kernelopts", "root=UUID={} ro {}".format(_UUID, cmdline))]),
+            ("saved_entry", "{}-{}".format(machine, release)), ("kernelopts", "root=UUID={} ro {}".format(UUID, cmdline))]),
         name: menus.bls_entry("CentOS Linux", "8", release),
     }
     tree.update(_redhat_kernel(Build(release, "gzip", _EL8, parts.system_map(False)), "gzip", ("drivers/block/xen-blkfront", "fs/xfs/xfs")))
@@ -222,10 +222,10 @@ def _redhat_kernel(build: Build, compression: str, modules: Sequence[str]) -> Tr
 def _alpine_extlinux() -> Tree:
     release = "6.6.58-0-virt"
     build = Build(release, "gzip", _ALPINE, parts.system_map(True))
-    cmdline = "root=UUID={} modules=ext4 rootfstype=ext4 console=hvc0".format(_UUID)
+    cmdline = "root=UUID={} modules=ext4 rootfstype=ext4 console=hvc0".format(UUID)
     return {
         "/etc/os-release": 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.20.3\nPRETTY_NAME="Alpine Linux v3.20"\n',
-        "/etc/fstab": parts.fstab(_UUID),
+        "/etc/fstab": parts.fstab(UUID),
         "/boot/vmlinuz-virt": _image(build)[1],
         "/boot/config-" + release: parts.configuration(release, build.symbols),
         "/boot/System.map-" + release: build.map,
@@ -256,7 +256,7 @@ NAMES = {name: example.description for name, example in _EXAMPLES.items()}
 
 def tree(name: str) -> Tree:
     """Return the files of an example. Raises KeyError for a name that is not in ``NAMES``."""
-    return _EXAMPLES[name].tree()
+    return dict(parts.programs(), **_EXAMPLES[name].tree())
 
 
 def make(name: str, directory: str) -> None:

@@ -1,14 +1,16 @@
 """The files that examples are put together from: configuration, package lists, tables."""
 
+import struct
 from typing import Dict, Iterable, Mapping, Tuple
 
-from pvhready.demo.tree import Tree
+from pvhready.demo.tree import File, Link, Tree
 
 # What every kernel of these examples has in common.
 _COMMON = {
     "X86_64": "y", "SMP": "y", "ACPI": "y", "HYPERVISOR_GUEST": "y", "PARAVIRT": "y", "BLK_DEV_INITRD": "y", "DEVTMPFS": "y",
-    "RD_GZIP": "y", "RD_XZ": "y", "RD_LZ4": "y", "RD_ZSTD": "y",
+    "RD_GZIP": "y", "RD_XZ": "y", "RD_LZ4": "y", "RD_ZSTD": "y", "HAS_IOMEM": "y",
 }
+_LAST = "HAS_IOMEM"  # stands behind all drivers in a configuration
 _XEN = {
     "XEN": "y", "XEN_PV": "y", "XEN_512GB": "y", "XEN_PV_SMP": "y", "XEN_PVHVM": "y", "XEN_PVHVM_SMP": "y", "XEN_SAVE_RESTORE": "y",
     "XEN_PVH": "y", "PVH": "y", "HVC_XEN": "y", "HVC_XEN_FRONTEND": "y", "XEN_SYS_HYPERVISOR": "y", "XEN_XENBUS_FRONTEND": "y",
@@ -27,7 +29,7 @@ def symbols(**changed: str) -> Dict[str, str]:
 def configuration(release: str, values: Mapping[str, str]) -> str:
     """Return a kernel's configuration file, as the kernel build writes it."""
     lines = ["#", "# Automatically generated file; DO NOT EDIT.", "# Linux/x86 {} Kernel Configuration".format(release), "#"]
-    for symbol in sorted(values):
+    for symbol in sorted(values, key=lambda name: (name == _LAST, name)):
         value = values[symbol]
         lines.append("# CONFIG_{} is not set".format(symbol) if value == "n" else "CONFIG_{}={}".format(symbol, value))
     return "\n".join(lines) + "\n"
@@ -42,6 +44,33 @@ def system_map(root_pointer: bool) -> str:
     if root_pointer:
         lines.insert(5, "ffffffff8104f3a0 T x86_default_get_root_pointer")
     return "\n".join(lines) + "\n"
+
+
+def program(loader: str = "", bits: int = 64) -> bytes:
+    """Return a program for x86 that does nothing: an ELF file (elf(5)) with the name of its ``loader``, "" for one that needs none."""
+    name = loader.encode() + b"\0" if loader else b""
+    ident = b"\x7fELF" + bytes([bits // 32, 1, 1]) + b"\0" * 9
+    kind, machine, segments = (2 if loader else 3), (62 if bits == 64 else 3), 1
+    head, entry = (64, 56) if bits == 64 else (52, 32)
+    at = head + entry
+    if bits == 64:
+        header = struct.pack("<16sHHIQQQIHHHHHH", ident, kind, machine, 1, 0, head, 0, 0, head, entry, segments, 0, 0, 0)
+        segment = struct.pack("<IIQQQQQQ", 3 if loader else 1, 4, at, at, at, len(name), len(name), 1)
+    else:
+        header = struct.pack("<16sHHIIIIIHHHHHH", ident, kind, machine, 1, 0, head, 0, 0, head, entry, segments, 0, 0, 0)
+        segment = struct.pack("<IIIIIIII", 3 if loader else 1, at, at, at, len(name), len(name), 4, 1)
+    return header + segment + name + b"\0" * 16
+
+
+def programs(bits: int = 64) -> Tree:
+    """Return what the kernel starts first: systemd behind /sbin/init, a shell, and the loader that both need."""
+    loader = "/lib64/ld-linux-x86-64.so.2" if bits == 64 else "/lib/ld-linux.so.2"
+    return {
+        "/sbin/init": Link("../usr/lib/systemd/systemd"),  # relative: it stays in the guest's folder, whoever follows it
+        "/usr/lib/systemd/systemd": File(program(loader, bits), 0o755),
+        "/bin/sh": File(program(loader, bits), 0o755),
+        loader: File(program("", bits), 0o755),
+    }
 
 
 def os_release(name: str, identifier: str, version: str, like: str = "") -> str:

@@ -2,7 +2,7 @@
 
 A result is good as long as its file has the same path, inode, size, mtime and ctime. The memory is one file of lines:
 
-    pvhready memory 1
+    pvhready memory 2
     CRC32 KIND PATH INODE SIZE MTIME CTIME FIELD...        (separated by tabs; the checksum is of all that follows it)
 
 Whatever is odd about the file or a line makes it as if nothing were remembered.
@@ -21,7 +21,7 @@ FILE = "memory"
 MAX_SIZE = 1024 * 1024  # bytes of the file; the oldest lines are forgotten first
 MAX_LINE = 128 * 1024
 
-_HEADER = b"pvhready memory 1"  # another number for another format, or when results came to mean something else
+_HEADER = b"pvhready memory 2"  # another number for another format, or when results came to mean something else
 
 
 class Memory:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import List, Tuple
 
 INITRAMFS = (
-    "initramfs-missing", "initramfs-blkfront", "initramfs-release", "initramfs-compression", "initramfs-unreadable", "root-driver",
+    "initramfs-missing", "initramfs-blkfront", "initramfs-damaged", "initramfs-blacklist", "initramfs-release", "initramfs-compression",
+    "initramfs-unreadable", "root-driver",
 )
 ROOT = ("root-device-name", "root-device-missing", "root-device-initramfs", "root-device-fstab", "root-device-other")
 _TITLE = "Have an initramfs that finds the disks"

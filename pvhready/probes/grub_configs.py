@@ -45,6 +45,8 @@ def find_configs(root: Root, host: Host, storage: Storage, booted: bool) -> Sear
         if root.live or storage.mounts or root.is_mount_point or not (paths or any(root.exists(path) for path in _ANY)):
             return Search(problem=UNMOUNTED)
         assumptions.append("/boot is taken for the file system of its own that /etc/fstab speaks of, although none is mounted here")
+    if not paths and not separate and not root.live and _boot_is_empty(root):
+        return Search(problem=UNMOUNTED)  # systemd mounts a partition of the type for it, without a word in any file
     found: List[Found] = []
     problem = Problem(next(iter(host.configs), _ANY[0]), "no such file or directory")
     for path in paths:
@@ -116,7 +118,7 @@ def _own(place: Found) -> str:
 
 
 def _boot_is_separate(storage: Storage) -> bool:
-    """Whether /etc/fstab has a file system for /boot that is not the one for /."""
+    """Whether /etc/fstab, or a unit of systemd's, has a file system for /boot that is not the one for /."""
     if not any(mount.point.rstrip("/") == "/boot" for mount in storage.fstab):
         return False
     mounted = [[point for point, _ in system.points] for system in file_systems(storage)]
@@ -131,5 +133,15 @@ def _boot_is_unmounted(root: Root, storage: Storage) -> bool:
         return root.status("/boot").st_dev == root.status("/").st_dev
     except Missing:
         return True
+    except Unreadable:
+        return False
+
+
+def _boot_is_empty(root: Root) -> bool:
+    """Whether /boot waits for a mount: systemd-gpt-auto-generator(8) takes an empty folder only. Kernels lie elsewhere, too."""
+    try:
+        return not set(root.names("/boot")) - {"efi", "lost+found"} and any(
+            root.exists("{}/{}/vmlinuz".format(folder, release)) for folder in ("/usr/lib/modules", "/lib/modules")
+            for release in (root.names(folder) if root.is_directory(folder) else ()))
     except Unreadable:
         return False

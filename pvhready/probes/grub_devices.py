@@ -236,7 +236,20 @@ class GuestDevices(Devices):
             raise NotKnown("({}){}".format(device, path), "hidden below the file system that is mounted at " + hidden)
         if _is_in_dataset(path):
             raise NotKnown("({}){}".format(device, path), "a path of GRUB's on ZFS, which is not followed")
+        if any(self._is_elsewhere(path, system) for system in self._systems(device) or ()):
+            raise NotKnown("({}){}".format(device, path), "a path of another btrfs subvolume, which is not mounted here")
         return None
+
+    def _is_elsewhere(self, path: str, system: FileSystem) -> bool:
+        """Whether a path is one of a btrfs subvolume that is not known, by the names that installers and snapper give."""
+        parts = [part for part in path.split("/") if part]
+        snapshot = any(first == ".snapshots" and second.isdigit() for first, second in zip(parts[:2], parts[1:3]))
+        known = any(subvolume and subvolume.split("/")[0] == parts[0] for _, subvolume in system.points) if parts else True
+        if not snapshot and (known or not parts[0].startswith("@")):
+            return False
+        mounts = self._storage.mounts + self._storage.fstab
+        points = {point for point, _ in system.points}
+        return any(mount.filesystem == "btrfs" and (mount.point.rstrip("/") or "/") in points for mount in mounts)
 
     def _status(self, place: str) -> "Optional[Information]":
         if place not in self._known:

@@ -68,7 +68,9 @@ def _type(root: Root, xen: "Optional[bool]", features: "Optional[int]", containe
     vendor = _note(root, "/sys/class/dmi/id/sys_vendor", seen)
     translated = vendor is not None or features is not None and bool(features & _HVM_FEATURES)
     if said is not None:
-        return said if said in _TYPES and xen is not False and not (said == "PV" and translated) else None
+        # PV and PVH guests have no DMI at all. A toolstack may give an HVM guest the words of the machine's maker.
+        contrary = said == "PV" and translated or said == "PVH" and vendor not in (None, "Xen")
+        return said if said in _TYPES and xen is not False and not contrary else None
     if xen:
         if translated:
             return "HVM" if vendor == "Xen" else None

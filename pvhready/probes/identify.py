@@ -24,6 +24,8 @@ _MAX_DESCRIPTION = 80
 
 def describe(data: bytes) -> "Optional[str]":
     """Return what bytes are in a few words, or None where libmagic cannot be had or has no word for them."""
+    if not _has_library():
+        return None
     try:
         import magic
     except ImportError:
@@ -40,6 +42,17 @@ def form_of(description: "Optional[str]") -> "Optional[str]":
         if description and words in description:
             return form
     return None
+
+
+def _has_library() -> bool:
+    """Whether libmagic is there. Python's search for a missing one runs a compiler; for one that is there, ``ldconfig -p`` only."""
+    import ctypes
+
+    try:
+        ctypes.CDLL("libmagic.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _with_python_magic(data: bytes) -> "Optional[str]":

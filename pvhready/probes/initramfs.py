@@ -5,16 +5,17 @@ them (Linux: init/initramfs.c, Documentation/driver-api/early-userspace/buffer-f
 """
 
 import os
-import stat
+from binascii import crc32
 
 from pvhready.facts import Initramfs, Problem
 from pvhready.root import File, Root, Stamp, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Set, Tuple
+    from typing import FrozenSet, List, Optional, Tuple
 
     from pvhready.memory.results import Memory
+    from pvhready.probes.unpacked import Unpacked
     from pvhready.unpack import Budget, Source
 
 MAX_SIZE = 1 << 30  # bytes of the file
@@ -24,127 +25,94 @@ MAX_SECONDS = 60.0
 
 _KIND = "initramfs"
 _COMPRESSIONS = ("gzip", "xz", "bzip2", "lzma", "lzo", "lz4", "zstd")
-_INIT = ("init", "./init", "/init")  # what the kernel runs (Linux: init/main.c, ramdisk_execute_command)
-_INIT_WORDS = ("no init", "init")  # what is remembered of it
-_FOLDER = "lib/modules/"
-_PREFIXES = ("", "usr/")
-_SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
+_MAX_NAME = 64  # MODULE_NAME_LEN
 _MAX_RELEASE = 64  # with its NUL this is __NEW_UTS_LEN + 1 of Linux
-_MAX_MODULE = 64  # MODULE_NAME_LEN
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+")
-_RELEASE_CHARACTERS = _NAME_CHARACTERS | frozenset("-~:@")
-
-# An image within the archive, where dracut packs everything, modules too (its modules squash-squashfs, squash-erofs).
-_IMAGES = ("squashfs-root.img", "squash-root.img", "erofs-root.img", "squash/root.img")
+_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+")
+_RELEASE_CHARACTERS = _CHARACTERS | frozenset("-~:@")
+_INIT_WORDS = ("no init", "init")  # what is remembered of it
 
 
-def read_initramfs(root: Root, path: str, memory: "Optional[Memory]" = None, seconds: float = MAX_SECONDS) -> Initramfs:
+def read_initramfs(
+    root: Root, path: str, memory: "Optional[Memory]" = None, seconds: float = MAX_SECONDS, vital: "Optional[FrozenSet[str]]" = None,
+) -> Initramfs:
     """Return what the initramfs at ``path`` holds, from memory where this state of the file was read before.
 
     It never raises for what the file is or lacks: then ``complete`` is false, ``problem`` says why, and no module is
-    named. ``seconds`` is the most time it may take.
+    named. ``seconds`` is the most time it may take. Of the modules in ``vital`` all of the content is looked at; None: of all that a root
+    file system can depend on.
     """
     try:
         with root.open(path) as file:
-            known = None if memory is None else _recall(memory, file.stamp)
+            kind = _kind(vital)
+            known = None if memory is None else _recall(memory, kind, file.stamp)
             if known is not None:
                 return known
-            found = _read(file, seconds)
+            found = _read(file, seconds, vital)
             if _identity(root.status(path)) != _identity(file.status):
                 return found._replace(complete=False, problem=Problem(path, "was changed while it was read"))
             if memory is not None and found.complete:
-                _remember(memory, file.stamp, found)
+                _remember(memory, kind, file.stamp, found)
             return found
     except Unreadable as error:
         return Initramfs(path, problem=Problem(path, error.reason))
 
 
-class _Found:
-    """What was seen in the archives so far."""
-
-    def __init__(self) -> None:
-        self.modules: Dict[str, Set[str]] = {}
-        self.compressions: List[str] = []
-        self.init = False
-        self.entries = 0
-        self.image: Optional[str] = None
-
-    def add(self, name: str, mode: int, has_content: bool) -> None:
-        """Take note of one entry of an archive."""
-        self.entries += 1
-        if name in _INIT and not stat.S_ISDIR(mode):
-            self.init = True
-        name = name.lstrip("./")
-        if name.endswith(_IMAGES):
-            self.image = name
-        place, folder, rest = name.partition(_FOLDER)
-        if not folder or not (place in _PREFIXES or _is_nix_store(place)):
-            return
-        release, _, inner = rest.partition("/")
-        if not _is_release(release) or not (inner or stat.S_ISDIR(mode)):
-            return
-        modules = self.modules.setdefault(release, set())
-        module = _module(inner.rpartition("/")[2])
-        if module is not None and stat.S_ISREG(mode) and has_content:
-            modules.add(module)
-
-    def doubt(self) -> "Optional[str]":
-        """Say why the modules seen may not be the whole truth although everything was read."""
-        if self.image is not None:
-            return "what is packed in its {} was not read".format(self.image)
-        sets = list(self.modules.values())
-        if any(modules != sets[0] for modules in sets):
-            return "holds the modules of several kernels, and not the same for each: {}".format(", ".join(sorted(self.modules)))
-        return None
-
-    def common(self) -> "Tuple[str, ...]":
-        """Return the modules that are there for every release."""
-        sets = list(self.modules.values())
-        return tuple(sorted(set.intersection(*sets))) if sets else ()
+def _kind(vital: "Optional[FrozenSet[str]]") -> str:
+    """What is remembered depends on what was looked at."""
+    return _KIND if vital is None else "{} {:08x}".format(_KIND, crc32(" ".join(sorted(vital)).encode("ascii")))
 
 
-def _read(file: File, seconds: float) -> Initramfs:
+def _read(file: File, seconds: float, vital: "Optional[FrozenSet[str]]") -> Initramfs:
     from pvhready import unpack
+    from pvhready.probes.modules import EVERY
+    from pvhready.probes.unpacked import Unpacked
 
-    found = _Found()
+    budget = unpack.Budget(MAX_OUTPUT, seconds)
+    found = Unpacked(budget, EVERY if vital is None else vital)
+    compressions: List[str] = []
     reason: Optional[str] = None
     needs: Optional[str] = None
     try:
         if file.size > MAX_SIZE:
             raise unpack.LimitReached("is larger than {} bytes".format(MAX_SIZE))
-        _walk(unpack.from_file(file), found, unpack.Budget(MAX_OUTPUT, seconds))
+        _walk(unpack.from_file(file), found, compressions, budget)
         reason = found.doubt()
     except unpack.MissingTool as error:
         reason, needs = error.reason, error.package
     except (unpack.UnpackError, Unreadable) as error:
         reason = error.reason
-    releases = tuple(sorted(found.modules))
-    if reason is None:
-        return Initramfs(file.path, found.common(), releases, tuple(found.compressions), complete=True, init=found.init)
-    # Linux stops at what is damaged, so a module seen before it proves nothing: what else the boot needs may be missing.
-    return Initramfs(file.path, (), releases, tuple(found.compressions), needs=needs, problem=Problem(file.path, reason))
+    if reason is not None:
+        # Linux stops at what is damaged, so a module seen before it proves nothing: what else the boot needs may be missing.
+        return Initramfs(file.path, (), found.releases(), tuple(compressions), needs=needs, problem=Problem(file.path, reason))
+    init, objection = found.init()
+    return Initramfs(
+        file.path, found.modules(), found.releases(), tuple(compressions), complete=True, init=init, init_problem=objection,
+        damaged=found.damaged(), kept_out=found.kept_out(),
+    )
 
 
-def _walk(source: "Source", found: _Found, budget: "Budget") -> None:
+def _walk(source: "Source", found: "Unpacked", compressions: "List[str]", budget: "Budget") -> None:
     from pvhready import unpack
 
     _skip_zeros(source, budget)
     head = source.peek(12)
     if not head:
         raise unpack.Damaged("is empty" if source.position == 0 else "holds nothing but zero bytes")
+    stream = 0
     while head:
         form = "none" if head[:1] == b"0" and source.position % 4 == 0 else unpack.detect(head)
         if form is None:
             raise unpack.Damaged("holds neither cpio nor compressed data at offset {}".format(source.position))
         _refuse_unknown_to_linux(form, head)
-        if form != "none" and form not in found.compressions:
-            found.compressions.append(form)
-        _read_archives(source, form, found, budget)
+        if form != "none" and form not in compressions:
+            compressions.append(form)
+        _read_archives(source, form, found, stream, budget)
+        stream += 1
         _skip_zeros(source, budget)
         head = source.peek(12)
 
 
-def _read_archives(source: "Source", form: str, found: _Found, budget: "Budget") -> None:
+def _read_archives(source: "Source", form: str, found: "Unpacked", stream: int, budget: "Budget") -> None:
     from pvhready import unpack
     from pvhready.unpack import cpio
 
@@ -152,8 +120,8 @@ def _read_archives(source: "Source", form: str, found: _Found, budget: "Budget")
     chunks = unpack.stream(source, form, budget)
     try:
         tape = cpio.Tape(chunks)
-        for member in cpio.members(tape):
-            found.add(member.name, member.mode, member.size > 0 or member.links > 1)
+        for member in cpio.members(tape, found.wanted):
+            found.add(member, stream)
             if found.entries > MAX_ENTRIES:
                 raise unpack.LimitReached("holds more than {} entries".format(MAX_ENTRIES))
         if form == "none":
@@ -188,40 +156,32 @@ def _identity(status: os.stat_result) -> "Tuple[int, int, int, int, int]":
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _is_nix_store(place: str) -> bool:
-    # NixOS: /lib is made a link to a folder of the store by the init script.
-    return place.startswith("nix/store/") and place.count("/") == 3
-
-
-def _is_release(name: str) -> bool:
+def is_release(name: str) -> bool:
+    """Whether a folder's name is a kernel's release."""
     return name[:1].isdigit() and len(name) <= _MAX_RELEASE and _RELEASE_CHARACTERS.issuperset(name)
 
 
-def _module(name: str) -> "Optional[str]":
-    for suffix in _SUFFIXES:
-        if name.endswith(suffix):
-            module = name[:-len(suffix)].replace("-", "_")
-            return module if _is_module(module) else None
-    return None
+def is_module(name: str) -> bool:
+    """Whether a name may be a module's."""
+    return 0 < len(name) <= _MAX_NAME and _CHARACTERS.issuperset(name)
 
 
-def _is_module(name: str) -> bool:
-    return 0 < len(name) <= _MAX_MODULE and _NAME_CHARACTERS.issuperset(name)
-
-
-def _recall(memory: "Memory", stamp: Stamp) -> "Optional[Initramfs]":
+def _recall(memory: "Memory", kind: str, stamp: Stamp) -> "Optional[Initramfs]":
     """Return the remembered result, or None when there is none or anything about it is odd."""
-    fields = memory.recall(_KIND, stamp)
-    if fields is None or len(fields) != 4 or fields[3] not in _INIT_WORDS:
+    fields = memory.recall(kind, stamp)
+    if fields is None or len(fields) != 7 or fields[5] not in _INIT_WORDS:
         return None
-    compressions, releases, modules = (tuple(field.split()) for field in fields[:3])
+    compressions, releases, modules, damaged, kept_out = (tuple(field.split()) for field in fields[:5])
     if not set(compressions).issubset(_COMPRESSIONS):
         return None
-    if not all(map(_is_release, releases)) or not all(map(_is_module, modules)):
+    if not all(map(is_release, releases)) or not all(map(is_module, modules + damaged + kept_out)):
         return None
-    return Initramfs(stamp.path, modules, releases, compressions, complete=True, init=fields[3] == _INIT_WORDS[True])
+    return Initramfs(
+        stamp.path, modules, releases, compressions, complete=True, init=fields[5] == _INIT_WORDS[True], init_problem=fields[6],
+        damaged=damaged, kept_out=kept_out,
+    )
 
 
-def _remember(memory: "Memory", stamp: Stamp, found: Initramfs) -> None:
-    texts = tuple(" ".join(words) for words in (found.compressions, found.releases, found.modules))
-    memory.remember(_KIND, stamp, texts + (_INIT_WORDS[found.init],))
+def _remember(memory: "Memory", kind: str, stamp: Stamp, found: Initramfs) -> None:
+    texts = tuple(" ".join(words) for words in (found.compressions, found.releases, found.modules, found.damaged, found.kept_out))
+    memory.remember(kind, stamp, texts + (_INIT_WORDS[found.init], found.init_problem))

@@ -1,7 +1,9 @@
-"""The program that ``init=`` of an entry names: is it in the guest's root file system?"""
+"""The first program: the one that ``init=`` of an entry names, and those that are tried where none is named."""
 
 from pvhready.cmdline import last, parse
-from pvhready.root import Missing, Root, Unreadable
+from pvhready.facts import FIRST_PROGRAMS, INITS, Program
+from pvhready.probes.programs import HEAD, Executable, objection
+from pvhready.root import Missing, Root, Unreadable, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,17 +12,45 @@ if TYPE_CHECKING:
     from pvhready.facts import Entry
 
 
-def read_inits(root: Root, entries: "Iterable[Entry]") -> "Dict[str, Optional[bool]]":
-    """Return for each path that an entry's ``init=`` names whether it is there; None where that cannot be seen."""
+def read_inits(root: Root, entries: "Iterable[Entry]") -> "Dict[str, Program]":
+    """Return for each path that may be the first program whether the kernel can start it, and why not.
+
+    Of those that are tried where ``init=`` names none, no more are looked at once one is there.
+    """
     named = (last(parse(entry.cmdline), "init") for entry in entries)
-    return {argument.value: _is_there(root, argument.value) for argument in named if argument is not None and argument.value}
+    found = {path: _program(root, path) for path in [argument.value for argument in named if argument is not None and argument.value]}
+    for path in FIRST_PROGRAMS:
+        if path not in found:
+            found[path] = _program(root, path)
+        if found[path].there is not False and path in INITS:
+            break
+    return found
 
 
-def _is_there(root: Root, path: str) -> "Optional[bool]":
+def _program(root: Root, path: str) -> Program:
+    known: Dict[str, Optional[Executable]] = {}
+
+    def look(place: str) -> "Optional[Executable]":
+        if place not in known:
+            known[place] = _look(root, place)
+        return known[place]
+
     try:
-        root.status("/" + path.lstrip("/"))
+        said = objection(path, look)
+    except Unreadable as error:
+        return Program(None, None, "{}: {}".format(error.path, error.reason))
+    return Program(known.get(path) is not None, said is None, said or "")
+
+
+def _look(root: Root, path: str) -> "Optional[Executable]":
+    path = "/" + path.lstrip("/")
+    try:
+        with root.open(path) as file:
+            return Executable(file.status.st_mode, file.size, file.read_at(0, HEAD))
     except Missing:
-        return False
-    except Unreadable:
         return None
-    return True
+    except Unreadable:
+        status = root.status(path)
+        if kind_of(status) == "a file":
+            raise
+        return Executable(status.st_mode, status.st_size, b"")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Symbols whose name does not begin with XEN; those that do are all taken, in one pass over the file.
 OTHER_SYMBOLS = ("X86_64", "ACPI", "HVC_XEN")
+# Behind all drivers and file systems in every configuration for x86, and always on (Linux: lib/Kconfig).
+_LATE = b"\nCONFIG_HAS_IOMEM="
 _HEADER = 1024  # bytes at the start of a configuration
 ROOT_POINTER = b"x86_default_get_root_pointer"
 MAX_MAP = 32 * 1024 * 1024  # System.map of a distribution's kernel is 4 to 9 MB
@@ -25,6 +27,8 @@ class _Source(NamedTuple):
     path: str
     values: "Dict[str, str]"
     version: "Optional[str]" = None
+    whole: bool = True
+    cut: bool = False
 
 
 def read_config(root: Root, release: str, running: bool, extra: "Iterable[str]" = ()) -> Config:
@@ -38,23 +42,28 @@ def read_config(root: Root, release: str, running: bool, extra: "Iterable[str]" 
         return Config(problem=problem)
     best = sources[0]
     pointer, map_source = _root_pointer(root, release)
-    return Config(best.path, best.values, tuple(_conflicts(sources)), pointer, map_source, problem, best.version)
+    return Config(
+        best.path, best.values, tuple(_conflicts(sources)), pointer, map_source, problem, best.version, best.whole,
+        any(source.cut for source in sources),
+    )
 
 
 def read_config_file(root: Root, path: str, map_path: "Optional[str]" = None) -> Config:
     """Return the configuration in a file that the user named, with the System.map named beside it."""
     try:
-        values = parse_config(root.read(path), OTHER_SYMBOLS)
+        data = root.read(path)
         pointer = _has_pointer(root, map_path) if map_path else None
     except Unreadable as error:
         return Config(problem=Problem(error.path, error.reason))
-    return Config(path, values, (), pointer, map_path if pointer is not None else None)
+    values, shown = parse_config(data, OTHER_SYMBOLS), map_path if pointer is not None else None
+    return Config(path, values, (), pointer, shown, whole=_LATE in data, cut=_is_cut(data))
 
 
 def config_in(data: bytes, path: str, system_map: "Optional[bytes]" = None, map_path: "Optional[str]" = None) -> Config:
     """Return the configuration in bytes that come from ``path``, with those of the System.map that belongs to it."""
     pointer = None if system_map is None else _pointer_in(system_map)
-    return Config(path, parse_config(data, OTHER_SYMBOLS), (), pointer, map_path if pointer is not None else None, version=_version(data))
+    values, shown = parse_config(data, OTHER_SYMBOLS), map_path if pointer is not None else None
+    return Config(path, values, (), pointer, shown, version=_version(data), whole=_LATE in data, cut=_is_cut(data))
 
 
 def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
@@ -76,6 +85,11 @@ def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
             values[name] = found
     values.pop("", None)
     return values
+
+
+def _is_cut(data: bytes) -> bool:
+    """Whether the file ends in the middle of a line, as one does that a full disk or a crash left half written."""
+    return not data.endswith(b"\n")
 
 
 def _of_built_in_cmdline(data: bytes) -> "Tuple[str, ...]":
@@ -140,7 +154,7 @@ def _read_sources(root: Root, release: str, running: bool, wanted: "Tuple[str, .
             continue
         values = parse_config(data, wanted)
         if values:
-            sources.append(_Source(path, values, _version(data)))
+            sources.append(_Source(path, values, _version(data), _LATE in data, _is_cut(data)))
         else:
             problem = problem or Problem(path, "holds no kernel configuration")
     return sources, problem

@@ -4,12 +4,12 @@ import stat
 
 from pvhready.facts import PV, PVH, Entry, Guest, Initramfs, Kernel, Problem
 from pvhready.probes.guest import boot_time
-from pvhready.probes.initramfs import read_initramfs
+from pvhready.probes.initramfs import MAX_SECONDS, read_initramfs
 from pvhready.root import Root, Stamp, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Sequence, Tuple
+    from typing import FrozenSet, List, Optional, Sequence, Tuple
 
     from pvhready.memory.results import Memory
 
@@ -18,12 +18,12 @@ _KIND = "proof"
 
 def read_or_prove(
     root: Root, path: str, guest: Guest, users: "Sequence[Tuple[Entry, Kernel]]", rivals: "Sequence[Entry]" = (),
-    memory: "Optional[Memory]" = None,
+    memory: "Optional[Memory]" = None, vital: "Optional[FrozenSet[str]]" = None, seconds: float = MAX_SECONDS,
 ) -> Initramfs:
     """Return an initramfs as proved, unread, where the guest runs from it; else what ``read_initramfs`` says.
 
     ``users`` are the entries that name it, with their kernels: it is proved only when it is for every one. ``rivals`` are
-    the entries of the menus.
+    the entries of the menus. ``vital`` are the modules that matter most, ``seconds`` is the time there is for reading.
     """
     try:
         status = root.status(path)  # not opened: a proof needs no right to read it
@@ -31,7 +31,7 @@ def read_or_prove(
         return Initramfs(path, problem=Problem(path, error.reason))
     stamp = Stamp(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if not stat.S_ISREG(status.st_mode):
-        return read_initramfs(root, path, memory)
+        return read_initramfs(root, path, memory, seconds, vital)
     claims = tuple(text for entry, kernel in users for text in (kernel.release or "", entry.cmdline, " ".join(entry.initrd)))
     if memory is not None and memory.recall(_KIND, stamp) == (guest.type or "",) + claims:
         return Initramfs(path, proved="the guest came up in {} from this very file before".format(guest.type))
@@ -39,7 +39,7 @@ def read_or_prove(
         guest = guest._replace(boot_time=boot_time())
     proofs = [running_proof(guest, kernel.release, entry, stamp, rivals) for entry, kernel in users]
     if not proofs or not all(proofs):
-        return read_initramfs(root, path, memory)
+        return read_initramfs(root, path, memory, seconds, vital)
     if memory is not None:
         memory.remember(_KIND, stamp, (guest.type or "",) + claims)
     return Initramfs(path, proved=proofs[0])

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _FSTAB = "/etc/fstab"
 _CRYPTTAB = "/etc/crypttab"
+# Where systemd has a unit for /boot beside fstab, best first (systemd.unit(5)).
+_BOOT_UNITS = tuple(folder + "/systemd/system/boot.mount" for folder in ("/etc", "/usr/local/lib", "/usr/lib", "/lib"))
 _BLOCKS = "/sys/class/block"
 _DEPTH = 16  # layers of block devices below a file system
 _SHORT = 4096  # bytes; no attribute of sysfs is longer
@@ -34,6 +36,7 @@ def read_storage(root: Root, live: bool) -> Storage:
     ``problem`` says what could not be read or understood.
     """
     fstab, problems = _fstab(root)
+    fstab += _boot_unit(root, fstab, problems)
     encrypted = _encrypted(root, problems)
     if not live:
         return Storage(fstab, problem=problems[0] if problems else None, encrypted=encrypted)
@@ -122,6 +125,27 @@ def _fstab(root: Root) -> "Tuple[Tuple[Mount, ...], List[Problem]]":
     except Unreadable as error:
         return (), [Problem(error.path, error.reason)]
     return mounts, list(problems)
+
+
+def _boot_unit(root: Root, fstab: "Tuple[Mount, ...]", problems: "List[Problem]") -> "Tuple[Mount, ...]":
+    """Return the mount of a /boot that fstab does not know and a unit of systemd's does (systemd.mount(5))."""
+    if any(mount.point.rstrip("/") == "/boot" for mount in fstab):
+        return ()
+    for path in _BOOT_UNITS:
+        try:
+            if root.link(path) == "/dev/null":
+                return ()  # masked
+            text = root.read_text(path)
+        except Missing:
+            continue
+        except Unreadable as error:
+            problems.append(Problem(error.path, error.reason))
+            return ()
+        lines = [line.partition("=") for line in text.split("\n")]
+        words = {name.strip(): (value.strip(), number) for number, (name, _, value) in enumerate(lines, 1) if value.strip()}
+        what, number = words.get("What", ("", 1))
+        return (Mount("/boot", what, words.get("Type", ("auto", 0))[0], words.get("Options", ("", 0))[0], "{}:{}".format(path, number)),)
+    return ()
 
 
 def _encrypted(root: Root, problems: "List[Problem]") -> "Tuple[str, ...]":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
 FRONT_END = "XEN_BLKDEV_FRONTEND"
-_DECISIVE = ("XEN", "XEN_PV", "XEN_PVHVM", "XEN_PVH", FRONT_END, "X86_64")
+_DECISIVE = ("XEN", "XEN_PV", "XEN_PVHVM", "XEN_PVH", FRONT_END, "X86_64", "ACPI")
 _FIRST_PVH = (4, 11)  # before, the symbol XEN_PVH meant the old PVHv1
 _FIRST_RSDP = (4, 19)  # some kernels from here on take the RSDP from boot_params
 _ALWAYS_RSDP = (5, 0)
@@ -98,6 +98,9 @@ def conflict_on(kernel: Kernel, *symbols: str) -> "Optional[Evidence]":
 
 def _contradiction(kernel: Kernel, mode: str) -> "Optional[Finding]":
     config, values = kernel.config, kernel.config.values
+    if config.cut:
+        evidence = Evidence(config.source or "", "end", "no end of line")
+        return _contradicts(kernel, mode, "it ends in the middle of a line: it was cut off", evidence)
     for conflict in config.conflicts:
         if conflict.symbol in _DECISIVE:
             summary = "{}={} in {}, {} in {}".format(
@@ -128,6 +131,12 @@ def _contradicts(kernel: Kernel, mode: str, summary: str, evidence: Evidence) ->
 
 def _missing_options(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
     values = kernel.config.values
+    needed = ("XEN", "XEN_PVH") if mode == PVH else ("XEN", "XEN_PV") if (series(kernel.release) or (0, 0)) >= _FIRST_XEN_PV else ("XEN",)
+    unmentioned = [symbol for symbol in needed if symbol not in values]
+    if unmentioned and not kernel.config.whole and all(values.get(symbol, "y") == "y" for symbol in needed):
+        summary = "its configuration mentions neither {} nor what stands at its end, so it is not whole".format(unmentioned[0])
+        fix = remedies.install_config(kernel)
+        return _finding("kernel-config-cut", UNKNOWN, mode, kernel, summary, _symbol(kernel, unmentioned[0]), fix)
     if values.get("XEN") != "y":
         return _finding("kernel-xen", FAIL, mode, kernel, "built without CONFIG_XEN", _symbol(kernel, "XEN"), newkernel.xen_kernel(guest))
     if mode == PVH and values.get("XEN_PVH") != "y":

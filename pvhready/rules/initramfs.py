@@ -5,7 +5,7 @@ An entry may name several archives. The kernel takes them for one, and stops at 
 
 from pvhready.cmdline import last, parse
 from pvhready.facts import Entry, Facts, Guest, Initramfs, Kernel
-from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy, hint
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.config import FRONT_END, conflict_on
@@ -56,7 +56,18 @@ def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional
     archives = _archives(entry, facts)
     if _program(entry, kernel, mode) or not _all_read(entry, archives) or any(archive.init for archive in archives):
         return None
+    reason = _init_problem(archives)
+    if reason and len(archives) > 1:
+        return None  # what it needs may be in another of them: a side condition
+    if reason:
+        return "of no use (the kernel cannot run its /init: {})".format(reason)
     return "of no use (it holds no /init, which the kernel would run)"
+
+
+def _init_problem(archives: "List[Initramfs]") -> str:
+    if any(archive.init for archive in archives):
+        return ""
+    return next((archive.init_problem for archive in archives if archive.init_problem), "")
 
 
 def _program(entry: Entry, kernel: Kernel, mode: str) -> str:
@@ -87,7 +98,20 @@ def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> "Optional[
         return True
     if not archives or not _all_read(entry, archives):
         return None
-    return any(module in archive.modules and kernel.release in archive.releases for archive in archives)
+    found = any(module in archive.modules and kernel.release in archive.releases for archive in archives)
+    if found and is_damaged(entry, module, facts):
+        return None  # there is more than one, and which one is loaded is not known
+    return found
+
+
+def is_damaged(entry: Entry, module: str, facts: Facts) -> bool:
+    """Whether an initramfs of the entry has a file of this module that the kernel cannot load."""
+    return any(module in archive.damaged for archive in _archives(entry, facts))
+
+
+def is_kept_out(entry: Entry, module: str, facts: Facts) -> bool:
+    """Whether modprobe's settings in an initramfs of the entry keep a module from being loaded, by its other names at least."""
+    return not is_proved(entry, facts) and any(module in archive.kept_out for archive in _archives(entry, facts))
 
 
 def is_proved(entry: Entry, facts: Facts) -> bool:
@@ -107,12 +131,23 @@ def _archives(entry: Entry, facts: Facts) -> "List[Initramfs]":
 def _answer(found: "Optional[bool]", entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> Finding:
     archives = _archives(entry, facts)
     path = entry.initrd[-1]
+    if is_kept_out(entry, BLKFRONT, facts):
+        fix = (hint("Take the line away that names it in /etc/modprobe.d."),) + remedies.rebuild_initramfs(facts.guest, kernel.release)
+        summary = "its modprobe settings (modprobe.d) keep xen-blkfront from being loaded, by some ways at least"
+        return _finding("initramfs-blacklist", UNKNOWN, mode, entry, summary, path, fix)
     if found:
         proof = next((archive.proved for archive in archives if archive.proved), None)
         return _finding("initramfs", PASS, mode, entry, proof or "holds xen-blkfront for {}".format(kernel.release), path)
+    damaged = is_damaged(entry, BLKFRONT, facts)
+    fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
+    if found is None and damaged:
+        summary = "holds xen-blkfront more than once, and one of them is damaged"
+        return _finding("initramfs-damaged", UNKNOWN, mode, entry, summary, path, fix)
     if found is None:
         return _unreadable(archives, entry, mode, facts.guest, kernel.release)
-    fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
+    if damaged:
+        summary = "its xen-blkfront is damaged (empty, zeros, or cut short), and it is not built in: the kernel finds no disks"
+        return _finding("initramfs-damaged", FAIL, mode, entry, summary, path, fix)
     releases = sorted({release for archive in archives for release in archive.releases})
     if releases and kernel.release not in releases:
         summary = "made for {}, not for {}: its modules are of no use".format(", ".join(releases[:3]), kernel.release)
@@ -145,6 +180,10 @@ def _side_conditions(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "
     if program and not is_proved(entry, facts):
         summary = "rdinit= lets the kernel run {} instead of /init: whether the initramfs holds it is not looked at".format(program)
         findings.append(_finding("initramfs-program", UNKNOWN, mode, entry, summary, ""))
+    reason = _init_problem(_archives(entry, facts))
+    if reason and not program and not is_proved(entry, facts):
+        summary = "whether the kernel can run /init cannot be told: {}, unless another of the archives has it".format(reason)
+        findings.append(_finding("initramfs-program", UNKNOWN, mode, entry, summary, ""))
     return findings + list(_unpackable(entry, kernel, mode, facts))
 
 
@@ -173,7 +212,7 @@ def _can_unpack(compression: str, kernel: Kernel) -> "Optional[bool]":
     value = kernel.config.values.get(UNPACKERS[compression])
     if value is not None:
         return value == "y"
-    is_whole = any(symbol in kernel.config.values for symbol in UNPACKERS.values())
+    is_whole = kernel.config.whole and any(symbol in kernel.config.values for symbol in UNPACKERS.values())
     number = series(kernel.release)
     return False if is_whole or number is None or number < _FIRST.get(compression, (0, 0)) else None
 

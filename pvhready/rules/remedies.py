@@ -108,7 +108,7 @@ def mount_boot(root: str) -> "Remedies":
     if root == "/":
         return (command("mount it", "mount", "/boot"), command("check again", *RUN_AGAIN))
     folder = "{}/boot".format(root.rstrip("/"))
-    return (hint("Mount the file system that the guest's fstab has for /boot at {}.".format(folder)), command("check again", *RUN_AGAIN))
+    return (hint("Mount the file system that the guest has for /boot at {}.".format(folder)), command("check again", *RUN_AGAIN))
 
 
 def readable_under_pv(guest: Guest) -> "Remedies":

@@ -9,7 +9,7 @@ from pvhready.rules import newkernel, remedies
 from pvhready.rules.cmdline import effective_line, kept_out
 from pvhready.rules.config import conflict_on
 from pvhready.rules.initramfs import SYMBOLS as INITRAMFS_SYMBOLS
-from pvhready.rules.initramfs import holds, is_proved, why_none
+from pvhready.rules.initramfs import holds, is_damaged, is_kept_out, is_proved, why_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -224,20 +224,31 @@ def _driver(
         yield _finding("root-driver", UNKNOWN, mode, entry, summary, against[0].text, fix)
         return
     found = [holds(entry, kernel, module, facts) for _, module in drivers] if entry.initrd else [False]
-    if True in found:
+    banned = any(is_kept_out(entry, module, facts) for _, module in drivers)
+    off = all(value == "n" for value in values)
+    if True in found and not banned and (not off or is_proved(entry, facts)):
         return
     symbol, module = drivers[0]
     evidence = (Evidence(kernel.config.source or "", "CONFIG_" + symbol, values[0] or "not mentioned"),)
     fix = remedies.rebuild_initramfs(facts.guest, kernel.release, module)
-    if contrary:
+    if banned:
+        summary = "the root needs {}, and modprobe's settings in the initramfs keep it from being loaded by some ways".format(name)
+        yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence, fix)
+    elif contrary:
         summary = "the root needs {}, and the configurations of this kernel contradict each other on it".format(name)
         yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence + (contrary,), fix)
-    elif all(value == "n" for value in values):
+    elif off and True in found:
+        summary = "the root needs {}: this kernel is built without it, and the initramfs holds it".format(name)
+        yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence)
+    elif off:
         summary = "the root needs {}, and this kernel is built without it".format(name)
         yield Finding("root-driver", FAIL, mode, entry.title, summary, evidence, newkernel.newer_kernel(facts.guest))
     elif "m" in values:
         status = UNKNOWN if None in found else FAIL
-        summary = "the root needs {}, a module that the initramfs {}".format(name, "may not hold" if status == UNKNOWN else "does not hold")
+        what = "may not hold" if status == UNKNOWN else "does not hold"
+        if any(is_damaged(entry, module, facts) for _, module in drivers):
+            what += ": a file of it there is damaged (empty, zeros, or cut short)"
+        summary = "the root needs {}, a module that the initramfs {}".format(name, what)
         yield Finding("root-driver", status, mode, entry.title, summary, evidence, fix)
     elif _WHOLE.isdisjoint(kernel.config.values):
         summary = "whether this kernel has {}, which the root needs, is not judged: its configuration does not mention it".format(name)

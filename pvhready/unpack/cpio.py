@@ -24,7 +24,8 @@ _TRAILER = b"TRAILER!!!"
 class Member(NamedTuple):
     """A file, directory or other thing in an archive. ``name`` as stored; ``mode`` as ``stat`` has it, ``size`` in bytes.
 
-    ``content`` is there only where it was asked for.
+    ``content`` is there only where it was asked for, and as much of it. ``inode`` is the same for all names of one file: the number of
+    the archive within the tape, and the inode's number with its device.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Member(NamedTuple):
     size: int
     links: int
     content: "Optional[bytes]" = None
+    inode: "Tuple[int, int, int, int]" = (0, 0, 0, 0)
 
 
 class Tape:
@@ -96,13 +98,13 @@ class Tape:
         return bool(self._chunk)
 
 
-def members(tape: Tape, wanted: "Optional[Callable[[str, int, int], bool]]" = None) -> "Iterator[Member]":
+def members(tape: Tape, wanted: "Optional[Callable[[str, int, int], Optional[int]]]" = None) -> "Iterator[Member]":
     """Yield what archive after archive holds, up to the first byte that begins no archive, or the end of the tape.
 
-    A member is yielded when its content was passed over. ``wanted(name, mode, size)`` tells whether it is to be held instead.
-    Raises Damaged for a bad header, a lying size, a wrong checksum, and an archive without its trailer.
+    A member is yielded when its content was passed over. ``wanted(name, mode, size)`` tells how many bytes of it are to be held, None for
+    no content. Raises Damaged for a bad header, a lying size, a wrong checksum, and an archive without its trailer.
     """
-    closed = True
+    closed, archive = True, 0
     while tape.skip_zeros() == b"0":
         if tape.position % 4:
             raise Damaged("an archive begins at an offset that four does not divide")
@@ -110,17 +112,18 @@ def members(tape: Tape, wanted: "Optional[Callable[[str, int, int], bool]]" = No
         fields = _fields(header)
         name = _name(tape, fields[11])
         mode, size, links = fields[1], fields[6], fields[4]
-        content = None
-        if wanted is not None and wanted(name.decode("utf-8", "surrogateescape"), mode, size):
-            content = tape.take(size)
-        elif header.startswith(b"070702") and stat.S_ISREG(mode):
-            _demand_sum(tape, size, fields[12])
+        text = name.decode("utf-8", "surrogateescape")
+        held = None if wanted is None else wanted(text, mode, size)
+        content = None if held is None else tape.take(min(held, size))
+        if header.startswith(b"070702") and stat.S_ISREG(mode):
+            _demand_sum(tape, content or b"", size, fields[12])
         else:
-            tape.skip(size)
+            tape.skip(size - len(content or b""))
         closed = name == _TRAILER
+        archive += closed
         if not closed:
             tape.skip(-size % 4)
-            yield Member(name.decode("utf-8", "surrogateescape"), mode, size, links, content)
+            yield Member(text, mode, size, links, content, (archive, fields[0], fields[7], fields[8]))
     if not closed:
         raise Damaged("an archive without its end mark")
 
@@ -144,7 +147,7 @@ def _name(tape: Tape, length: int) -> bytes:
     return name[:name.index(b"\0")]
 
 
-def _demand_sum(tape: Tape, size: int, expected: int) -> None:
-    total = sum(sum(piece) for piece in tape.pieces(size))
+def _demand_sum(tape: Tape, held: bytes, size: int, expected: int) -> None:
+    total = sum(held) + sum(sum(piece) for piece in tape.pieces(size - len(held)))
     if total & 0xFFFFFFFF != expected:
         raise Damaged("a cpio entry with a wrong checksum")

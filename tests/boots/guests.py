@@ -24,6 +24,7 @@ def make_tree(case: Case, tree: str) -> None:
         return
     kernel = kernels.kernel(case.kernel)
     write_tree(tree, {
+        **parts.programs(32 if "686" in case.kernel else 64),
         "/etc/os-release": parts.os_release("Debian GNU/Linux", "debian", "12"),
         "/etc/fstab": _fstab(case),
         "/etc/default/grub": parts.default_grub("", case.cmdline),

@@ -83,6 +83,7 @@ def _prepare(directory: str) -> None:
     with open(_HERE + "/guest/init", encoding="utf-8") as handle:
         # The initramfs has loaded what is needed and mounted the root, which is read-only.
         files["/sbin/init"] = handle.read().replace("/report", "/dev/report").replace(" < /modules", " < /dev/null")
+    os.unlink(directory + "/sbin/init")  # a link to /lib/systemd/systemd, which here would be this machine's own
     for path, text in files.items():
         with open(directory + path, "w", encoding="utf-8") as handle:
             handle.write(text)

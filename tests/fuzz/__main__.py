@@ -1,6 +1,10 @@
 """Feeds a target with mutated inputs, until the time is over or one of them fails.
 
     python -m tests.fuzz TARGET [--seconds N] [--seed N] [FILE...]
+    python -m tests.fuzz --all [--seconds N]
+
+``--all`` feeds every target, one after the other, for N seconds in all (CI: 240; hours: --seconds 14400).
+
 
 With atheris installed (``pip install atheris``) the fuzzing is guided by what code an input reaches. Without it, inputs are
 mutations of the corpus and of each other. A file given is run as it is. An input that fails is written to the current
@@ -16,13 +20,18 @@ import os
 import random
 import resource
 import signal
+import subprocess
 import sys
 import time
 from typing import Any, Callable, List, Optional, Sequence
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(os.path.dirname(HERE)), os.path.join(os.path.dirname(HERE), "grub")]
-TARGETS = ("grub_envblock", "grub_regexp", "grub_script")
+TARGETS = (
+    "command_line", "disks", "dpkg", "elf", "fleet_reports", "grub_bls", "grub_envblock", "grub_regexp", "grub_script", "hook_arguments",
+    "initramfs", "journal", "kconfig", "kernel_image", "memory", "os_release", "packages", "rpm_database", "settings_file", "shell_scripts",
+    "storage", "streams",
+)
 MEMORY = 700 * 1024 * 1024  # bytes that one process may take, the interpreter and what it imports among them
 SECONDS = 60  # for one input; some ten times what the slowest takes on a slow machine
 
@@ -127,15 +136,43 @@ def _guided(target: str, seconds: float) -> None:
     atheris.Fuzz()
 
 
+def _all(seconds: float, words: Sequence[str]) -> int:
+    """Feed every target for its share of the time, each in a process of its own. Return 1 when one of them failed."""
+    failed = []
+    end = time.monotonic() + seconds
+    for number, target in enumerate(TARGETS):
+        share = max(1.0, (end - time.monotonic()) / (len(TARGETS) - number))
+        command = [sys.executable, "-m", "tests.fuzz", target, "--seconds", str(int(share))] + list(words)
+        done = subprocess.run(command, cwd=os.path.dirname(os.path.dirname(HERE)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True)
+        print(_told(target, done.stdout + done.stderr), flush=True)
+        if done.returncode != 0:
+            failed.append(target)
+            print(done.stdout[-2000:] + done.stderr[-4000:], flush=True)
+    print("FAILED: {}".format(", ".join(failed)) if failed else "none of {} targets failed".format(len(TARGETS)))
+    return 1 if failed else 0
+
+
+def _told(target: str, text: str) -> str:
+    """The line that tells how much was tried."""
+    lines = [line for line in text.split("\n") if line.startswith((target + ": ", "stat::number_of_executed_units"))]
+    return lines[-1] if lines and lines[-1].startswith(target) else "{}: guided by coverage, {}".format(target, " ".join(lines)[-60:])
+
+
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run a target; return 0 when nothing failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz a part of pvhready.")
-    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("target", nargs="?", choices=TARGETS)
+    parser.add_argument("--all", action="store_true", help="every target, in all for the seconds given")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=None, help="for the same mutations as in an earlier run (without atheris)")
     parser.add_argument("--plain", action="store_true", help="do not use atheris")
     parser.add_argument("file", nargs="*", help="run these inputs and nothing else")
     options = parser.parse_args(arguments)
+    if options.all:
+        return _all(options.seconds, ["--plain"] if options.plain else [])
+    if options.target is None:
+        parser.error("name a target, or say --all")
     if not options.plain and not options.file and importlib.util.find_spec("atheris"):
         _guided(options.target, options.seconds)
         return 0

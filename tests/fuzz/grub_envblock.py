@@ -3,7 +3,9 @@
 from pvhready.grub import envblock
 from pvhready.grub.devices import Failure
 
-TOKENS = (b"# GRUB Environment Block\n", b"saved_entry=", b"=", b"\n", b"\\", b"\\\n", b"#", b"\0", b"\xff", b"a")
+TOKENS = (
+    b"# GRUB Environment Block\n", b"saved_entry=", b"=", b"\n", b"\\", b"\\\n", b"#", b"\0", b"\xff", b"a",
+)
 
 
 def run(data: bytes) -> None:

@@ -137,6 +137,8 @@ def furnish(chroot: Chroot, example: str) -> None:
         with open(chroot.path(name), encoding="utf-8") as handle:
             text = handle.read()
         chroot.write(name, re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", realtree.UUID, text))
+    if not os.path.lexists(chroot.path("/sbin/init")):
+        chroot.write("/sbin/init", "#!/bin/sh\n", 0o755)
     for folder, _, names in os.walk(chroot.path("/boot")):
         os.chmod(folder, 0o700)
         for name in names:

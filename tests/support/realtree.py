@@ -14,7 +14,7 @@ from support import debian, wanted
 
 UUID = "8f3b6c1e-2f57-4d6a-9b0e-5a1d7c9e4b20"
 _PACKAGES = (
-    "initramfs-tools", "zstd", "grub-common", "grub2-common", "grub-pc-bin",
+    "initramfs-tools", "systemd-sysv", "zstd", "grub-common", "grub2-common", "grub-pc-bin",
     "python3", "python3-psutil", "python3-packaging", "python3-distro", "python3-magic",  # to run the program inside
 )
 
@@ -52,7 +52,7 @@ def make(suite: str, name: str = "", packages: Sequence[str] = (), kernel: str =
     """
     wanted.root()
     wanted.tool("mmdebstrap", "mmdebstrap")
-    directory = debian.cache("trees", name or suite)
+    directory = debian.cache("guests", name or suite)
     with debian.alone():
         if not os.path.isdir(directory):
             partial = directory + ".partial"

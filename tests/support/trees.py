@@ -52,16 +52,16 @@ def kernel(
     return tree
 
 
-def base(releases: Sequence[str] = (RELEASE,), cmdline: str = "console=hvc0", default: str = "0") -> Tree:
+def base(releases: Sequence[str] = (RELEASE,), cmdline: str = "console=hvc0", default: str = "0", bits: int = 64) -> Tree:
     """Return all of a Debian 12 guest but its kernels. The menu has an entry for each of ``releases``, newest first."""
-    return {
+    return dict(parts.programs(bits), **{
         "/etc/os-release": parts.os_release("Debian GNU/Linux", "debian", "12"),
         "/etc/debian_version": "12.12\n",
         "/etc/fstab": parts.fstab(UUID),
         "/etc/default/grub": parts.default_grub("", cmdline, default),
         GRUB_CFG: menus.debian_menu(releases, UUID, cmdline, default),
         "/var/lib/dpkg/status": parts.dpkg_status({"linux-image-" + release: "6.1.1-1" for release in releases}),
-    }
+    })
 
 
 def changed(tree: Tree, changes: Optional[Changes]) -> Tree:
@@ -98,7 +98,7 @@ class GuestMaker:
     ) -> str:
         """Return the directory of a new guest; ``older`` are releases of further kernels, newest first."""
         releases = (release,) + tuple(older)
-        tree = base(releases, cmdline, default)
+        tree = base(releases, cmdline, default, int(str(options.get("bits", 64))))
         for name in releases:
             tree.update(kernel(name, **options))  # type: ignore[arg-type]
         return self.write(changed(tree, changes))
