@@ -225,7 +225,8 @@ def _image(options: Options) -> int:
     from pvhready.images import named_kernels
 
     host = profile(options.host)
-    answers = [judge_kernel(kernel, host, Guest(None)) for kernel in named_kernels(options.files, options.config, options.system_map)]
+    kernels = named_kernels(options.files, options.config, options.system_map, options.deep)
+    answers = [judge_kernel(kernel, host, Guest(None)) for kernel in kernels]
     if options.format == "json":
         from pvhready.report.json import dump, images_object
 
