@@ -30,7 +30,7 @@ def elf_kernel(
     matters for 32 bits. ``features`` is the bit set of note 17, absent when None. ``size`` bytes are added as code, and ``config`` as
     IKCONFIG, where it is not empty.
     """
-    notes = b"".join(_notes(bits, pv, pvh, pae, features)) if xen else b""
+    notes = (b"".join(_notes(bits, pv, pvh, pae, features)) if xen else b"") + _note(3, bytes(range(20)), b"GNU\0")  # its build id
     banner = "Linux version {} (builder@example.org) #1 SMP\n".format(release).encode() + b"\0"
     if config:
         # Linux: kernel/configs.c
@@ -80,8 +80,8 @@ def _notes(bits: int, pv: bool, pvh: bool, pae: bool, features: Optional[int]) -
         yield _note(SUPPORTED_FEATURES, struct.pack("<I", features))
 
 
-def _note(kind: int, value: bytes) -> bytes:
-    return struct.pack("<III4s", 4, len(value), kind, b"Xen\0") + value + b"\0" * (-len(value) % 4)
+def _note(kind: int, value: bytes, owner: bytes = b"Xen\0") -> bytes:
+    return struct.pack("<III4s", 4, len(value), kind, owner) + value + b"\0" * (-len(value) % 4)
 
 
 def bzimage(
