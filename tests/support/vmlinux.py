@@ -44,7 +44,8 @@ _NAMES = {"NT_VERSION": 1, "NT_ARCH": 2, "GO": 4}
 def xen_notes(path: str) -> List[int]:
     """Return the types of an ELF file's notes named Xen, as readelf tells them; skips the test without it."""
     command = [wanted.tool("readelf", "binutils"), "-nW", path]
-    shown = subprocess.check_output(command, universal_newlines=True, stderr=subprocess.DEVNULL, env={"LC_ALL": "C", "PATH": os.environ["PATH"]})
+    plain = {"LC_ALL": "C", "PATH": os.environ["PATH"]}
+    shown = subprocess.check_output(command, universal_newlines=True, stderr=subprocess.DEVNULL, env=plain)
     found = []
     for line in shown.splitlines():
         words = line.split()
