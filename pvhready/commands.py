@@ -5,16 +5,17 @@ import sys
 import time
 
 from pvhready.errors import CommandError, UsageError
-from pvhready.examine import Question, examine, open_root
+from pvhready.examine import Question, examine, look, open_root, weigh
 from pvhready.facts import PVH, Guest, Menu
 from pvhready.host import DEFAULT, profile
-from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge_kernel
 from pvhready.options import SETTINGS_FILE, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import Any, List, Tuple
 
+    from pvhready.facts import Facts
+    from pvhready.judge import KernelAnswer, Report
     from pvhready.report.text import Style
     from pvhready.undo.outcome import Outcome
 
@@ -61,7 +62,7 @@ def _is_elsewhere(options: Options) -> bool:
     return any(os.path.abspath(directory) != "/" for directory in options.root or ())
 
 
-def check(directory: str, options: Options) -> Report:
+def check(directory: str, options: Options) -> "Report":
     """Return the report on the guest whose root is ``directory``. Raises CommandError when that is no directory."""
     from pvhready.memory.folder import Folder
 
@@ -84,23 +85,58 @@ def _check(options: Options) -> int:
         raise UsageError("--format {} is about one guest: give one --root at a time".format(options.format))
     if len(options.root or ()) > 1:
         return _check_many(options)
+    if options.format in ("text", "json"):
+        words, code = _say((options.root or ["/"])[0], options)
+        _write(words)
+        return 0 if options.exit_zero else code
+    from pvhready.judge import EXIT_CODES
+
     begin = time.time()
     report = check((options.root or ["/"])[0], options)
-    if options.format == "json":
-        from pvhready.report.json import render as as_json
-
-        _write(as_json(report))
-    elif options.format == "nagios":
+    if options.format == "nagios":
         from pvhready.report import nagios
 
         _write(nagios.render(report, time.time() - begin))
-    elif options.format == "prometheus":
+    else:
         from pvhready.report.metrics import Run, families, render
 
         _write(render(families(report, Run(begin, begin, time.time() - begin))))
-    else:
-        _write(_as_text(report, options))
     return 0 if options.exit_zero else EXIT_CODES[report.verdict]
+
+
+def _say(directory: str, options: Options) -> "Tuple[str, int]":
+    """Return what there is to say of a guest, and the exit code: what was said last, where nothing has changed since."""
+    from pvhready.memory import said
+    from pvhready.memory.folder import Folder
+
+    folder, question = Folder(), _question(options)
+    marks: List[str] = []
+    facts = look(directory, question, folder, marks)
+    key = (marks, _what_it_depends_on(facts, question, options)) if marks else None
+    known = said.recall(folder, options.format, key) if key else None
+    if known is not None:
+        return known[1], known[0]
+    from pvhready.judge import EXIT_CODES
+
+    report = weigh(facts, question)
+    code = EXIT_CODES[report.verdict]
+    if options.format == "json":
+        from pvhready.report.json import render as as_json
+
+        words = as_json(report)
+    else:
+        words = _as_text(report, options)
+    if key:
+        said.remember(folder, options.format, key, code, words)
+    return words, code
+
+
+def _what_it_depends_on(facts: "Facts", question: Question, options: Options) -> "Any":
+    """Return, in plain types, what the words of a report depend on beside the facts that were remembered."""
+    from pvhready.memory.facts import pack
+
+    layout = (_width(), _wants_colour(options.color), options.verbose, options.quiet)
+    return pack((facts.boot_systems, facts.today, facts.run_as_root, facts.root)), tuple(question), layout
 
 
 def _check_many(options: Options) -> int:
@@ -238,6 +274,7 @@ def _worst(codes: "List[int]") -> int:
 
 def _image(options: Options) -> int:
     from pvhready.images import named_kernels
+    from pvhready.judge import judge_kernel
 
     host = profile(options.host)
     kernels = named_kernels(options.files, options.config, options.system_map, options.deep)
@@ -321,6 +358,8 @@ def _exporter(options: Options) -> int:
 
 
 def _demand_known_ids(ids: "List[str]") -> None:
+    if not ids:
+        return
     from pvhready.checks import IDS
 
     for name in ids:
@@ -328,7 +367,7 @@ def _demand_known_ids(ids: "List[str]") -> None:
             raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
 
 
-def _as_text(report: Report, options: Options) -> str:
+def _as_text(report: "Report", options: Options) -> str:
     from pvhready.report.text import render
 
     return render(report, _style(options))

@@ -3,14 +3,15 @@
 from pvhready.errors import CommandError, NotPermitted, UsageError
 from pvhready.facts import MODES, PVH
 from pvhready.host import DEFAULT, profile
-from pvhready.judge import Report, judge
 from pvhready.records import NamedTuple
 from pvhready.root import Denied, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional, Tuple
+    from typing import List, Optional, Tuple
 
+    from pvhready.facts import Facts
+    from pvhready.judge import Report
     from pvhready.memory.folder import Folder
 
 GUESTS = ("pv", "pvh", "hvm")
@@ -42,16 +43,29 @@ def demand_sense(question: Question) -> None:
                 raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
 
 
-def examine(directory: str, question: Question, folder: "Optional[Folder]" = None) -> Report:
+def examine(directory: str, question: Question, folder: "Optional[Folder]" = None) -> "Report":
     """Return the report on the guest whose root is ``directory``. Raises CommandError when that is no directory, or a device none.
 
     ``folder`` is where earlier runs on the running system have left what they found out.
     """
+    return weigh(look(directory, question, folder), question)
+
+
+def look(directory: str, question: Question, folder: "Optional[Folder]" = None, marks: "Optional[List[str]]" = None) -> "Facts":
+    """Return the facts of a guest. Takes and raises what ``examine`` does; ``marks`` as for ``survey``."""
     from pvhready.survey import survey
 
     host = profile(question.host)
     with open_root(directory) as root:
-        facts = survey(root, host, question.guest, question.deep, question.devices, folder if root.live else None)
+        live = folder if root.live else None
+        return survey(root, host, question.guest, question.deep, question.devices, live, marks=marks)
+
+
+def weigh(facts: "Facts", question: Question) -> "Report":
+    """Return what the facts of a guest mean. Pure: the same for the same facts and the same question."""
+    from pvhready.judge import judge
+
+    host = profile(question.host)
     return judge(facts, host, question.target or PVH, by_hand=question.target is not None, skipped=question.skip)
 
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 def survey(
     root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False, devices: "Sequence[str]" = (),
-    folder: "Optional[Folder]" = None, seen: "Optional[List[Evidence]]" = None,
+    folder: "Optional[Folder]" = None, seen: "Optional[List[Evidence]]" = None, marks: "Optional[List[str]]" = None,
 ) -> Facts:
     """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content.
 
     ``devices`` are devices or image files of this machine that hold the file systems of a guest mounted elsewhere. ``folder`` is
     where earlier runs have left what they found out. To ``seen`` is added what was asked of the guest's files, where it was not
-    remembered. Raises CommandError when a device cannot be read.
+    remembered; to ``marks`` the mark of the facts, where they are remembered. Raises CommandError when a device cannot be read.
     """
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
@@ -39,12 +39,13 @@ def survey(
 
         given = read_given(devices)
         storage = known_devices(storage, given)
-    facts = _facts(root, host, guest, storage, deep, folder, seen)
+    facts = _facts(root, host, guest, storage, deep, folder, seen, marks)
     return facts._replace(boot_systems=_boot_systems(root, facts, given))
 
 
 def _facts(
     root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, folder: "Optional[Folder]", seen: "Optional[List[Evidence]]",
+    marks: "Optional[List[str]]",
 ) -> Facts:
     """Return what the guest's files tell: from an earlier run, where nothing in them has changed."""
     if folder is None or deep:
@@ -55,6 +56,8 @@ def _facts(
     question = (host, guest, storage)
     facts = memory.recall(root, question)
     if facts is not None:
+        if marks is not None:
+            marks.append(memory.mark)
         return facts._replace(today=_today())
     from pvhready.memory.evidence import Evidence
 
@@ -65,6 +68,8 @@ def _facts(
         seen.append(evidence)
     if not _depends_on_more(facts):
         memory.remember(question, evidence, facts)
+        if memory.mark and marks is not None:
+            marks.append(memory.mark)
     return facts
 
 
