@@ -49,7 +49,8 @@ def test_it_is_said_again_and_only_for_the_same_question(live):
     assert say(live) == first._replace(out=FALSE)
     for arguments, options in (
         (("--host", "debian-12"), {}), (("--target", "pv"), {}), (("--target", "pvh"), {}), (("-v",), {}), (("-q",), {}),
-        (("--color", "always"), {}), (("--skip", "console-silent"), {}), (("--format", "json"), {}), (("--deep",), {}), ((), {"COLUMNS": "60"}),
+        (("--color", "always"), {}), (("--skip", "console-silent"), {}), (("--format", "json"), {}), (("--deep",), {}),
+        ((), {"COLUMNS": "60"}),
     ):
         say(live)
         falsify(live)

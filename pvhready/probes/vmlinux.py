@@ -82,17 +82,24 @@ class _Search:
         self.config: Optional[bytes] = None
         self._layout = layout
         self._notes: Dict[Tuple[int, int], bytes] = dict.fromkeys(layout.notes, b"")
+        self._notes_start = min([offset for offset, _ in layout.notes], default=0)
         self._notes_end = max([offset + size for offset, size in layout.notes], default=0)
+        self._banner_at = layout.end  # where at the latest the banner was seen to begin
         self._wants_config = with_config
         self._packed: Optional[bytes] = None  # what was seen of the configuration, while its end is not there yet
         self._tail = b""
 
     @property
     def done(self) -> bool:
-        """Whether everything was found, or has to have passed by."""
+        """Whether everything was found, or has to have passed by.
+
+        Banner and configuration stand in one section, .rodata: where the one came before the notes, so did the other.
+        """
         if self.position < self._notes_end:
             return False
-        return self.position >= self._layout.text or self.release is not None and not self._wants_config
+        if self.position >= self._layout.text or self.release is not None and not self._wants_config:
+            return True
+        return self._banner_at < self._notes_start and self._packed is None
 
     def notes(self) -> "Optional[Tuple[Tuple[int, bytes], ...]]":
         """Return the notes named Xen that have passed by, None where no bytes of any note have."""
@@ -111,6 +118,7 @@ class _Search:
             border = self._tail + chunk[:_OVERLAP]
             if self.release is None:
                 self.release = _release_in(border) or _release_in(chunk)
+                self._banner_at = start + len(chunk) if self.release else self._banner_at
             if self._wants_config:
                 self._look_for_config(chunk, border)
             self._tail = (self._tail + chunk[-_OVERLAP:])[-_OVERLAP:]
