@@ -261,6 +261,24 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Two readers that disagree are no proof.",
         "Install the kernel's package again.",
     ),
+    "image-checksum": (
+        IMAGE,
+        "The checksum of the image that boots next (--deep: of every image) against the one that its package shipped, by dpkg or rpm.",
+        "A file that was changed or damaged since is no proof of anything, however sound its header looks.",
+        "Install the kernel's package again. Where you changed it yourself, as by signing it: --skip image-checksum.",
+    ),
+    "image-damaged": (
+        IMAGE,
+        "The payload, unpacked: where no configuration is there, and with --deep.",
+        "A payload that does not unpack, or holds another kernel than its header says, is no proof of one that boots.",
+        "Install the kernel's package again.",
+    ),
+    "image-not-unpacked": (
+        IMAGE,
+        "The payload, unpacked: where no configuration is there, and with --deep.",
+        "Python itself unpacks gzip, xz, lzma and bzip2; lzo, lz4 and zstd take a library or a program.",
+        "Install the package that is named, then check again.",
+    ),
     "kernel-config": (
         KERNEL,
         "Release and configuration of the kernel.",
@@ -287,7 +305,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "kernel-config-missing": (
         KERNEL,
-        "/boot/config-RELEASE, /lib/modules/RELEASE/config, /usr/lib/modules/RELEASE/config, /proc/config.gz.",
+        "/boot/config-RELEASE, /lib/modules/RELEASE/config, /usr/lib/modules/RELEASE/config, the image (IKCONFIG), /proc/config.gz.",
         "Without it nobody knows whether the kernel has PVH.",
         "Put the configuration in its place.",
     ),
@@ -297,9 +315,21 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "What a whole one does not mention is off. A file that was cut off says nothing of what would have stood behind.",
         "Install the kernel's package again, which brings the file.",
     ),
+    "kernel-config-checksum": (
+        KERNEL,
+        "The configuration's checksum against the one that its package shipped, by dpkg or rpm.",
+        "A configuration that was changed says nothing sure of the kernel.",
+        "Install the kernel's package again.",
+    ),
+    "kernel-notes": (
+        KERNEL,
+        "The Xen notes in the unpacked kernel: 6 for CONFIG_XEN, 1 for XEN_PV, 18 and bit 15 of 17 for XEN_PVH.",
+        "The kernel itself cannot be wrong about them. Where one is missing the mode fails; that one is there is no proof, and 18 least of all.",
+        "Nothing to do.",
+    ),
     "kernel-config-conflict": (
         KERNEL,
-        "All sources of the configuration.",
+        "All sources of the configuration, and the kernel's Xen notes where they were read.",
         "Sources that contradict each other are no proof.",
         "Remove the one that is wrong.",
     ),

@@ -4,17 +4,18 @@ import os
 import sys
 import time
 
-from pvhready.errors import CommandError, NotPermitted, UsageError
+from pvhready.errors import CommandError, UsageError
+from pvhready.examine import Question, examine, look, open_root, weigh
 from pvhready.facts import PVH, Guest, Menu
-from pvhready.host import DEFAULT, Host, profile
-from pvhready.judge import EXIT_CODES, KernelAnswer, Report, judge, judge_kernel
+from pvhready.host import DEFAULT, profile
 from pvhready.options import SETTINGS_FILE, Options
-from pvhready.root import Denied, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import Any, List, Tuple
 
+    from pvhready.facts import Facts
+    from pvhready.judge import KernelAnswer, Report
     from pvhready.report.text import Style
     from pvhready.undo.outcome import Outcome
 
@@ -48,7 +49,7 @@ def _complete(options: Options) -> None:
     if options.command not in _OWN_SETTINGS and not _is_elsewhere(options) and os.path.lexists(SETTINGS_FILE):
         from pvhready.settings import read_settings
 
-        with _open_root("/") as root:
+        with open_root("/") as root:
             settings = read_settings(root)
         options.host = options.host or settings.host
         options.assume_guest = options.assume_guest or settings.assume
@@ -61,16 +62,19 @@ def _is_elsewhere(options: Options) -> bool:
     return any(os.path.abspath(directory) != "/" for directory in options.root or ())
 
 
-def check(directory: str, host: Host, options: Options) -> Report:
+def check(directory: str, options: Options) -> "Report":
     """Return the report on the guest whose root is ``directory``. Raises CommandError when that is no directory."""
     from pvhready.memory.folder import Folder
-    from pvhready.survey import survey
 
-    with _open_root(directory) as root:
-        folder = Folder() if root.live else None
-        facts = survey(root, host, options.assume_guest, getattr(options, "deep", False), getattr(options, "device", ()), folder)
-    target = getattr(options, "target", None)
-    return judge(facts, host, target or PVH, by_hand=target is not None, skipped=tuple(getattr(options, "skip", ())))
+    return examine(directory, _question(options), Folder())
+
+
+def _question(options: Options) -> Question:
+    """What the user asks of each guest."""
+    return Question(
+        options.host, getattr(options, "target", None), options.assume_guest, getattr(options, "deep", False),
+        tuple(getattr(options, "device", ())), tuple(getattr(options, "skip", ())),
+    )
 
 
 def _check(options: Options) -> int:
@@ -79,25 +83,84 @@ def _check(options: Options) -> int:
         raise UsageError("--device goes with --root: the running system knows its devices")
     if options.format in ("nagios", "prometheus") and len(options.root or ()) > 1:
         raise UsageError("--format {} is about one guest: give one --root at a time".format(options.format))
-    host = profile(options.host)
-    begin = time.time()
-    reports = [check(directory, host, options) for directory in options.root or ["/"]]
-    if options.format == "json":
-        from pvhready.report.json import as_object, dump
+    if len(options.root or ()) > 1:
+        return _check_many(options)
+    if options.format in ("text", "json"):
+        words, code = _say((options.root or ["/"])[0], options)
+        _write(words)
+        return 0 if options.exit_zero else code
+    from pvhready.judge import EXIT_CODES
 
-        objects = [as_object(report) for report in reports]
-        _write(dump(objects if len(objects) > 1 else objects[0]))
-    elif options.format == "nagios":
+    begin = time.time()
+    report = check((options.root or ["/"])[0], options)
+    if options.format == "nagios":
         from pvhready.report import nagios
 
-        _write(nagios.render(reports[0], time.time() - begin))
-    elif options.format == "prometheus":
+        _write(nagios.render(report, time.time() - begin))
+    else:
         from pvhready.report.metrics import Run, families, render
 
-        _write(render(families(reports[0], Run(begin, begin, time.time() - begin))))
+        _write(render(families(report, Run(begin, begin, time.time() - begin))))
+    return 0 if options.exit_zero else EXIT_CODES[report.verdict]
+
+
+def _say(directory: str, options: Options) -> "Tuple[str, int]":
+    """Return what there is to say of a guest, and the exit code: what was said last, where nothing has changed since."""
+    from pvhready.memory import said
+    from pvhready.memory.folder import Folder
+
+    folder, question = Folder(), _question(options)
+    marks: List[str] = []
+    facts = look(directory, question, folder, marks)
+    key = (marks, _what_it_depends_on(facts, question, options)) if marks else None
+    known = said.recall(folder, options.format, key) if key else None
+    if known is not None:
+        return known[1], known[0]
+    from pvhready.judge import EXIT_CODES
+
+    report = weigh(facts, question)
+    code = EXIT_CODES[report.verdict]
+    if options.format == "json":
+        from pvhready.report.json import render as as_json
+
+        words = as_json(report)
     else:
-        _write("\n".join(_as_text(report, options) for report in reports))
-    return 0 if options.exit_zero else _worst([EXIT_CODES[report.verdict] for report in reports])
+        words = _as_text(report, options)
+    if key:
+        said.remember(folder, options.format, key, code, words)
+    return words, code
+
+
+def _what_it_depends_on(facts: "Facts", question: Question, options: Options) -> "Any":
+    """Return, in plain types, what the words of a report depend on beside the facts that were remembered."""
+    from pvhready.memory.facts import pack
+
+    layout = (_width(), _wants_colour(options.color), options.verbose, options.quiet)
+    return pack((facts.boot_systems, facts.today, facts.run_as_root, facts.root)), tuple(question), layout
+
+
+def _check_many(options: Options) -> int:
+    """Check several roots side by side. One that cannot be entered ends the command, as it does alone."""
+    from pvhready.many import Form, answers
+
+    profile(options.host)  # a wrong name is told before any work is done
+    style = _style(options)
+    form = Form("object") if options.format == "json" else Form("text", (style.width, style.colour, style.verbose, style.quiet))
+    contents, codes = [], []
+    for answer in answers(options.root, _question(options), form):
+        if answer.error:
+            error = CommandError(answer.error)
+            error.exit_code = answer.code
+            raise error
+        contents.append(answer.content)
+        codes.append(answer.code)
+    if options.format == "json":
+        from pvhready.report.json import dump
+
+        _write(dump(contents))
+    else:
+        _write("\n".join(contents))
+    return 0 if options.exit_zero else _worst(codes)
 
 
 def _plan(options: Options) -> int:
@@ -106,7 +169,7 @@ def _plan(options: Options) -> int:
     from pvhready.report import plan as shown
 
     host = profile(options.host)
-    reports = [check(directory, host, options) for directory in options.root or ["/"]]
+    reports = [check(directory, options) for directory in options.root or ["/"]]
     plans = [make_plan(report, host) for report in reports]
     if options.format == "json":
         from pvhready.report.json import dump
@@ -136,7 +199,7 @@ def _undo(options: Options) -> int:
         _write(shown.render(plan, _style(options)))
         return _agrees("Do it now? [y/N] ")
 
-    with _open_root((options.root or ["/"])[0]) as root:
+    with open_root((options.root or ["/"])[0]) as root:
         outcome = undo(root, profile(options.host), options, confirm)
     if options.format == "json":
         from pvhready.report.json import dump
@@ -157,10 +220,9 @@ def _agrees(question: str) -> bool:
 
 
 def _kernels(options: Options) -> int:
-    host = profile(options.host)
     answers: List[KernelAnswer] = []
     for directory in options.root or ["/"]:
-        answers += check(directory, host, options).kernels
+        answers += check(directory, options).kernels
     if options.format == "json":
         from pvhready.report.json import dump, kernels_object
 
@@ -181,7 +243,7 @@ def _entries(options: Options) -> int:
     host = profile(options.host)
     codes = []
     for directory in options.root or ["/"]:
-        with _open_root(directory) as root:
+        with open_root(directory) as root:
             booted = was_booted(root, read_guest(root, options.assume_guest))
             menu = read_menu(root, host, options.platform, read_storage(root, root.live), booted=booted)
         codes.append(_show_menu(menu, options))
@@ -210,22 +272,13 @@ def _worst(codes: "List[int]") -> int:
     return max(codes, key=_FROM_BEST.index)
 
 
-def _open_root(directory: str) -> Root:
-    if not directory:
-        raise UsageError("--root is empty: name the folder where the guest's file system is mounted")
-    try:
-        return Root(directory)
-    except Denied as error:
-        raise NotPermitted("{} cannot be inspected: {}".format(error.path, error.reason)) from error
-    except Unreadable as error:
-        raise CommandError("{} cannot be inspected: {}".format(error.path, error.reason)) from error
-
-
 def _image(options: Options) -> int:
     from pvhready.images import named_kernels
+    from pvhready.judge import judge_kernel
 
     host = profile(options.host)
-    answers = [judge_kernel(kernel, host, Guest(None)) for kernel in named_kernels(options.files, options.config, options.system_map)]
+    kernels = named_kernels(options.files, options.config, options.system_map, options.deep)
+    answers = [judge_kernel(kernel, host, Guest(None)) for kernel in kernels]
     if options.format == "json":
         from pvhready.report.json import dump, images_object
 
@@ -274,7 +327,7 @@ def _show_example(name: str, text: str, options: Options) -> int:
         except OSError as error:
             raise CommandError("the example could not be written to {}: {}".format(folder, error.strerror)) from error
         options.assume_guest = options.assume_guest or "pv"
-        report = check(folder, profile(options.host), options)
+        report = check(folder, options)
     style = _style(options)
     title = "\n".join(wrap("A made-up guest, small and synthetic: " + text, style.width))
     _write("{}\n\n{}\nOther examples: pvhready demo --list\n".format(title, _as_text(report, options)))
@@ -305,6 +358,8 @@ def _exporter(options: Options) -> int:
 
 
 def _demand_known_ids(ids: "List[str]") -> None:
+    if not ids:
+        return
     from pvhready.checks import IDS
 
     for name in ids:
@@ -312,7 +367,7 @@ def _demand_known_ids(ids: "List[str]") -> None:
             raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
 
 
-def _as_text(report: Report, options: Options) -> str:
+def _as_text(report: "Report", options: Options) -> str:
     from pvhready.report.text import render
 
     return render(report, _style(options))

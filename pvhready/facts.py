@@ -124,10 +124,39 @@ class Config(NamedTuple):
     cut: bool = False
 
 
+class Inside(NamedTuple):
+    """What stands inside a kernel image, read from its unpacked payload.
+
+    ``notes`` are the types of the notes named Xen, None where it has no place for notes at all; ``features`` is the value of note 17,
+    ``release`` that of the kernel's banner. ``whole``: the payload was unpacked to its end.
+    ``needs`` names the package of a missing tool. ``problem`` says why the payload could not be unpacked as far as it had to be, or
+    what in it contradicts the image's header; then nothing else here is proved.
+    """
+
+    bits: "Optional[int]" = None
+    notes: "Optional[Tuple[int, ...]]" = None
+    features: "Optional[int]" = None
+    release: "Optional[str]" = None
+    whole: bool = False
+    needs: "Optional[str]" = None
+    problem: "Optional[Problem]" = None
+
+
+class Checksum(NamedTuple):
+    """A file's checksum, in the database of the package manager and as it is now (both hexadecimal)."""
+
+    path: str
+    package: str
+    algorithm: str
+    expected: str
+    actual: str
+
+
 class Kernel(NamedTuple):
     """An installed kernel image. ``named_release`` is the one in the file's name, ``names`` are all paths that lead to the file.
 
-    ``has_dpkg``: there is a dpkg database, so that a file without a package is no distribution's.
+    ``has_dpkg``: there is a dpkg database, so that a file without a package is no distribution's. ``inside`` is None where the image
+    was not unpacked. ``checksums`` are those of the image and its configuration, as far as they were looked at.
     """
 
     path: str
@@ -139,6 +168,8 @@ class Kernel(NamedTuple):
     config: Config = Config()
     names: "Tuple[str, ...]" = ()
     has_dpkg: bool = False
+    inside: "Optional[Inside]" = None
+    checksums: "Tuple[Checksum, ...]" = ()
 
 
 class EntryError(NamedTuple):

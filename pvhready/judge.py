@@ -19,6 +19,7 @@ from pvhready.rules.hack import judge_hack
 from pvhready.rules.image import judge_image
 from pvhready.rules.init import judge_init
 from pvhready.rules.initramfs import judge_initramfs
+from pvhready.rules.inside import judge_inside
 from pvhready.rules.kept import judge_kept
 from pvhready.rules.menu import judge_entry, judge_menu
 from pvhready.rules.mounts import judge_mounts
@@ -114,7 +115,7 @@ def kernel_findings(kernel: Kernel, mode: str, host: Host, guest: Guest, modules
     findings = judge_image(kernel, mode, host, guest, modules)
     if kernel.image.container in ("not-a-kernel", "uki") or kernel.image.problem:
         return findings
-    return findings + judge_config(kernel, mode, guest)
+    return findings + judge_config(kernel, mode, guest) + judge_inside(kernel, mode, guest)
 
 
 def answer_of(findings: "List[Finding]") -> str:

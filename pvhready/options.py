@@ -58,7 +58,7 @@ COMMANDS: "Dict[str, Command]" = {
         (
             Option(("--target",), "the mode to judge (pvh)", choices=("pvh", "pv")),
             _FORMAT._replace(help="text for people, the others for programs", choices=("text", "json", "nagios", "prometheus")),
-            Option(("--deep",), "ask libmagic for a second opinion on every image", default=False),
+            Option(("--deep",), "unpack every kernel, and hold what is in it against its header, configuration and package", default=False),
             Option(("--device",), "with --root: a device, disk or image that holds its file systems", "FILE", default=(), repeated=True),
             Option(("--skip",), "leave a check out; this is a warning by itself", "ID", default=(), repeated=True),
             Option(("--exit-zero",), "exit with 0 whatever the verdict", default=False),
@@ -79,6 +79,7 @@ COMMANDS: "Dict[str, Command]" = {
         (
             Option(("--config",), "its configuration (else config-RELEASE beside it)", "FILE"),
             Option(("--system-map",), "its System.map", "FILE"),
+            Option(("--deep",), "unpack each image to its end, also where its configuration is there", default=False),
             _FORMAT,
         ),
         (("files", "FILE", "+", "a kernel image, a .deb or .rpm, or a folder of them"),),

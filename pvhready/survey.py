@@ -13,23 +13,25 @@ _INITRAMFS_SECONDS = 120.0  # for all of them together: a menu may name any numb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
+    from typing import Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
     from pvhready.memory.evidence import Evidence
     from pvhready.memory.folder import Folder
+    from pvhready.memory.results import Memory
     from pvhready.probes.given import Given
+    from pvhready.probes.inside import Looker
     from pvhready.probes.packages import Owners
 
 
 def survey(
     root: Root, host: Host, assume: "Optional[str]" = None, deep: bool = False, devices: "Sequence[str]" = (),
-    folder: "Optional[Folder]" = None, seen: "Optional[List[Evidence]]" = None,
+    folder: "Optional[Folder]" = None, seen: "Optional[List[Evidence]]" = None, marks: "Optional[List[str]]" = None,
 ) -> Facts:
     """Return all facts of a guest. What cannot be read is in the facts as a problem; nothing is raised for the guest's content.
 
     ``devices`` are devices or image files of this machine that hold the file systems of a guest mounted elsewhere. ``folder`` is
     where earlier runs have left what they found out. To ``seen`` is added what was asked of the guest's files, where it was not
-    remembered. Raises CommandError when a device cannot be read.
+    remembered; to ``marks`` the mark of the facts, where they are remembered. Raises CommandError when a device cannot be read.
     """
     guest = read_guest(root, assume)
     storage = read_storage(root, root.live)
@@ -39,12 +41,13 @@ def survey(
 
         given = read_given(devices)
         storage = known_devices(storage, given)
-    facts = _facts(root, host, guest, storage, deep, folder, seen)
+    facts = _facts(root, host, guest, storage, deep, folder, seen, marks)
     return facts._replace(boot_systems=_boot_systems(root, facts, given))
 
 
 def _facts(
     root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, folder: "Optional[Folder]", seen: "Optional[List[Evidence]]",
+    marks: "Optional[List[str]]",
 ) -> Facts:
     """Return what the guest's files tell: from an earlier run, where nothing in them has changed."""
     if folder is None or deep:
@@ -55,6 +58,8 @@ def _facts(
     question = (host, guest, storage)
     facts = memory.recall(root, question)
     if facts is not None:
+        if marks is not None:
+            marks.append(memory.mark)
         return facts._replace(today=_today())
     from pvhready.memory.evidence import Evidence
 
@@ -65,6 +70,8 @@ def _facts(
         seen.append(evidence)
     if not _depends_on_more(facts):
         memory.remember(question, evidence, facts)
+        if memory.mark and marks is not None:
+            marks.append(memory.mark)
     return facts
 
 
@@ -74,12 +81,13 @@ def _today() -> str:
 
 def _depends_on_more(facts: Facts) -> bool:
     """Whether something is in the facts that is not of the guest's files alone: what libraries, tools and free space had to say."""
-    described = any(kernel.image.problem or kernel.image.description for kernel in facts.kernels)
+    described = any(kernel.image.problem or kernel.image.description or kernel.inside and kernel.inside.problem for kernel in facts.kernels)
     return described or bool(facts.denied) or any(archive.problem or archive.needs for archive in facts.initramfs.values())
 
 
 def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, folder: "Optional[Folder]") -> Facts:
     from pvhready.grub.state import Scripts
+    from pvhready.memory.results import Memory
     from pvhready.probes.defaults import read_defaults
     from pvhready.probes.hack import find_hack
     from pvhready.probes.inits import read_inits
@@ -93,8 +101,9 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
     defaults = read_defaults(root)
     names = _boot_names(root)
     owners = Owners(root)
-    kernels, following, problems = _kernels(root, guest, owners, menus, defaults, names, deep)
-    archives = _initramfs(root, guest, menus, following, kernels, folder, storage)
+    memory = Memory(folder) if folder is not None else None
+    kernels, following, problems = _kernels(root, guest, owners, menus, defaults, names, deep, memory)
+    archives = _initramfs(root, guest, menus, following, kernels, memory, storage)
     if root.live and _is_damaged(kernels, archives):
         storage = storage._replace(boot_free=free_space("/boot"))
     return Facts(
@@ -168,11 +177,11 @@ def _kernels(
     defaults: Defaults,
     files: "Tuple[str, ...]",
     deep: bool,
+    memory: "Optional[Memory]",
 ) -> "Tuple[Tuple[Kernel, ...], List[Entry], Tuple[Problem, ...]]":
     """Return the kernels, the entries that come first once the menu is written anew, and why there are no kernels."""
     from pvhready.nextmenu import first_entry
-    from pvhready.probes.kernels import find_kernels, read_kernel
-    from pvhready.rules import config, initramfs, rootdevice
+    from pvhready.probes.kernels import find_kernels
 
     named = [entry.kernel for menu in menus.values() for entry in menu.entries if entry.kernel]
     try:
@@ -183,27 +192,61 @@ def _kernels(
     firsts = [first_entry(menu, paths, files, guest.distribution, defaults.values) for menu in menus.values()]
     entries = _next_entries(menus)
     following = [entry for entry in firsts if entry is not None and entry not in entries]
-    chosen = {entry.kernel for entry in entries + following}
-    kernels = []
-    for names in found.values():
-        extra = rootdevice.SYMBOLS + initramfs.SYMBOLS if chosen.intersection(names) else ()
-        extra += config.SYMBOLS if guest.programs == "i386" else ()
-        kernels.append(read_kernel(root, names, guest, owners.owner, extra, deep)._replace(has_dpkg=owners.has_dpkg))
-    return tuple(kernels), following, ()
+    reader = _KernelReader(root, guest, owners, deep, memory)
+    reader.decisive = {entry.kernel for entry in entries}
+    reader.chosen = {entry.kernel for entry in entries + following}
+    # Those that boot next come first: what is spent on looking into kernels is bounded for all of them together.
+    order = sorted(found.values(), key=lambda names: reader.chosen.isdisjoint(names))
+    kernels = {names[0]: reader.read(names) for names in order}
+    return tuple([kernels[path] for path in found]), following, ()
+
+
+class _KernelReader:
+    """Reads kernels: more of those that boot next. ``chosen`` may boot next or after the menu is written anew, ``decisive`` next."""
+
+    def __init__(self, root: Root, guest: Guest, owners: "Owners", deep: bool, memory: "Optional[Memory]") -> None:
+        self.decisive: Set[Optional[str]] = set()
+        self.chosen: Set[Optional[str]] = set()
+        self._root, self._guest, self._owners, self._deep, self._memory = root, guest, owners, deep, memory
+        self._looker: Optional[Looker] = None
+
+    def read(self, names: "Tuple[str, ...]") -> Kernel:
+        """Return a kernel by its names."""
+        from pvhready.probes.kernels import read_kernel
+        from pvhready.rules import config, initramfs, rootdevice
+
+        extra = () if self.chosen.isdisjoint(names) else rootdevice.SYMBOLS + initramfs.SYMBOLS
+        extra += config.SYMBOLS if self._guest.programs == "i386" else ()
+        kernel = read_kernel(self._root, names, self._guest, self._owners.owner, extra, self._deep)
+        kernel = kernel._replace(has_dpkg=self._owners.has_dpkg)
+        if self._deep or kernel.package and not self.decisive.isdisjoint(names):
+            from pvhready.probes.checksums import read_checksums
+
+            kernel = kernel._replace(checksums=read_checksums(self._root, kernel, self._owners, self._memory))
+        return self._look(kernel, extra)
+
+    def _look(self, kernel: Kernel, extra: "Tuple[str, ...]") -> Kernel:
+        from pvhready.probes.kconfig import PROC
+
+        if not self._deep and kernel.config.source not in (None, PROC):
+            return kernel
+        from pvhready.probes.inside import Looker
+
+        if self._looker is None:
+            self._looker = Looker(self._root, self._deep, self._memory)
+        return self._looker.look(kernel, extra)
 
 
 def _initramfs(
     root: Root, guest: Guest, menus: "Dict[str, Menu]", following: "List[Entry]", kernels: "Tuple[Kernel, ...]",
-    folder: "Optional[Folder]", storage: "Optional[Storage]" = None,
+    memory: "Optional[Memory]", storage: "Optional[Storage]" = None,
 ) -> "Dict[str, Initramfs]":
     """What the archives hold that the next entries name, and those of ``following``, unless their kernel finds no disks in any case."""
-    from pvhready.memory.results import Memory
     from pvhready.probes.initramfs import MAX_SECONDS, read_initramfs
     from pvhready.probes.proof import read_or_prove
     from pvhready.rules.config import FRONT_END
 
     by_name = {name: kernel for kernel in kernels for name in kernel.names}
-    memory = Memory(folder) if folder is not None else None
     users: Dict[str, List[Tuple[Entry, Kernel]]] = {}
     for entry in _next_entries(menus) + following:
         kernel = by_name.get(entry.kernel or "")

@@ -1,5 +1,6 @@
 """Owners against dpkg and rpm themselves, and against databases that lie."""
 
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -236,6 +237,9 @@ def test_rpm_says_the_same(tmp_path: Path) -> None:
         owners = Owners(root)
         answers = [owners.owner(path) for path in paths]
         assert owners.owner("/boot/vmlinuz-6.5.8") is None
+        empty = hashlib.sha256().hexdigest()
+        assert owners.checksum("/lib/modules/6.5.6/vmlinuz") == ("kernel-core-6.5.6-300.fc39.noarch", "sha256", empty)
+        assert owners.checksum("/boot/vmlinuz-6.5.6") is None  # %ghost
         assert owners.problems == ()
     assert answers == run(*rpm, "-qf", *paths).split()
     shutil.rmtree(str(guest / "lib"))

@@ -76,6 +76,7 @@ def test_what_is_installed_has_its_data_and_no_hooks(source):
     made = source / "made" / "lib" / "pvhready"
     assert sorted(path.name for path in (made / "data").iterdir()) == sorted(
         name for name in os.listdir(os.path.join(TOP, "pvhready", "data")) if name.endswith(".json"))
+    assert (made / "py.typed").is_file()  # PEP 561
     modules = {
         os.path.relpath(os.path.join(path, name), os.path.join(TOP, "pvhready"))
         for path, _, names in os.walk(os.path.join(TOP, "pvhready")) for name in names if name.endswith(".py")

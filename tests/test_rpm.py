@@ -34,6 +34,7 @@ def test_what_it_holds_and_needs(package):
         assert name in files
     assert {name for name in files if name.startswith("/usr/lib/systemd/system/")} == {
         "/usr/lib/systemd/system/pvhready-" + name for name in ("exporter.service", "textfile.service", "textfile.timer")}
+    assert any(name.endswith("/site-packages/pvhready/py.typed") for name in files)
     modules = {name.partition("/site-packages/")[2] for name in files if name.endswith(".py")}
     assert modules == {os.path.relpath(os.path.join(folder, name), TOP)
                        for folder, _, names in os.walk(os.path.join(TOP, "pvhready")) for name in names if name.endswith(".py")}

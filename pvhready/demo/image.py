@@ -22,15 +22,19 @@ _CODE = b"\xf4\xeb\xfd" + b"\x90" * 13  # hlt; jmp back to it
 
 def elf_kernel(
     release: str = "6.1.0-13-amd64", bits: int = 64, xen: bool = True, pv: bool = True, pvh: bool = True,
-    pae: bool = True, features: Optional[int] = None, size: int = 0,
+    pae: bool = True, features: Optional[int] = None, size: int = 0, config: str = "",
 ) -> bytes:
     """Return a decompressed kernel (vmlinux).
 
     ``xen``, ``pv`` and ``pvh`` stand for CONFIG_XEN, CONFIG_XEN_PV and CONFIG_PVH: which Xen notes there are. ``pae``
-    matters for 32 bits. ``features`` is the bit set of note 17, absent when None. ``size`` bytes are added as code.
+    matters for 32 bits. ``features`` is the bit set of note 17, absent when None. ``size`` bytes are added as code, and ``config`` as
+    IKCONFIG, where it is not empty.
     """
-    notes = b"".join(_notes(bits, pv, pvh, pae, features)) if xen else b""
+    notes = (b"".join(_notes(bits, pv, pvh, pae, features)) if xen else b"") + _note(3, bytes(range(20)), b"GNU\0")  # its build id
     banner = "Linux version {} (builder@example.org) #1 SMP\n".format(release).encode() + b"\0"
+    if config:
+        # Linux: kernel/configs.c
+        banner += b"IKCFG_ST" + compress("gzip", config.encode()) + b"IKCFG_ED"
     code = _CODE * 64 + b"\x90" * size
     head = 64 + 2 * 56 if bits == 64 else 52 + 2 * 32
     body = code + banner + b"\0" * (-len(code + banner) % 16)
@@ -76,8 +80,8 @@ def _notes(bits: int, pv: bool, pvh: bool, pae: bool, features: Optional[int]) -
         yield _note(SUPPORTED_FEATURES, struct.pack("<I", features))
 
 
-def _note(kind: int, value: bytes) -> bytes:
-    return struct.pack("<III4s", 4, len(value), kind, b"Xen\0") + value + b"\0" * (-len(value) % 4)
+def _note(kind: int, value: bytes, owner: bytes = b"Xen\0") -> bytes:
+    return struct.pack("<III4s", 4, len(value), kind, owner) + value + b"\0" * (-len(value) % 4)
 
 
 def bzimage(

@@ -2,12 +2,13 @@
 
 A check of a guest in which nothing has changed then costs a look at each file's state. The facts are kept with the question
 that they answer (guest, host's profile, storage: what does not come from files, or cannot be remembered) and with the evidence.
-The file: a line with format and checksum, then question, evidence and facts in Python's own marshal format.
+The file: a line with format and checksum, then question, evidence, facts and mark in Python's own marshal format.
 """
 
 import marshal
 import os
 import sys
+import time
 from binascii import crc32
 
 from pvhready import __version__, facts
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 
 FILE = "facts"
 MAX_SIZE = 4 * 1024 * 1024
-_HEADER = b"pvhready facts 1 %08x\n"
+_HEADER = b"pvhready facts 2 %08x\n"
 _HEADER_SIZE = len(_HEADER % 0)
 _DEEP = (list, tuple, dict)
-_ROOMS = ("", "probes", "grub", "rules", "unpack")  # folders of this package whose code makes facts; rules name the symbols to read
+# Folders of this package whose code makes facts, and what is said of them.
+_ROOMS = ("", "probes", "grub", "rules", "unpack", "disk", "memory", "report")
 
 
 class RememberedFacts:
-    """The facts of the last run that could be remembered. To recall and to remember never fail: at worst nothing is known."""
+    """The facts of the last run that could be remembered. To recall and to remember never fail: at worst nothing is known.
+
+    ``mark`` tells the facts that were recalled or remembered from all others, "" where there are none.
+    """
 
     def __init__(self, folder: Folder) -> None:
+        self.mark = ""
         self._folder = folder
 
     def recall(self, root: Root, question: object) -> "Optional[Facts]":
@@ -42,22 +48,27 @@ class RememberedFacts:
         if not body or program is None or data[:_HEADER_SIZE] != _HEADER % crc32(body):
             return None
         try:
-            asked, evidence, answer = marshal.loads(body)
+            asked, evidence, answer, mark = marshal.loads(body)
         except (ValueError, EOFError, TypeError):
             return None  # written by another Python
         if asked != (program, pack(question)) or not holds(root, evidence):
             return None
         found = unpack(answer)
-        return found if isinstance(found, Facts) else None
+        if not isinstance(found, Facts):
+            return None
+        self.mark = mark
+        return found
 
     def remember(self, question: object, evidence: Evidence, answer: Facts) -> None:
         """Keep facts with their question and evidence, in place of those of an earlier run, if that can be done safely."""
         program = _program()
         if program is None or not evidence.whole or not self._folder.may_hold(evidence.newest()):
             return
-        body = marshal.dumps(((program, pack(question)), evidence.packed(), pack(answer)), 2)
+        mark = "{} {}".format(time.time(), os.getpid())
+        body = marshal.dumps(((program, pack(question)), evidence.packed(), pack(answer), mark), 2)
         if len(body) <= MAX_SIZE - _HEADER_SIZE:
             self._folder.save(FILE, _HEADER % crc32(body) + body)
+            self.mark = mark
 
 
 def pack(value: "Any") -> "Any":

@@ -4,7 +4,7 @@ from pvhready.root import File, Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
+    from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Tuple
 
     from pvhready.probes.recorded import Recorded
 
@@ -55,21 +55,21 @@ class DpkgDatabase:
         package = self.owner(names)
         if package is None:
             return None
-        digest = self._checksum(package, names)
+        found = self.checksum(package, names)
         version, architecture = self._version(package)
         name = package.partition(":")[0]
-        return Recorded(names[0], package, "deb", name, version, architecture, "md5" if digest else None, digest)
+        return Recorded(names[0], package, "deb", name, version, architecture, *(found or (None, None)))
 
-    def _checksum(self, package: str, names: "Tuple[str, ...]") -> "Optional[str]":
+    def checksum(self, package: str, names: "Tuple[str, ...]") -> "Optional[Tuple[str, str]]":
+        """Return algorithm and digest of a file of a package; None where its list has none, or several. Raises Unreadable."""
         try:
-            lines = self._root.read("{}/{}.md5sums".format(_INFO, package), _LIST_LIMIT).split(b"\n")
+            sums = b"\n" + self._root.read("{}/{}.md5sums".format(_INFO, package), _LIST_LIMIT) + b"\n"
         except Missing:
             return None
         # What stands at a diverted path, or where it was moved, is not what the list means.
         diverted = {name for diversion in self._diverted() for name in diversion[:2]}
-        wanted = {_encode(name[1:]) for name in names if name not in diverted}
-        found = {digest for digest, _, name in (line.partition(b"  ") for line in lines) if name in wanted}
-        return found.pop().decode("ascii", "replace").lower() if len(found) == 1 else None
+        found = {digest for name in names if name not in diverted for digest in _sums_of(sums, b"  " + _encode(name[1:]) + b"\n")}
+        return ("md5", found.pop().decode("ascii", "replace").lower()) if len(found) == 1 else None
 
     def _version(self, package: str) -> "Tuple[str, str]":
         """Return version and architecture of an installed package, "" where the status does not say."""
@@ -170,6 +170,16 @@ class DpkgDatabase:
             if package and package != but:
                 return package
         return None
+
+
+def _sums_of(sums: bytes, end: bytes) -> "Iterator[bytes]":
+    """Yield what stands before each ``end`` of a line. The lists of kernels have thousands of lines, and are not taken apart."""
+    at = sums.find(end)
+    while at >= 0:
+        digest = sums[sums.rfind(b"\n", 0, at) + 1:at]
+        if b"  " not in digest:
+            yield digest
+        at = sums.find(end, at + 1)
 
 
 def _package_at(status: bytes, place: int) -> str:

@@ -1,6 +1,7 @@
 """A kernel's configuration: the values of exact symbols, from every source that is there.
 
-Sources, best first: /boot/config-X, /lib/modules/X/config, /usr/lib/modules/X/config, and /proc/config.gz for the running kernel.
+Sources, best first: /boot/config-X, /lib/modules/X/config, /usr/lib/modules/X/config, the one inside the image (IKCONFIG), and
+/proc/config.gz for the running kernel.
 """
 
 from pvhready.facts import Config, Conflict, Problem
@@ -11,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterable, List, Optional, Set, Tuple
 
+PROC = "/proc/config.gz"  # of the running kernel, which the file of its name need not hold any more
 # Symbols whose name does not begin with XEN; those that do are all taken, in one pass over the file.
 OTHER_SYMBOLS = ("X86_64", "ACPI", "HVC_XEN")
 # Behind all drivers and file systems in every configuration for x86, and always on (Linux: lib/Kconfig).
@@ -23,7 +25,9 @@ _STUB = b"The real System.map is in"  # the one line that Debian 11 and newer sh
 _TAIL = 4096  # bytes at the end of a map that hold its late symbols; a map of so few bytes was made by hand, and was not cut
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
+    """A configuration: where it stands, its symbols, the version in its header; ``whole`` and ``cut`` as in facts.Config."""
+
     path: str
     values: "Dict[str, str]"
     version: "Optional[str]" = None
@@ -38,10 +42,10 @@ def read_config(root: Root, release: str, running: bool, extra: "Iterable[str]" 
     """
     wanted = OTHER_SYMBOLS + tuple(extra)
     sources, problem = _read_sources(root, release, running, wanted)
-    if not sources:
-        return Config(problem=problem)
-    best = sources[0]
     pointer, map_source = _root_pointer(root, release)
+    if not sources:
+        return Config(None, {}, (), pointer, map_source, problem)
+    best = sources[0]
     return Config(
         best.path, best.values, tuple(_conflicts(sources)), pointer, map_source, problem, best.version, best.whole,
         any(source.cut for source in sources),
@@ -50,11 +54,12 @@ def read_config(root: Root, release: str, running: bool, extra: "Iterable[str]" 
 
 def read_config_file(root: Root, path: str, map_path: "Optional[str]" = None) -> Config:
     """Return the configuration in a file that the user named, with the System.map named beside it."""
+    pointer: Optional[bool] = None
     try:
-        data = root.read(path)
         pointer = _has_pointer(root, map_path) if map_path else None
+        data = root.read(path)
     except Unreadable as error:
-        return Config(problem=Problem(error.path, error.reason))
+        return Config(None, {}, (), pointer, map_path if pointer is not None else None, Problem(error.path, error.reason))
     values, shown = parse_config(data, OTHER_SYMBOLS), map_path if pointer is not None else None
     return Config(path, values, (), pointer, shown, whole=_LATE in data, cut=_is_cut(data))
 
@@ -64,6 +69,39 @@ def config_in(data: bytes, path: str, system_map: "Optional[bytes]" = None, map_
     pointer = None if system_map is None else _pointer_in(system_map)
     values, shown = parse_config(data, OTHER_SYMBOLS), map_path if pointer is not None else None
     return Config(path, values, (), pointer, shown, version=_version(data), whole=_LATE in data, cut=_is_cut(data))
+
+
+def parse_embedded(packed: bytes, image: str, extra: "Iterable[str]" = ()) -> Source:
+    """Return the configuration that stands, packed by gzip, in the image at this path. Raises Damaged when it is none."""
+    from pvhready.unpack import Damaged
+
+    try:
+        data = _unzip(image, packed)
+    except Unreadable as error:
+        raise Damaged("its own configuration " + error.reason) from error
+    values = parse_config(data, OTHER_SYMBOLS + tuple(extra))
+    if not values:
+        raise Damaged("its own configuration has no symbols")
+    return Source(source_in(image), values, _version(data), _LATE in data, _is_cut(data))
+
+
+def source_in(image: str) -> str:
+    """Return what the configuration within an image is called."""
+    return image + " (IKCONFIG)"
+
+
+def merge_config(config: Config, embedded: Source) -> Config:
+    """Return a configuration with that of the image as one more source, which comes before /proc/config.gz only."""
+    if config.source is None:
+        return config._replace(
+            source=embedded.path, values=embedded.values, version=embedded.version, whole=embedded.whole, cut=embedded.cut)
+    other = Source(config.source, config.values, config.version)
+    if config.source == PROC:
+        conflicts = tuple(_conflicts([embedded, other]))
+        return config._replace(
+            source=embedded.path, values=embedded.values, version=embedded.version, conflicts=conflicts, whole=embedded.whole,
+            cut=config.cut or embedded.cut)
+    return config._replace(conflicts=config.conflicts + tuple(_conflicts([other, embedded])))
 
 
 def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
@@ -136,8 +174,8 @@ def _parse_line(line: bytes) -> "Tuple[str, str]":
     return "", ""
 
 
-def _read_sources(root: Root, release: str, running: bool, wanted: "Tuple[str, ...]") -> "Tuple[List[_Source], Optional[Problem]]":
-    sources: List[_Source] = []
+def _read_sources(root: Root, release: str, running: bool, wanted: "Tuple[str, ...]") -> "Tuple[List[Source], Optional[Problem]]":
+    sources: List[Source] = []
     problem: Optional[Problem] = None
     seen: Set[Tuple[int, int]] = set()
     for path in config_paths(release, running):
@@ -154,7 +192,7 @@ def _read_sources(root: Root, release: str, running: bool, wanted: "Tuple[str, .
             continue
         values = parse_config(data, wanted)
         if values:
-            sources.append(_Source(path, values, _version(data), _LATE in data, _is_cut(data)))
+            sources.append(Source(path, values, _version(data), _LATE in data, _is_cut(data)))
         else:
             problem = problem or Problem(path, "holds no kernel configuration")
     return sources, problem
@@ -163,19 +201,23 @@ def _read_sources(root: Root, release: str, running: bool, wanted: "Tuple[str, .
 def config_paths(release: str, running: bool) -> "Tuple[str, ...]":
     """Return where the configuration of a kernel may lie, best first."""
     paths = ("/boot/config-" + release, "/lib/modules/" + release + "/config", "/usr/lib/modules/" + release + "/config")
-    return paths + ("/proc/config.gz",) if running else paths
+    return paths + (PROC,) if running else paths
 
 
 def _unzip(path: str, data: bytes) -> bytes:
     import zlib
 
+    inflater = zlib.decompressobj(31)
     try:
-        return zlib.decompressobj(31).decompress(data, MAX_TEXT)
+        text = inflater.decompress(data, MAX_TEXT)
     except zlib.error as error:
         raise Unreadable(path, "cannot be unpacked: {}".format(error)) from error
+    if not inflater.eof:
+        raise Unreadable(path, "cannot be unpacked to its end")
+    return text
 
 
-def _conflicts(sources: "List[_Source]") -> "Iterable[Conflict]":
+def _conflicts(sources: "List[Source]") -> "Iterable[Conflict]":
     best = sources[0]
     for other in sources[1:]:
         for symbol in sorted(set(best.values) | set(other.values)):

@@ -43,7 +43,7 @@ def read_kernel(
 ) -> Kernel:
     """Return what is known of the kernel with these ``names``, the best first: its image, configuration and package.
 
-    ``extra`` names more configuration symbols, ``deep`` asks for a second opinion on the image.
+    ``extra`` names more configuration symbols, ``deep`` asks for a second opinion on the image. What stands inside it is not read.
     """
     path = names[0]
     image = read_image(root, path, deep)

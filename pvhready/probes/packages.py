@@ -63,6 +63,21 @@ class Owners:
             self._problems.append(Problem(error.path, error.reason))
             return None
 
+    def checksum(self, path: str) -> "Optional[Tuple[str, str, str]]":
+        """Return package, algorithm (as hashlib calls it) and hexadecimal digest of a file as its package ships it, None without.
+
+        ``problems`` grows as with ``owner``.
+        """
+        package = self.owner(path)
+        if package is None or self._database is None:
+            return None
+        try:
+            found = self._database.checksum(package, self._names(path))
+        except Unreadable as error:
+            self._problems.append(Problem(error.path, error.reason))
+            return None
+        return (package,) + found if found else None
+
     def _open(self) -> "Union[DpkgDatabase, RpmDatabase]":
         # Either tool may be installed on the other's distributions: there it has an empty database.
         try:

@@ -65,6 +65,11 @@ class RpmDatabase:
         algorithm, digest = (file.algorithm, file.digest) if file.algorithm and file.digest else (None, None)
         return Recorded(names[0], file.package, "rpm", name, "{}-{}".format(version, release), architecture, algorithm, digest)
 
+    def checksum(self, package: str, names: "Tuple[str, ...]") -> "Optional[Tuple[str, str]]":
+        """Return algorithm and digest of a file of a package; None where there is none. Raises Unreadable."""
+        file = self.file(names)
+        return (file.algorithm, file.digest) if file and file.package == package and file.algorithm and file.digest else None
+
     def file(self, names: "Tuple[str, ...]") -> "Optional[RpmFile]":
         """Return what the database holds of a file. Takes and raises what ``owner`` does."""
         last = names[0].rpartition("/")[2]

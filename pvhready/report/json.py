@@ -3,7 +3,7 @@
 import json
 
 from pvhready import __version__
-from pvhready.facts import Entry, Guest, Menu
+from pvhready.facts import Entry, Guest, Inside, Menu
 from pvhready.findings import Evidence, Finding, Remedy
 from pvhready.judge import KernelAnswer, Report
 from pvhready.rules.hack import decompressed_kernels
@@ -79,6 +79,8 @@ def kernel_object(answer: KernelAnswer) -> "Object":
             "problem": image.problem.reason if image.problem else None,
             "description": image.description,
         },
+        "inside": _inside(kernel.inside) if kernel.inside else None,
+        "checksums": [dict(checksum._asdict()) for checksum in kernel.checksums],
         "config": config,
         "modes": dict(answer.modes),
         "reasons": {mode: list(reasons) for mode, reasons in answer.reasons.items()},
@@ -126,6 +128,17 @@ def _image(answer: KernelAnswer) -> "Object":
         "modes": dict(answer.modes),
         "reasons": {mode: list(reasons) for mode, reasons in answer.reasons.items()},
         "error": image.problem.reason if image.problem else None,
+    }
+
+
+def _inside(inside: Inside) -> "Object":
+    return {
+        "bits": inside.bits,
+        "release": inside.release,
+        "notes": None if inside.notes is None else list(inside.notes),
+        "features": inside.features,
+        "whole": inside.whole,
+        "problem": inside.problem.reason if inside.problem else None,
     }
 
 

@@ -8,6 +8,7 @@ from pvhready.facts import PV, PVH, Guest, Kernel
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import newkernel, remedies
 from pvhready.rules.image import width_of
+from pvhready.rules.inside import note_evidence, proved_by_notes
 from pvhready.rules.versions import known_regression, series
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ def judge_config(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
     if too_old and too_old.status == FAIL:
         return [too_old]
     if config.source is None:
-        return [_no_config(kernel, mode, guest)]
+        return [proved_by_notes(kernel, mode, guest) or _no_config(kernel, mode, guest)]
     contradiction = _contradiction(kernel, mode)
     if contradiction:
         return [contradiction]
@@ -85,7 +86,11 @@ def _no_config(kernel: Kernel, mode: str, guest: Guest) -> Finding:
         summary = "its configuration cannot be read: {}: {}".format(problem.path, problem.reason)
     shown = Evidence("/boot/config-{}".format(kernel.release), "", problem.reason if problem else "missing")
     fix = remedies.run_as_root(guest, problem.reason) if problem else ()
-    return _finding("kernel-config-missing", UNKNOWN, mode, kernel, summary, shown, fix or remedies.install_config(kernel))
+    notes = note_evidence(kernel)
+    if notes:
+        summary += ", and its Xen notes alone are no proof"
+    finding = _finding("kernel-config-missing", UNKNOWN, mode, kernel, summary, shown, fix or remedies.install_config(kernel))
+    return finding._replace(evidence=finding.evidence + notes)
 
 
 def conflict_on(kernel: Kernel, *symbols: str) -> "Optional[Evidence]":

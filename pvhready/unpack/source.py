@@ -42,13 +42,19 @@ class MissingTool(UnpackError):
 
 
 class Budget:
-    """What may still be spent: bytes of output, and seconds from now on. One budget can serve several streams."""
+    """What may still be spent: bytes of output, and seconds from now on. One budget can serve several streams.
 
-    def __init__(self, output: int = MAX_OUTPUT, seconds: float = MAX_SECONDS) -> None:
+    ``work`` limits the seconds that this process itself computes. Where the machine is busy with other things, time passes and that
+    does not, so ``seconds`` may then be many: they end what hangs.
+    """
+
+    def __init__(self, output: int = MAX_OUTPUT, seconds: float = MAX_SECONDS, work: "Optional[float]" = None) -> None:
         self._output = output
         self._allowed = output
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
+        self._work = work
+        self._started = time.process_time() if work is not None else 0.0
 
     def spend(self, count: int) -> None:
         """Take ``count`` bytes of output from the budget. Raises LimitReached when there is not so much left, or no time."""
@@ -62,6 +68,8 @@ class Budget:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise LimitReached("unpacking takes more than {:g} seconds".format(self._seconds))
+        if self._work is not None and time.process_time() - self._started >= self._work:
+            raise LimitReached("unpacking takes more than {:g} seconds of work".format(self._work))
         return left
 
 

@@ -188,13 +188,13 @@ def _judge(costs: Dict[str, Cost]) -> bool:
     further = (most.least - check.least) / 47 / check.least * 100
     changed = costs["check, 3 kernels, files changed"]
     results = [
-        ("at most 3 times the interpreter doing nothing", check.least / bare.least, 3.0, "x"),
+        ("at most 2 times the interpreter doing nothing", check.least / bare.least, 2.0, "x"),
         ("where files have changed: less than the four imports", changed.least / imports.least, 1.0, "x"),
         ("where files have changed: less than needrestart -k", changed.least / costs["needrestart -k -b"].least, 1.0, "x"),
         ("less than the four imports", check.least / imports.least, 1.0, "x"),
-        ("less than needrestart -k", check.least / costs["needrestart -k -b"].least, 1.0, "x"),
+        ("less than half of needrestart -k", check.least / costs["needrestart -k -b"].least, 0.5, "x"),
         ("less than 20 MiB", check.memory, 20.0, "MiB"),
-        ("a further kernel at most 2 % of the whole", further, 2.0, "%"),
+        ("a further kernel at most 1 % of the whole", further, 1.0, "%"),
     ]
     print()
     for text, value, limit, unit in results:

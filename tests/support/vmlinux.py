@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import zlib
+from typing import List
 
 from support import debian, wanted
 
@@ -34,3 +35,21 @@ def unpack(payload: bytes) -> bytes:
     result = subprocess.run([wanted.tool(name, name), "-dcq"], input=payload[:-4], stdout=subprocess.PIPE)
     assert result.returncode == 0
     return result.stdout
+
+
+# What readelf calls notes of these numbers, whoever's they are.
+_NAMES = {"NT_VERSION": 1, "NT_ARCH": 2, "GO": 4}
+
+
+def xen_notes(path: str) -> List[int]:
+    """Return the types of an ELF file's notes named Xen, as readelf tells them; skips the test without it."""
+    command = [wanted.tool("readelf", "binutils"), "-nW", path]
+    plain = {"LC_ALL": "C", "PATH": os.environ["PATH"]}
+    shown = subprocess.check_output(command, universal_newlines=True, stderr=subprocess.DEVNULL, env=plain)
+    found = []
+    for line in shown.splitlines():
+        words = line.split()
+        if words[:1] == ["Xen"]:
+            number = line.partition("type: (")[2].partition(")")[0]
+            found.append(int(number, 16) if number else _NAMES[words[2]])
+    return found
