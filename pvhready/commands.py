@@ -13,7 +13,7 @@ from pvhready.root import Denied, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import List, Tuple
 
     from pvhready.report.text import Style
     from pvhready.undo.outcome import Outcome
@@ -254,7 +254,7 @@ def _demo(options: Options) -> int:
     if options.list:
         from pvhready.report.plain import columns
 
-        _write("\n".join(columns([("  " + name, text) for name, text in NAMES.items()])) + "\n")
+        _write("\n".join(columns([("  " + name, text) for name, text in NAMES.items()], _width())) + "\n")
         return 0
     name = options.name or next(iter(NAMES))
     if name not in NAMES:
@@ -274,11 +274,26 @@ def _show_example(name: str, text: str, options: Options) -> int:
         except OSError as error:
             raise CommandError("the example could not be written to {}: {}".format(folder, error.strerror)) from error
         options.assume_guest = options.assume_guest or "pv"
-        report = check(folder, profile(options.host), options)
+        report = _as_if_there(check(folder, profile(options.host), options))
     style = _style(options)
     title = "\n".join(wrap("A made-up guest, small and synthetic: " + text, style.width))
     _write("{}\n\n{}\nOther examples: pvhready demo --list\n".format(title, _as_text(report, options)))
     return 0
+
+
+def _as_if_there(report: Report) -> Report:
+    """Return the report on an example as one would see it in that guest: its folder is gone when somebody types what is said."""
+    folder = ("--root", report.facts.root)
+
+    def without(argv: "Tuple[str, ...]") -> "Tuple[str, ...]":
+        at = next((at for at in range(len(argv)) if argv[at:at + 2] == folder), len(argv))
+        return argv[:at] + argv[at + 2:]
+
+    checks = tuple(
+        finding._replace(remedies=tuple(remedy._replace(argv=without(remedy.argv)) for remedy in finding.remedies))
+        for finding in report.checks
+    )
+    return report._replace(facts=report.facts._replace(root="/"), checks=checks)
 
 
 def _hook(options: Options) -> int:
@@ -293,7 +308,8 @@ def _fleet(options: Options) -> int:
     from pvhready.fleet.show import Tally, as_json, as_table
 
     tally = Tally(rows(options.reports))
-    for piece in {"text": as_table, "json": as_json, "html": as_page}[options.format](tally):
+    pieces = as_table(tally, _width()) if options.format == "text" else {"json": as_json, "html": as_page}[options.format](tally)
+    for piece in pieces:
         _write(piece)
     return tally.worst if options.exit_verdict else 0
 
