@@ -286,6 +286,8 @@ def _as_if_there(report: Report) -> Report:
     folder = ("--root", report.facts.root)
 
     def without(argv: "Tuple[str, ...]") -> "Tuple[str, ...]":
+        if argv[:1] == ("sudo",):
+            argv = argv[1:]  # who types it is root there, though not here
         at = next((at for at in range(len(argv)) if argv[at:at + 2] == folder), len(argv))
         return argv[:at] + argv[at + 2:]
 

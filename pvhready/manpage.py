@@ -137,7 +137,8 @@ def settings_page() -> str:
         lines += [".SS \\fB[{}]\\fR".format(section)]
         for key in keys:
             lines += _item("\\fB{}\\fR = \\fI{}\\fR".format(_plain(key), _plain(_VALUES[key][0])), _VALUES[key][1])
-    lines += [".SH EXAMPLES"] + _paragraph("A host whose GRUB is that of Debian 12; apt is stopped before it installs a kernel that would not boot:")
+    lines += [".SH EXAMPLES"]
+    lines += _paragraph("A host whose GRUB is that of Debian 12; apt is stopped before it installs a kernel that would not boot:")
     lines += [".PP", ".nf", ".RS"] + [_plain(line) for line in EXAMPLE.splitlines()] + [".RE", ".fi"]
     lines += [".SH FILES"] + _items((
         (SETTINGS_FILE, "not there unless you write it"),

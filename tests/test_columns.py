@@ -30,7 +30,8 @@ TITLES = {
     "full width": "Ｄｅｂｉａｎ",
 }
 # Of scripts that have not changed since the oldest Unicode that Python 3.6 and any C library here have.
-ALPHABET = "".join(sorted(set("".join(TITLES.values()) + "aZ09 .:/-_äßéЖΩ€→│░한글漢字カナｶﾅ가각힣\u0300\u0483\u05b0\u064b\u093f\u0e31\u20dd")))
+ALPHABET = "".join(sorted(set(
+    "".join(TITLES.values()) + "aZ09 .:/-_äßéЖΩ€→│░한글漢字カナｶﾅ가각힣\u0300\u0483\u05b0\u064b\u093f\u0e31\u20dd")))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,13 @@ def test_a_command_to_copy_has_no_marks():
     assert shell(("rm", "/boot/גרעין")) == "rm '/boot/גרעין'"
 
 
-MENU = "set timeout=0\nmenuentry '{}' {{\n linux /boot/vmlinuz-6.1.0-50-amd64 root=/dev/xvda1 console=hvc0\n initrd /boot/initrd.img-6.1.0-50-amd64\n}}\n"
+MENU = """\
+set timeout=0
+menuentry '{}' {{
+ linux /boot/vmlinuz-6.1.0-50-amd64 root=/dev/xvda1 console=hvc0
+ initrd /boot/initrd.img-6.1.0-50-amd64
+}}
+"""
 
 
 @pytest.mark.parametrize("name", list(TITLES))

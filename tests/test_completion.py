@@ -72,17 +72,18 @@ def test_fish_completes(folder):
         assert wished.split()[-1] in [line.split("\t")[0] for line in said.splitlines()], (typed, said)
 
 
+STAND_IN = 'pvhready() {{ echo "GOT:$*."; }}\n'
 START = {
-    "bash": ("bash", ("--norc", "--noprofile", "-i"), 'source "{file}"; bind "set bell-style none"; pvhready() {{ echo "GOT:$*."; }}\n'),
-    "zsh": ("zsh", ("-f", "-i"), 'fpath=("{folder}" $fpath); unsetopt beep; autoload -U compinit; compinit -u -D; pvhready() {{ echo "GOT:$*." }}\n'),
+    "bash": (("--norc", "--noprofile", "-i"), 'source "{file}"; bind "set bell-style none"; ' + STAND_IN),
+    "zsh": (("-f", "-i"), 'fpath=("{folder}" $fpath); unsetopt beep; autoload -U compinit; compinit -u -D; ' + STAND_IN),
 }
 
 
 @pytest.mark.parametrize("shell", list(START))
 def test_the_tab_key_completes(shell, folder):
     """In an interactive shell, where a function stands in for the program and says what it was given."""
-    name, options, prepare = START[shell]
-    terminal = Terminal([wanted.tool(name, name)] + list(options), str(folder))
+    options, prepare = START[shell]
+    terminal = Terminal([wanted.tool(shell, shell)] + list(options), str(folder))
     try:
         terminal.type(prepare.format(file=os.path.join(FOLDER, FILES[shell]), folder=FOLDER) + "echo REA''DY\n")
         terminal.wait_for("READY")

@@ -41,14 +41,15 @@ class Tally:
 
 
 def as_table(tally: Tally, limit: int = 80) -> "Iterator[str]":
-    """Return the table for people, in pieces. In a narrow terminal kernel and reasons stand below their machine, where there are reasons."""
+    """Return the table for people, in pieces. In a narrow terminal kernel and reasons stand below a machine that has reasons."""
     is_wide = limit >= _WIDE
     yield _line(_HEADS if is_wide else _HEADS[:_NARROW])
     for row in tally:
         cells = (row.name, row.type, row.verdict, row.pvh, row.pv, row.kernel or "-", why(row))
         yield _line(cells if is_wide else cells[:_NARROW])
         if not is_wide and cells[-1]:
-            yield "".join(line + "\n" for line in wrap("    " + ": ".join(filter(None, (isolated(row.kernel), isolated(cells[-1])))), limit, " " * 6))
+            reasons = ": ".join(filter(None, (isolated(row.kernel), isolated(cells[-1]))))
+            yield "".join(line + "\n" for line in wrap("    " + reasons, limit, " " * 6))
     counts = ["{} {}".format(count, verdict) for verdict, count in tally.verdicts.items() if count]
     yield "\n{}\n".format(", ".join(counts) or "no report")
 

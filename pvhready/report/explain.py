@@ -55,7 +55,8 @@ def page() -> str:
         for check in IDS:
             if link_of(check) == link:
                 told = explanation(check)
-                lines += ["### {}\n".format(check), "- Looks at: {}\n- Why: {}\n- To mend it: {}\n".format(told.looks, told.why, told.mend).replace("*", "\\*")]
+                text = "- Looks at: {}\n- Why: {}\n- To mend it: {}\n".format(told.looks, told.why, told.mend)
+                lines += ["### {}\n".format(check), text.replace("*", "\\*")]
     return "\n".join(lines)
 
 

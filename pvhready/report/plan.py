@@ -8,7 +8,7 @@ from pvhready.report.text import Style, describe_guest, shell, type_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
     Object = Dict[str, Any]
 
