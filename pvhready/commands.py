@@ -160,7 +160,10 @@ def _kernels(options: Options) -> int:
     host = profile(options.host)
     answers: List[KernelAnswer] = []
     for directory in options.root or ["/"]:
-        answers += check(directory, host, options).kernels
+        report = check(directory, host, options)
+        if report.facts.denied and not report.kernels:
+            raise NotPermitted("only root may read {}, so no kernel can be seen: run it with sudo".format(report.facts.denied[0]))
+        answers += report.kernels
     if options.format == "json":
         from pvhready.report.json import dump, kernels_object
 

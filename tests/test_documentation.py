@@ -75,9 +75,9 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_index_has_every_page():
-    index = documented.read("docs/README.md")
+    index = documented.read("docs/index.md")
     for page in PAGES:
-        if page.startswith("docs/") and page != "docs/README.md":
+        if page.startswith("docs/") and page != "docs/index.md":
             assert "({})".format(os.path.basename(page)) in index, page
 
 

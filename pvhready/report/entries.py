@@ -20,6 +20,8 @@ def render(menu: Menu, loads: "Dict[int, Optional[bool]]", style: Style) -> str:
         lines += _entry(entry, entry.index in chosen, style)
     if menu.problem:
         lines += wrap("{}: {}".format(isolated(menu.problem.path), isolated(menu.problem.reason)), style.width, "  ")
+        if "permission" in menu.problem.reason:
+            lines.append("  Run it with sudo.")
     for error in menu.errors:
         lines += wrap("GRUB will complain at {}: {}".format(isolated(error.source), isolated(error.text)), style.width, "  ")
     return "\n".join(lines + [""] + _choice(menu, loads, style)) + "\n"

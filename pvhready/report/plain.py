@@ -53,7 +53,8 @@ def wrap(text: str, limit: int, indent: str = "") -> "List[str]":
         if measure is width and width(line) > limit:
             *whole, line = _pieces(line, limit, indent)
             lines += whole
-    return lines + [line]
+    lines.append(line)
+    return lines if measure is len else _each_isolated(lines, len(indent))
 
 
 def columns(rows: "Sequence[Sequence[str]]", limit: "Optional[int]" = None) -> "List[str]":
@@ -74,6 +75,17 @@ _ISOLATE, _END = "\u2068", "\u2069"  # first strong isolate, pop directional iso
 def _is_narrow(text: str) -> bool:
     """Whether every character takes one column for certain, told by the quickest way that Python 3.6 has."""
     return len(text.encode("utf-8", "surrogatepass")) == len(text)
+
+
+def _each_isolated(lines: "List[str]", indent: int) -> "List[str]":
+    """Return lines of which each has the marks that it needs by itself: for a terminal every line begins anew."""
+    result: List[str] = []
+    is_open = False
+    for line in lines:
+        line = line[:indent] + _ISOLATE + line[indent:] if is_open else line
+        is_open = line.count(_ISOLATE) > line.count(_END)
+        result.append(line + _END if is_open else line)
+    return result
 
 
 def _is_from_right_to_left(text: str) -> bool:

@@ -63,7 +63,7 @@ def render_kernels(answers: "Sequence[KernelAnswer]", style: Style) -> str:
             )
         )
     lines = columns(rows)
-    if any(width(line) > style.width for line in lines):
+    if any(width(line) > style.width for line in lines) or any(answer.reasons["pvh"] or answer.reasons["pv"] for answer in answers):
         lines = _kernel_blocks(answers, style)
     legend = wrap("* boots next, > runs now. Boots or fails as an image, whatever entry names it.", style.width)
     return "\n".join(lines + [""] + legend) + "\n"
@@ -80,6 +80,8 @@ def _kernel_blocks(answers: "Sequence[KernelAnswer]", style: Style) -> "List[str
         reasons = sorted(set(answer.reasons["pvh"] + answer.reasons["pv"]))
         if reasons:
             lines += wrap("     because of " + ", ".join(reasons), style.width, "     ")
+        if kernel.image.problem:
+            lines += wrap("     {}".format(isolated(kernel.image.problem.reason)), style.width, "     ")
         if kernel.package:
             lines.append("     package {}".format(isolated(kernel.package)))
     return lines
@@ -148,7 +150,7 @@ def _details(report: Report, style: Style) -> "List[str]":
     ]
     lines: List[str] = []
     for finding in sorted(wanted, key=lambda finding: SEVERITY.index(finding.status)):
-        lines += _detail(finding, style)
+        lines += _detail(finding, report.facts.root != "/", style)
     return lines
 
 
@@ -156,7 +158,7 @@ def _is_worth(finding: Finding) -> bool:
     return finding.id not in ("guest-type", "root-device-not-judged", "boot-filesystem-not-judged", "grub-assumption", "hack-helper")
 
 
-def _detail(finding: Finding, style: Style) -> "List[str]":
+def _detail(finding: Finding, elsewhere: bool, style: Style) -> "List[str]":
     mark = _MARKS[finding.status]
     subject = isolated(finding.subject) + ": " if finding.subject.startswith("/") else ""
     text = "{:<4}  {}: {}{}".format(mark, finding.id, subject, isolated(finding.summary))
@@ -166,13 +168,19 @@ def _detail(finding: Finding, style: Style) -> "List[str]":
         place = " ".join(part for part in (isolated(evidence.path), evidence.where) if part)
         lines += wrap("      seen: {}{}".format(place, ": " + isolated(evidence.value) if evidence.value else ""), style.width, " " * 12)
     if finding.status != INFO:
-        lines += [line for remedy in finding.remedies for line in _remedy(remedy, style)]
+        lines += [line for remedy in finding.remedies for line in _remedy(remedy, elsewhere and is_of_the_guest(finding, remedy), style)]
     return lines
 
 
-def _remedy(remedy: Remedy, style: Style) -> "List[str]":
+def is_of_the_guest(finding: Finding, remedy: Remedy) -> bool:
+    """Whether a command is to be typed in the guest: not what runs this program or lets it see more."""
+    return remedy.type == "command" and "pvhready" not in remedy.argv[:2] and finding.id != "initramfs-unreadable"
+
+
+def _remedy(remedy: Remedy, is_elsewhere: bool, style: Style) -> "List[str]":
     if remedy.type == "command":
-        return wrap("      # " + isolated(remedy.text), style.width, "      # ") + type_lines(remedy.argv, style.width, " " * 6)
+        purpose = "      # {}{}".format("in the guest: " if is_elsewhere else "", isolated(remedy.text))
+        return wrap(purpose, style.width, "      # ") + type_lines(remedy.argv, style.width, " " * 6)
     return wrap("      - " + isolated(remedy.text), style.width, " " * 8)
 
 
@@ -241,10 +249,13 @@ def next_step(report: Report) -> str:
         # A hook that still runs would undo what comes after it.
         first = [finding for finding in report.checks if finding.id == "hack-hook-active" and finding is not worst]
         steps = [step_of(finding) for finding in (first if worst.id == "image-not-bzimage" else []) + [worst]]
-        return "; then ".join(dict.fromkeys(step for step in steps if step)) or "pvhready explain {}".format(worst.id)
-    if guest.type == "PVH" and report.target == PVH:
+        said = "; then ".join(dict.fromkeys(step for step in steps if step)) or "pvhready explain {}".format(worst.id)
+        if report.facts.root != "/" and any(is_of_the_guest(worst, remedy) for remedy in worst.remedies):
+            return "in the guest (chroot {}): {}".format(shell((report.facts.root,)), said)
+        return said
+    if guest.type == report.target.upper():
         return ""
-    return "in the provider's shell (at BitFolk: virtmode {}), then shut down and boot.".format(report.target)
+    return "switch it in the provider's shell (at BitFolk: virtmode {}), then shut it down and boot it.".format(report.target)
 
 
 def step_of(finding: Finding) -> str:
