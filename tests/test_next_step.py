@@ -80,8 +80,8 @@ def test_root_types_no_sudo(tmp_path, pvhready):
     from pvhready.demo.guests import make
 
     make("ubuntu-20.04-hack", str(tmp_path))
-    commands = [
-        remedy["argv"] for check in pvhready.check(str(tmp_path))["checks"] if check["id"] == "image-not-bzimage" for remedy in check["remedies"]]
+    checks = pvhready.check(str(tmp_path))["checks"]
+    commands = [remedy["argv"] for check in checks if check["id"] == "image-not-bzimage" for remedy in check["remedies"]]
     prefix = [] if os.geteuid() == 0 else ["sudo"]
     assert commands == [prefix + ["pvhready", "undo", "--root", str(tmp_path)]]
     assert "--root" not in pvhready("demo", "ubuntu-20.04-hack").out and "sudo" not in pvhready("demo", "ubuntu-20.04-hack").out
@@ -106,12 +106,15 @@ def test_images_are_shown_with_what_stands_against_them(tmp_path, pvhready):
 
 
 def test_a_denied_path_is_no_problem_besides():
-    facts = Facts("/", False, "2026-01-01", Guest("PV"), denied=("/boot",), problems=(Problem("/boot", "permission denied"), Problem("/x", "y")))
+    problems = (Problem("/boot", "permission denied"), Problem("/x", "y"))
+    facts = Facts("/", False, "2026-01-01", Guest("PV"), denied=("/boot",), problems=problems)
     said = [check.summary for check in judge(facts, profile("bitfolk")).checks if check.id == "access"]
     assert said == ["/boot could not be read for lack of rights", "/x: y"]
 
 
-@pytest.mark.parametrize("mode, target, said", [("pv", "pvh", "virtmode pvh"), ("pvh", "pvh", ""), ("pv", "pv", ""), ("pvh", "pv", "virtmode pv")])
+@pytest.mark.parametrize("mode, target, said", [
+    ("pv", "pvh", "virtmode pvh"), ("pvh", "pvh", ""), ("pv", "pv", ""), ("pvh", "pv", "virtmode pv"),
+])
 def test_a_guest_that_is_ready_is_switched_where_it_is_not_in_that_mode_yet(mode, target, said, guest, pvhready):
     text = pvhready("check", "-q", "--root", guest(), "--assume-guest", mode, "--target", target).out
     assert text.startswith("READY: ") and ("Next: switch it in the provider's shell (at BitFolk: {})".format(said) in text) == bool(said)
