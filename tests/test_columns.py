@@ -122,6 +122,7 @@ def assert_fits(text, limit=80):
             assert width(last) > limit - max(indent, 22) - 6, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(NAMES))
 def test_whatever_is_said_of_an_example_fits(name, tmp_path, pvhready):
     make(name, str(tmp_path))

@@ -178,7 +178,7 @@ def test_a_damaged_file_makes_one_look_at_the_space_on_boot():
 
 @pytest.mark.parametrize("name, expected", [
     ("debian-12-silent", "/etc/default/grub; then update-grub"),
-    ("ubuntu-18.04", "Next: apt-get install --install-recommends linux-generic-hwe-18.04"),
+    ("ubuntu-18.04", ": apt-get install --install-recommends linux-generic-hwe-18.04"),
     ("centos-8", "; then pvhready plan"),
 ])
 def test_the_next_step_is_whole(name, expected, tmp_path, pvhready):
