@@ -1,6 +1,5 @@
 """The host's GRUB of each profile: Debian's own images, and images made here of Debian's modules for the profile upstream-2.06."""
 
-import gzip
 import os
 import subprocess
 from typing import Dict, Sequence, Tuple
@@ -55,8 +54,8 @@ def version(host: str) -> str:
     """Return the version of the Debian package that the host's GRUB is from."""
     package = "grub-xen-host" if host in DEBIAN else "grub-xen-bin"
     top = debian.unpacked(package, DEBIAN.get(host, _UPSTREAM))
-    with gzip.open(os.path.join(top, "usr/share/doc", package, "changelog.Debian.gz"), "rt", encoding="utf-8") as handle:
-        return handle.readline().split("(")[1].split(")")[0]
+    with open(os.path.join(top, "DEBIAN/control"), encoding="utf-8") as handle:
+        return next(line.split()[1] for line in handle if line.startswith("Version:"))
 
 
 def versions() -> Dict[str, str]:

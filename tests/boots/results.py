@@ -9,7 +9,6 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from boots import hosts, kernels, truth
 from boots.cases import Case
-from support import debian
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,10 +26,10 @@ class Result(NamedTuple):
 
 
 class Results:
-    """The boots of earlier runs: one file for each case, so that several runs can be at work at once."""
+    """The boots of earlier runs: one file for each case, so that several runs can be at work at once. They belong to the tree."""
 
     def __init__(self) -> None:
-        self._folder = debian.cache("boots", "results", "")
+        self._folder = os.path.join(_HERE, "seen")
 
     def get(self, case: Case) -> Optional[Result]:
         """Return what was seen of a case as it is defined now; None when it was not booted."""

@@ -4,8 +4,8 @@
 As root: python3 tests/boots/run.py [--list] [--again] [--patience N] [--table FILE] [BATCH or CASE ...]
 
 Boots the cases that have not been booted yet (all, or those named), judges each with the program as it is now, prints case, prediction
-and truth, and ends with 1 when they differ. Results are kept in the tests' cache, so a run that was ended goes on where it was. Several
-runs may be at work at once, on different batches.
+and truth, and ends with 1 when they differ. What was seen is kept in seen/, so a run that was ended goes on where it was, and nobody
+boots again what was seen already. Several runs may be at work at once, on different batches.
 """
 
 import argparse

@@ -90,6 +90,7 @@ class Chroot:
         tree = realtree.make(suite, "older-" + suite, _TOOLS, older_kernel(suite))
         self.directory = folder + "/guest"
         self.release = tree.release
+        self.suite = suite
         self.newer = KERNELS[suite]
         self.image = "/boot/vmlinuz-" + tree.release
         self.packages = [
@@ -189,6 +190,12 @@ class Chroot:
         with realtree.disks(self.directory):
             self.demand("apt-get", "-q", "-y", "--no-install-recommends", "install", self.newer, INITRD="Yes")
         return newest(self.directory, self.release)
+
+    def first_of_the_menu(self):
+        """The kernel that grub-mkconfig put first: the newer one, but in sid, whose two kernels are of one version."""
+        name = re.search(r"(?m)^menuentry '.*\n(?:.*\n)*?\s+linux\s+(\S+)", self.content("/boot/grub/grub.cfg").decode()).group(1)
+        assert (name == self.image) == (self.suite == "sid"), name
+        return name
 
     def downgrade(self, release):
         """Remove the newer kernel, and all that its hooks have written."""
@@ -311,7 +318,7 @@ def test_undo_and_back(hacked, pvhready):
     assert hacked.demand("dpkg", "--verify", *hacked.kernel_packages()) == ""
     assert_pristine(hacked)
     check(pvhready, hacked, "ready")
-    assert pvhready.check(hacked.directory)["boot"]["default"]["kernel"] == newer
+    assert pvhready.check(hacked.directory)["boot"]["default"]["kernel"] == hacked.first_of_the_menu()
 
     if hacked.form == "V6":
         return  # the menu is apt's by now, and is not taken back
@@ -381,7 +388,7 @@ def test_a_way_back_that_stays_open(hacked, pvhready):
 
     release = hacked.upgrade()
     assert default(pvhready, hacked, "xen-x86_64") == kept
-    assert default(pvhready, hacked, "xen_pvh") == "/boot/vmlinuz-" + release
+    assert default(pvhready, hacked, "xen_pvh") == (hacked.image if hacked.suite == "sid" else "/boot/vmlinuz-" + release)
     report = pvhready.check(hacked.directory, "--assume-guest", "pv", "--target", "pv")
     (said,) = [item for item in report["checks"] if item["id"] == "pv-kept"]
     assert release in said["summary"], said

@@ -217,12 +217,12 @@ def extract(archive: str, folder: str, starts: Tuple[str, ...]) -> None:
 
 
 def unpacked(package: str, suite: str) -> str:
-    """Return the folder with all files of a package (name or name:architecture), fetched into the cache and not installed."""
+    """Return the folder with all files of a package (name or name:architecture), from the cache; DEBIAN/ in it has what dpkg is told."""
     folder = cache("unpacked", suite, package)
     with alone():
         if not os.path.isdir(folder):
             archive = Apt().download(package, suite)
-            subprocess.check_call(["dpkg-deb", "-x", archive, folder + ".partial"])
+            subprocess.check_call(["dpkg-deb", "-R", archive, folder + ".partial"])
             os.rename(folder + ".partial", folder)
             shutil.rmtree(os.path.dirname(archive))
     return folder

@@ -145,7 +145,8 @@ def test_many_runs_at_once(tmp_path: Any) -> None:
 
 def start(guest: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "pvhready", "undo", "--root", guest] + list(APPLY)
-    return subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=_TOP), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, env=dict(os.environ, PYTHONPATH=_TOP), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=take_signals)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -157,9 +158,16 @@ def test_a_signal_is_told_what_is_left_to_do(tmp_path: Any, number: Any) -> None
         "sys.exit(main(sys.argv[1:]))").format(int(number))
     result = subprocess.run(
         [sys.executable, "-c", script, "undo", "--root", guest] + list(APPLY), env=dict(os.environ, PYTHONPATH=_TOP),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        preexec_fn=take_signals)
     assert (result.returncode, result.stdout) == (130, "")
     assert "interrupted in the midst of run-0001. Finish it: pvhready undo --resume --root {}".format(guest) in result.stderr
+
+
+def take_signals() -> None:
+    """Under nohup, and behind an "&", tests are started with these ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.slow

@@ -449,12 +449,14 @@ def test_a_hook_whose_package_was_removed_since_does_not_come_back(pvhready: Pro
     assert not os.path.exists(guest + "/var/lib/dpkg/diversions")
 
 
-def test_the_hmac_is_refreshed_where_it_was_made_of_the_elf(pvhready: Program, tmp_path: Any) -> None:
-    import hashlib
-    import hmac
+# sha512hmac of libkcapi, and fipshmac of fipscheck: both are known keys.
+@pytest.mark.parametrize("digest, key", [("sha512", "FIPS-FTW-RHT2009"), ("sha256", "orboDeJITITejsirpADONivirpUkvarP")])
+def test_the_hmac_is_refreshed_where_it_was_made_of_the_elf(pvhready: Program, tmp_path: Any, digest: str, key: str) -> None:
+    openssl = wanted.tool("openssl", "openssl")
 
     def line(content: bytes) -> str:
-        return hmac.new(b"FIPS-FTW-RHT2009", content, hashlib.sha512).hexdigest() + "  /boot/vmlinuz\n"
+        said = subprocess.run([openssl, "dgst", "-" + digest, "-hmac", key], input=content, stdout=subprocess.PIPE, check=True).stdout
+        return said.decode().split()[-1] + "  /boot/vmlinuz\n"
 
     packed, unpacked = hacked.shipped(NEW)
     guest = hacked.make(str(tmp_path), "V3", {
