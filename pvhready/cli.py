@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, NoReturn, Optional, Sequence
 
 _EXIT_INTERRUPTED = 130
+_HELP_WIDTH = 78  # what is not wrapped by argparse
+_CODES = """\
+Without a command it checks this machine; as root, because much is for root's
+eyes only. It changes nothing. exit codes of check:
+  0  ready, or no guest to be switched      2  not ready: it would not come up
+  1  ready; something should be seen to     3  not known"""
 
 
 def program() -> None:
@@ -54,6 +60,8 @@ def build_parser(only: "Optional[str]" = None) -> "argparse.ArgumentParser":
     """Return the parser of all commands, or of one."""
     import argparse
 
+    from pvhready.report.plain import wrap
+
     class Parser(argparse.ArgumentParser):
         """Says what is wrong with the arguments in one line, with the exit code of the contract (argparse's own, 2, is a verdict)."""
 
@@ -63,22 +71,32 @@ def build_parser(only: "Optional[str]" = None) -> "argparse.ArgumentParser":
     parser = Parser(
         prog="pvhready",
         allow_abbrev=False,
-        description="Tells whether this Xen guest can be switched from PV to PVH: what boots next, whether it comes up, what to do.",
-        epilog="Without a command it checks this machine. Exit codes of check: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.",
+        description="Tells whether this Xen guest can be switched from PV to PVH: what boots next,\nwhether it comes up, what to do.",
+        epilog=_epilog("", _CODES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version="pvhready " + __version__)
     _add_options(parser.add_argument_group("global options"), GLOBAL)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=Parser)
     for name in (only,) if only else COMMANDS:
         command = COMMANDS[name]
-        description = command.help[0].upper() + command.help[1:] + "."
-        below = commands.add_parser(name, help=command.help, description=description, allow_abbrev=False)
+        description = "\n".join(wrap(command.help[0].upper() + command.help[1:] + ".", _HELP_WIDTH))
+        below = commands.add_parser(
+            name, help=command.help, description=description, epilog=_epilog(name), allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter)
         # Global options stand before or after the command: the second place must not undo what the first one set.
         _add_options(below.add_argument_group("global options"), [option._replace(default=argparse.SUPPRESS) for option in GLOBAL])
         _add_options(below, command.options)
         for operand, metavar, count, text in command.operands:
             below.add_argument(operand, nargs=count, metavar=metavar, help=text)
     return parser
+
+
+def _epilog(command: str, more: str = "") -> str:
+    from pvhready.examples import as_lines
+
+    lines = ("examples:",) + as_lines(command) + (("", more) if more else ())
+    return "\n".join(lines + ("", "pvhready(1) is the manual." if not command else "exit codes and all else: pvhready(1)"))
 
 
 def _add_options(group: "argparse._ActionsContainer", options: "Sequence[Option]") -> None:

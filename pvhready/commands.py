@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from pvhready.errors import CommandError, UsageError
+from pvhready.errors import CommandError, NotPermitted, UsageError
 from pvhready.examine import Question, examine, look, open_root, weigh
 from pvhready.facts import PVH, Guest, Menu
 from pvhready.host import DEFAULT, profile
@@ -222,7 +222,10 @@ def _agrees(question: str) -> bool:
 def _kernels(options: Options) -> int:
     answers: List[KernelAnswer] = []
     for directory in options.root or ["/"]:
-        answers += check(directory, options).kernels
+        report = check(directory, options)
+        if report.facts.denied and not report.kernels:
+            raise NotPermitted("only root may read {}, so no kernel can be seen: run it with sudo".format(report.facts.denied[0]))
+        answers += report.kernels
     if options.format == "json":
         from pvhready.report.json import dump, kernels_object
 
@@ -307,7 +310,7 @@ def _demo(options: Options) -> int:
     if options.list:
         from pvhready.report.plain import columns
 
-        _write("\n".join(columns([("  " + name, text) for name, text in NAMES.items()])) + "\n")
+        _write("\n".join(columns([("  " + name, text) for name, text in NAMES.items()], _width())) + "\n")
         return 0
     name = options.name or next(iter(NAMES))
     if name not in NAMES:
@@ -327,11 +330,28 @@ def _show_example(name: str, text: str, options: Options) -> int:
         except OSError as error:
             raise CommandError("the example could not be written to {}: {}".format(folder, error.strerror)) from error
         options.assume_guest = options.assume_guest or "pv"
-        report = check(folder, options)
+        report = _as_if_there(check(folder, options))
     style = _style(options)
     title = "\n".join(wrap("A made-up guest, small and synthetic: " + text, style.width))
     _write("{}\n\n{}\nOther examples: pvhready demo --list\n".format(title, _as_text(report, options)))
     return 0
+
+
+def _as_if_there(report: Report) -> Report:
+    """Return the report on an example as one would see it in that guest: its folder is gone when somebody types what is said."""
+    folder = ("--root", report.facts.root)
+
+    def without(argv: "Tuple[str, ...]") -> "Tuple[str, ...]":
+        if argv[:1] == ("sudo",):
+            argv = argv[1:]  # who types it is root there, though not here
+        at = next((at for at in range(len(argv)) if argv[at:at + 2] == folder), len(argv))
+        return argv[:at] + argv[at + 2:]
+
+    checks = tuple(
+        finding._replace(remedies=tuple(remedy._replace(argv=without(remedy.argv)) for remedy in finding.remedies))
+        for finding in report.checks
+    )
+    return report._replace(facts=report.facts._replace(root="/"), checks=checks)
 
 
 def _hook(options: Options) -> int:
@@ -346,7 +366,8 @@ def _fleet(options: Options) -> int:
     from pvhready.fleet.show import Tally, as_json, as_table
 
     tally = Tally(rows(options.reports))
-    for piece in {"text": as_table, "json": as_json, "html": as_page}[options.format](tally):
+    pieces = as_table(tally, _width()) if options.format == "text" else {"json": as_json, "html": as_page}[options.format](tally)
+    for piece in pieces:
         _write(piece)
     return tally.worst if options.exit_verdict else 0
 

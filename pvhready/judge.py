@@ -256,7 +256,8 @@ def _with_options(finding: Finding, facts: Facts, host: Host, target: str) -> Fi
     options = () if facts.root == "/" else ("--root", facts.root)  # type: Tuple[str, ...]
     options += () if host.name == DEFAULT else ("--host", host.name)
     words: Dict[Tuple[str, ...], Tuple[str, ...]] = {
-        UNDO: UNDO + options, RUN_AGAIN: RUN_AGAIN + options + (() if target == PVH else ("--target", target)),
+        UNDO: (UNDO[1:] if facts.run_as_root else UNDO) + options,
+        RUN_AGAIN: RUN_AGAIN + options + (() if target == PVH else ("--target", target)),
     }
     again = [remedy._replace(argv=words.get(remedy.argv[:3], remedy.argv)) for remedy in finding.remedies]
     return finding._replace(remedies=tuple(again))

@@ -18,7 +18,7 @@ class Option(NamedTuple):
     """An option. ``metavar`` or ``choices`` tell that it takes a value; ``repeated`` values make a list."""
 
     flags: "Tuple[str, ...]"
-    help: "Optional[str]" = None
+    help: str
     metavar: "Optional[str]" = None
     choices: "Optional[Tuple[str, ...]]" = None
     default: "Any" = None
@@ -47,11 +47,11 @@ GLOBAL = (
     Option(("--root",), "a guest's file system mounted at DIR", "DIR", repeated=True),
     Option(("--host",), "the host's GRUB (bitfolk), as in debian-12 or debian-12+linux16", "PROFILE"),
     Option(("--assume-guest",), "what the guest is, where it cannot be seen", choices=("pv", "pvh", "hvm")),
-    Option(("--color",), choices=("auto", "always", "never"), default="auto"),
+    Option(("--color",), "when to use colours; auto is in a terminal only", choices=("auto", "always", "never"), default="auto"),
     Option(("-q", "--quiet"), "the verdict and the next step only", default=False),
     Option(("-v", "--verbose"), "every remark", default=False),
 )
-_FORMAT = Option(("--format",), choices=("text", "json"), default="text")
+_FORMAT = Option(("--format",), "text for people, JSON for programs", choices=("text", "json"), default="text")
 COMMANDS: "Dict[str, Command]" = {
     "check": Command(
         "judge the guest: does it come up under PVH (the default)",

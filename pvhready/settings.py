@@ -30,7 +30,7 @@ PATH = SETTINGS_FILE
 MAX_SIZE = 64 * 1024
 # Every hook that there is, and whether it works where the file does not say so.
 HOOKS = {"kernel-postinst": True, "apt": True, "apt-pre-install": False, "kernel-install": True, "dnf": True, "rpm-trigger": True}
-_KEYS = {
+KEYS = {
     "check": ("host", "skip"),
     "guest": ("assume",),
     "hooks": tuple(HOOKS) + ("block",),
@@ -76,7 +76,7 @@ def read_settings(root: Root) -> Settings:
 def parse(text: str) -> Settings:
     """Return what the text of such a file says. Raises UsageError."""
     values = _Values(text)
-    check, guest, hooks, exporter = (values.section(name) for name in _KEYS)
+    check, guest, hooks, exporter = (values.section(name) for name in KEYS)
     interval = exporter.get("interval")
     return Settings(
         values.host(check.get("host")),
@@ -98,16 +98,16 @@ class _Values:
         self._lines = text.splitlines()
         self._parser = _parse(text)
         for name in self._parser.sections():
-            if name not in _KEYS:
-                raise _wrong(self._line_of_section(name), "there is no section [{}]; there are: {}".format(name, ", ".join(_KEYS)))
+            if name not in KEYS:
+                raise _wrong(self._line_of_section(name), "there is no section [{}]; there are: {}".format(name, ", ".join(KEYS)))
 
     def section(self, name: str) -> "Dict[str, str]":
         if not self._parser.has_section(name):
             return {}
         found = dict(self._parser.items(name))
         for key, value in found.items():
-            if key not in _KEYS[name]:
-                raise self._refuse(key, "[{}] has no {}; it has: {}".format(name, key, ", ".join(_KEYS[name])))
+            if key not in KEYS[name]:
+                raise self._refuse(key, "[{}] has no {}; it has: {}".format(name, key, ", ".join(KEYS[name])))
             if not value:
                 raise self._refuse(key, "{} has no value".format(key))
         return found

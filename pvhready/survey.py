@@ -13,7 +13,7 @@ _INITRAMFS_SECONDS = 120.0  # for all of them together: a menu may name any numb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
+    from typing import Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
 
     from pvhready.memory.evidence import Evidence
     from pvhready.memory.folder import Folder
@@ -117,12 +117,17 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
         storage,
         defaults,
         find_hack(root, owners),
-        tuple(sorted(root.denied)),
+        _topmost(root.denied),
         problems,
         boot_names=names,
         upgrades=read_upgrades(root),
         inits=read_inits(root, _next_entries(menus) + following),
     )
+
+
+def _topmost(paths: "Iterable[str]") -> "Tuple[str, ...]":
+    """Leave out what lies below another path: that it cannot be seen goes without saying."""
+    return tuple(path for path in sorted(paths) if not any(path.startswith(other.rstrip("/") + "/") for other in paths if other != path))
 
 
 def _boot_systems(root: Root, facts: Facts, given: "Sequence[Given]") -> "Tuple[BootFileSystem, ...]":

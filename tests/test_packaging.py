@@ -10,8 +10,10 @@ import tarfile
 import pytest
 
 from pvhready import __version__
-from pvhready.manpage import page
+from pvhready.examples import EXAMPLES
+from pvhready.manpage import EXAMPLE, page, settings_page
 from pvhready.options import COMMANDS, GLOBAL
+from pvhready.settings import KEYS, parse
 from support import wanted
 from support.live import Live
 
@@ -37,9 +39,30 @@ def test_the_manual_page_tells_of_every_command_and_option():
             assert all("\\fB{}\\fR".format(flag) in text for flag in option.flags)
 
 
-def test_groff_has_nothing_to_say_of_the_manual_page():
+def test_every_command_has_examples():
+    assert set(EXAMPLES) == set(COMMANDS) | {""}
+    text = page().replace("\\-", "-")
+    for name, examples in EXAMPLES.items():
+        for typed, _ in examples:
+            assert typed.split()[:2] == ["pvhready", name] if name else True
+            assert "\\fB{}\\fR".format(typed) in text
+
+
+def test_the_manual_page_of_the_settings_tells_of_every_key():
+    text = settings_page().replace("\\-", "-")
+    for section, keys in KEYS.items():
+        assert ".SS \\fB[{}]\\fR".format(section) in text
+        assert all("\\fB{}\\fR = ".format(key) in text for key in keys)
+    assert parse(EXAMPLE).block and parse(EXAMPLE).hooks["apt-pre-install"] and parse(EXAMPLE).host == "debian-12"
+    example = read("pvhready", "data", "hooks", "pvhready.conf")
+    assert all("#{} = ".format(key) in example for keys in KEYS.values() for key in keys)
+    parse(re.sub(r"(?m)^#(\S+ = )", r"\1", example))
+
+
+@pytest.mark.parametrize("made", [page, settings_page])
+def test_groff_has_nothing_to_say_of_the_manual_pages(made):
     result = subprocess.run(
-        [wanted.tool("groff", "groff-base"), "-man", "-ww", "-z", "-Tascii"], input=page(), stdout=subprocess.PIPE,
+        [wanted.tool("groff", "groff-base"), "-man", "-ww", "-z", "-Tascii"], input=made(), stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, universal_newlines=True)
     assert (result.returncode, result.stdout) == (0, "")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -12,7 +13,8 @@ from support.trees import GRUB_CFG
 
 jsonschema = pytest.importorskip("jsonschema")
 
-_SCHEMA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pvhready", "data", "report.schema.json")
+_TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_SCHEMA = os.path.join(_TOP, "pvhready", "data", "report.schema.json")
 EXIT = {"ready": 0, "not-applicable": 0, "ready-with-warnings": 1, "not-ready": 2, "unknown": 3}
 
 
@@ -100,10 +102,34 @@ def test_exit_zero(tmp_path, pvhready):
 
 
 def test_explain_tells_of_every_check(pvhready):
+    from pvhready.report.explain import render
+    from pvhready.report.text import Style
+
     listed = pvhready("explain").out
     for check in IDS:
-        assert check in listed
-        assert check in pvhready("explain", check).out if check in ("console-silent", "way-back") else True
+        assert re.search("^  {} ".format(check), listed, re.MULTILINE)
+        assert "docs/checks.md#" + check in render(check, Style())
+    assert pvhready("explain", "way-back").out == render("way-back", Style())
+
+
+def test_the_page_of_checks_is_the_table_of_checks():
+    from pvhready.report.explain import page
+
+    with open(os.path.join(_TOP, "docs", "checks.md"), encoding="utf-8") as handle:
+        text = handle.read()
+    assert text == page(), "python3 -m pvhready.report.explain > docs/checks.md"
+    heads = [re.sub("[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in text.splitlines() if line.startswith("#")]
+    assert len(heads) == len(set(heads)) and set(IDS) <= set(heads)  # a second heading of the same name would get another anchor
+
+
+def test_every_check_that_is_explained_is_one_that_the_rules_can_give():
+    said = set()
+    for folder in ("pvhready/rules", "pvhready"):
+        for name in os.listdir(os.path.join(_TOP, folder)):
+            if name.endswith(".py") and name != "checks.py":
+                with open(os.path.join(_TOP, folder, name), encoding="utf-8") as handle:
+                    said |= set(re.findall('"([a-z0-9-]+)"', handle.read()))
+    assert set(IDS) - said == set()
 
 
 def test_text_never_acts_on_what_a_guest_wrote():
@@ -152,7 +178,7 @@ def test_a_damaged_file_makes_one_look_at_the_space_on_boot():
 
 @pytest.mark.parametrize("name, expected", [
     ("debian-12-silent", "/etc/default/grub; then update-grub"),
-    ("ubuntu-18.04", "Next: apt-get install --install-recommends linux-generic-hwe-18.04"),
+    ("ubuntu-18.04", ": apt-get install --install-recommends linux-generic-hwe-18.04"),
     ("centos-8", "; then pvhready plan"),
 ])
 def test_the_next_step_is_whole(name, expected, tmp_path, pvhready):

@@ -4,7 +4,7 @@ import json
 
 from pvhready import __version__
 from pvhready.judge import EXIT_CODES
-from pvhready.report.plain import printable
+from pvhready.report.plain import isolated, pad, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 _HEADS = ("MACHINE", "TYPE", "VERDICT", "PVH", "PV", "KERNEL", "WHY")
-_WIDTHS = (24, 14, 20, 8, 8, 34, 0)  # a wider value moves the rest of its line
+_WIDTHS = (24, 14, 19, 7, 7, 34, 0)  # a wider value moves the rest of its line
+_NARROW = 5  # columns that fit a terminal of 80
+_WIDE = 140  # from here on there is room for all
 
 
 class Tally:
@@ -38,11 +40,16 @@ class Tally:
         return next((code for code in (2, 3, 1) if code in codes), 0)
 
 
-def as_table(tally: Tally) -> "Iterator[str]":
-    """Return the table for people, in pieces."""
-    yield _line(_HEADS)
+def as_table(tally: Tally, limit: int = 80) -> "Iterator[str]":
+    """Return the table for people, in pieces. In a narrow terminal kernel and reasons stand below a machine that has reasons."""
+    is_wide = limit >= _WIDE
+    yield _line(_HEADS if is_wide else _HEADS[:_NARROW])
     for row in tally:
-        yield _line((row.name, row.type, row.verdict, row.pvh, row.pv, row.kernel or "-", why(row)))
+        cells = (row.name, row.type, row.verdict, row.pvh, row.pv, row.kernel or "-", why(row))
+        yield _line(cells if is_wide else cells[:_NARROW])
+        if not is_wide and cells[-1]:
+            reasons = ": ".join(filter(None, (isolated(row.kernel), isolated(cells[-1]))))
+            yield "".join(line + "\n" for line in wrap("    " + reasons, limit, " " * 6))
     counts = ["{} {}".format(count, verdict) for verdict, count in tally.verdicts.items() if count]
     yield "\n{}\n".format(", ".join(counts) or "no report")
 
@@ -65,4 +72,4 @@ def why(row: "Row") -> str:
 
 
 def _line(cells: "Tuple[str, ...]") -> str:
-    return "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, _WIDTHS)).rstrip() + "\n"
+    return "  ".join(pad(isolated(cell), width) for cell, width in zip(cells, _WIDTHS)).rstrip() + "\n"

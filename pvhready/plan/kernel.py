@@ -157,6 +157,8 @@ def _install_step(case: Case, found: "List[Finding]", what: "Tuple[Action, ...]"
 def _install_for_no_entry(case: Case) -> "List[Step]":
     """Without a menu: is any of the installed kernels made for PVH? What only its form stands against, the undo mends."""
     answers = [answer for answer in case.report.kernels if answer.kernel.path.startswith("/boot/")]
+    if not answers and case.facts.denied:
+        return []  # nobody has seen whether there is one
     for answer in answers:
         if not set(answer.reasons[PVH]) - set(SAME_IMAGE):
             return [_have(answer.kernel)]

@@ -3,12 +3,12 @@
 from pvhready import __version__
 from pvhready.judge import Report
 from pvhready.plan.records import BLOCKED, DONE, GUEST, HOST, PROVIDER, RESCUE, TO_DO, UNKNOWN, Action, Plan, Proof, Step, WayBack
-from pvhready.report.plain import printable, wrap
-from pvhready.report.text import Style, describe_guest, shell
+from pvhready.report.plain import isolated, wrap
+from pvhready.report.text import Style, describe_guest, shell, type_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
     Object = Dict[str, Any]
 
@@ -29,7 +29,7 @@ _DEEPER = " " * 8
 def render(plan: Plan, report: Report, style: Style) -> str:
     """Return the plan as text that ends with the next step and a newline."""
     lines = [] if style.quiet else _head(report, style) + [""]
-    lines += wrap(printable(plan.summary), style.width)
+    lines += wrap(isolated(plan.summary), style.width)
     if not style.quiet:
         for number, step in enumerate(plan.steps, 1):
             lines += [""] + _step(number, step, style)
@@ -59,50 +59,26 @@ def as_object(plan: Plan, report: Report) -> "Object":
     }
 
 
-def type_lines(argv: "Sequence[str]", width: int, indent: str) -> "List[str]":
-    """Return a command as lines to copy: what does not fit goes on after a backslash. No word is broken, and no option left alone."""
-    lines: List[str] = []
-    line = indent
-    for group in _groups(argv):
-        if line.strip() and len(line) + 1 + len(group) > width - 2:  # room for the backslash
-            lines.append(line + " \\")
-            line = indent + _INDENT
-        line += group if line.endswith(" ") else " " + group
-    return lines + [line]
-
-
-def _groups(argv: "Sequence[str]") -> "List[str]":
-    """The words as typed, an option together with the word after it."""
-    groups: List[str] = []
-    for index, word in enumerate(argv):
-        text = shell((word,))
-        if index > 1 and argv[index - 1].startswith("--") and not word.startswith("-"):
-            groups[-1] += " " + text
-        else:
-            groups.append(text)
-    return groups
-
-
 def _head(report: Report, style: Style) -> "List[str]":
     guest = report.facts.guest
     system = guest.distribution.name or guest.distribution.id or "a system that does not say its name"
     lines = ["pvhready {}: the plan from PV to PVH".format(__version__), ""]
-    lines += wrap("  guest  {}, {}".format(describe_guest(guest), printable(system)), style.width, " " * 9)
+    lines += wrap("  guest  {}, {}".format(describe_guest(guest), isolated(system)), style.width, " " * 9)
     if report.facts.root != "/":
-        lines += wrap("  root   " + printable(report.facts.root), style.width, " " * 9)
-    return lines + wrap("  host   GRUB as in profile {}".format(printable(report.host)), style.width, " " * 9)
+        lines += wrap("  root   " + isolated(report.facts.root), style.width, " " * 9)
+    return lines + wrap("  host   GRUB as in profile {}".format(isolated(report.host)), style.width, " " * 9)
 
 
 def _step(number: int, step: Step, style: Style) -> "List[str]":
     mark = _MARKS[step.state]
-    title = wrap("{:>2}. {}  {}".format(number, mark, printable(step.title)), style.width, _INDENT)
+    title = wrap("{:>2}. {}  {}".format(number, mark, isolated(step.title)), style.width, _INDENT)
     lines = [title[0].replace(mark, style.paint(mark, _COLOURS[step.state]), 1)] + title[1:]
-    lines += wrap(_INDENT + printable(step.why), style.width, _INDENT)
+    lines += wrap(_INDENT + isolated(step.why), style.width, _INDENT)
     if step.state == DONE and not style.verbose:
         return lines
     lines += _actions(step.actions, style)
     if step.note:
-        lines += wrap(_INDENT + "Mind: " + printable(step.note), style.width, _INDENT)
+        lines += wrap(_INDENT + "Mind: " + isolated(step.note), style.width, _INDENT)
     lines += _actions(step.alternatives, style)
     if not step.proof:
         return lines
@@ -116,14 +92,14 @@ def _actions(actions: "Tuple[Action, ...]", style: Style) -> "List[str]":
     place: Optional[str] = None
     for action in actions:
         if not action.argv:
-            lines += wrap(_INDENT + printable(action.text), style.width, _INDENT)
+            lines += wrap(_INDENT + isolated(action.text), style.width, _INDENT)
             place = None
             continue
         if action.where != place:
             lines.append(_INDENT + _PLACES[action.where])
             place = action.where
         if action.text:
-            lines += wrap(_DEEPER + "# " + printable(action.text), style.width, _DEEPER + "# ")
+            lines += wrap(_DEEPER + "# " + isolated(action.text), style.width, _DEEPER + "# ")
         lines += type_lines(action.argv, style.width, _DEEPER)
     return lines
 
@@ -134,7 +110,7 @@ def _proof(proof: Proof, style: Style) -> "List[str]":
 
 
 def _shows(proof: Proof, style: Style) -> "List[str]":
-    return wrap(_DEEPER + "# shows " + printable(proof.shows), style.width, _DEEPER + "# ")
+    return wrap(_DEEPER + "# shows " + isolated(proof.shows), style.width, _DEEPER + "# ")
 
 
 def _elsewhere(where: str) -> str:
@@ -143,14 +119,14 @@ def _elsewhere(where: str) -> str:
 
 def _way_back(back: WayBack, style: Style) -> "List[str]":
     lines = [style.paint("If it does not come up", "1")]
-    return lines + wrap(_INDENT + printable(back.why), style.width, _INDENT) + _actions(back.actions, style)
+    return lines + wrap(_INDENT + isolated(back.why), style.width, _INDENT) + _actions(back.actions, style)
 
 
 def _next(plan: Plan, style: Style) -> "List[str]":
     for number, step in enumerate(plan.steps, 1):
         if step.state == DONE:
             continue
-        lines = wrap("Next: step {}, {}{}".format(number, step.title[:1].lower(), printable(step.title[1:])), style.width, " " * 6)
+        lines = wrap("Next: step {}, {}{}".format(number, step.title[:1].lower(), isolated(step.title[1:])), style.width, " " * 6)
         first = next((action for action in step.actions if action.argv), None)
         if first is None:
             return lines

@@ -5,7 +5,7 @@ from pvhready.checks import CHAIN, link_of
 from pvhready.facts import PVH, Guest
 from pvhready.findings import BOOTS, FAIL, FAILS, INFO, PASS, SEVERITY, SKIP, UNKNOWN, WARN, Finding, Remedy
 from pvhready.judge import NOT_APPLICABLE, NOT_KNOWN, NOT_READY, READY, WARNINGS, KernelAnswer, Report
-from pvhready.report.plain import columns, printable, wrap
+from pvhready.report.plain import columns, isolated, printable, width, wrap
 from pvhready.rules.image import describe
 
 TYPE_CHECKING = False
@@ -54,18 +54,19 @@ def render_kernels(answers: "Sequence[KernelAnswer]", style: Style) -> str:
         rows.append(
             (
                 mark,
-                printable(kernel.path),
+                isolated(kernel.path),
                 describe(kernel.image),
                 answer.modes["pvh"],
                 answer.modes["pv"],
-                printable(kernel.config.source or "none found"),
-                printable(kernel.package or "-"),
+                isolated(kernel.config.source or "none found"),
+                isolated(kernel.package or "-"),
             )
         )
     lines = columns(rows)
-    if any(len(line) > style.width for line in lines):
+    if any(width(line) > style.width for line in lines) or any(answer.reasons["pvh"] or answer.reasons["pv"] for answer in answers):
         lines = _kernel_blocks(answers, style)
-    return "\n".join(lines + ["", "* boots next, > runs now. Boots or fails as an image, whatever entry names it."]) + "\n"
+    legend = wrap("* boots next, > runs now. Boots or fails as an image, whatever entry names it.", style.width)
+    return "\n".join(lines + [""] + legend) + "\n"
 
 
 def _kernel_blocks(answers: "Sequence[KernelAnswer]", style: Style) -> "List[str]":
@@ -73,26 +74,29 @@ def _kernel_blocks(answers: "Sequence[KernelAnswer]", style: Style) -> "List[str
     for answer in answers:
         kernel = answer.kernel
         mark = ("*" if answer.default else " ") + (">" if kernel.running else " ")
-        lines.append("{} {}".format(mark, printable(kernel.path)))
-        lines.append("     PVH {}, PV {}; {}".format(answer.modes["pvh"], answer.modes["pv"], describe(kernel.image)))
+        lines.append("{} {}".format(mark, isolated(kernel.path)))
+        said = "     PVH {}, PV {}; {}".format(answer.modes["pvh"], answer.modes["pv"], describe(kernel.image))
+        lines += wrap(said, style.width, "     ")
         reasons = sorted(set(answer.reasons["pvh"] + answer.reasons["pv"]))
         if reasons:
             lines += wrap("     because of " + ", ".join(reasons), style.width, "     ")
+        if kernel.image.problem:
+            lines += wrap("     {}".format(isolated(kernel.image.problem.reason)), style.width, "     ")
         if kernel.package:
-            lines.append("     package {}".format(printable(kernel.package)))
+            lines.append("     package {}".format(isolated(kernel.package)))
     return lines
 
 
 def _head(report: Report, style: Style) -> "List[str]":
     guest = report.facts.guest
     system = guest.distribution.name or guest.distribution.id or "a system that does not say its name"
-    words = [describe_guest(guest), printable(system)]
+    words = [describe_guest(guest), isolated(system)]
     if guest.architecture:
         words.append(guest.architecture)
     lines = ["pvhready {}".format(__version__), ""]
     lines += wrap("  guest  " + ", ".join(words), style.width, " " * 9)
     if report.facts.root != "/":
-        lines += wrap("  root   " + printable(report.facts.root), style.width, " " * 9)
+        lines += wrap("  root   " + isolated(report.facts.root), style.width, " " * 9)
     return lines + wrap("  host   GRUB as in profile {}".format(report.host), style.width, " " * 9)
 
 
@@ -103,7 +107,7 @@ def describe_guest(guest: Guest) -> str:
     if guest.type == "not-applicable":
         return "a mounted file system"
     if guest.container:
-        return "a container ({})".format(printable(guest.container))
+        return "a container ({})".format(isolated(guest.container))
     if guest.dom0:
         return "a dom0"
     if guest.type == "none":
@@ -130,8 +134,8 @@ def _rank(finding: Finding) -> int:
 
 def _row(finding: Finding, link: str, style: Style) -> "List[str]":
     mark = _MARKS[finding.status]
-    subject = printable(finding.subject) + ": " if _names_subject(finding, link) else ""
-    lines = wrap("  {:<4}  {:<12}  {}{}".format(mark, link, subject, printable(finding.summary)), style.width, " " * 22)
+    subject = isolated(finding.subject) + ": " if _names_subject(finding, link) else ""
+    lines = wrap("  {:<4}  {:<12}  {}{}".format(mark, link, subject, isolated(finding.summary)), style.width, " " * 22)
     return [lines[0].replace(mark, style.paint(mark, _COLOURS[finding.status]), 1)] + lines[1:]
 
 
@@ -146,7 +150,7 @@ def _details(report: Report, style: Style) -> "List[str]":
     ]
     lines: List[str] = []
     for finding in sorted(wanted, key=lambda finding: SEVERITY.index(finding.status)):
-        lines += _detail(finding, style)
+        lines += _detail(finding, report.facts.root != "/", style)
     return lines
 
 
@@ -154,24 +158,30 @@ def _is_worth(finding: Finding) -> bool:
     return finding.id not in ("guest-type", "root-device-not-judged", "boot-filesystem-not-judged", "grub-assumption", "hack-helper")
 
 
-def _detail(finding: Finding, style: Style) -> "List[str]":
+def _detail(finding: Finding, elsewhere: bool, style: Style) -> "List[str]":
     mark = _MARKS[finding.status]
-    subject = printable(finding.subject) + ": " if finding.subject.startswith("/") else ""
-    text = "{:<4}  {}: {}{}".format(mark, finding.id, subject, printable(finding.summary))
+    subject = isolated(finding.subject) + ": " if finding.subject.startswith("/") else ""
+    text = "{:<4}  {}: {}{}".format(mark, finding.id, subject, isolated(finding.summary))
     lines = wrap(text, style.width, " " * 6)
     lines[0] = lines[0].replace(mark, style.paint(mark, _COLOURS[finding.status]), 1)
     for evidence in finding.evidence[:_MAX_EVIDENCE]:
-        place = " ".join(part for part in (printable(evidence.path), evidence.where) if part)
-        lines += wrap("      seen: {}{}".format(place, ": " + printable(evidence.value) if evidence.value else ""), style.width, " " * 12)
+        place = " ".join(part for part in (isolated(evidence.path), evidence.where) if part)
+        lines += wrap("      seen: {}{}".format(place, ": " + isolated(evidence.value) if evidence.value else ""), style.width, " " * 12)
     if finding.status != INFO:
-        lines += [line for remedy in finding.remedies for line in _remedy(remedy, style)]
+        lines += [line for remedy in finding.remedies for line in _remedy(remedy, elsewhere and is_of_the_guest(finding, remedy), style)]
     return lines
 
 
-def _remedy(remedy: Remedy, style: Style) -> "List[str]":
+def is_of_the_guest(finding: Finding, remedy: Remedy) -> bool:
+    """Whether a command is to be typed in the guest: not what runs this program or lets it see more."""
+    return remedy.type == "command" and "pvhready" not in remedy.argv[:2] and finding.id != "initramfs-unreadable"
+
+
+def _remedy(remedy: Remedy, is_elsewhere: bool, style: Style) -> "List[str]":
     if remedy.type == "command":
-        return wrap("      # " + printable(remedy.text), style.width, "      # ") + ["      " + shell(remedy.argv)]
-    return wrap("      - " + printable(remedy.text), style.width, " " * 8)
+        purpose = "      # {}{}".format("in the guest: " if is_elsewhere else "", isolated(remedy.text))
+        return wrap(purpose, style.width, "      # ") + type_lines(remedy.argv, style.width, " " * 6)
+    return wrap("      - " + isolated(remedy.text), style.width, " " * 8)
 
 
 def shell(argv: "Tuple[str, ...]") -> str:
@@ -179,6 +189,30 @@ def shell(argv: "Tuple[str, ...]") -> str:
     import shlex
 
     return " ".join(shlex.quote(printable(word)) for word in argv)
+
+
+def type_lines(argv: "Sequence[str]", limit: int, indent: str) -> "List[str]":
+    """Return a command as lines to copy: what does not fit goes on after a backslash. No word is broken, and no option left alone."""
+    lines: List[str] = []
+    line = indent
+    for group in _groups(argv):
+        if line.strip() and width(line) + 1 + width(group) > limit - 2:  # room for the backslash
+            lines.append(line + " \\")
+            line = indent + " " * 4
+        line += group if line.endswith(" ") else " " + group
+    return lines + [line]
+
+
+def _groups(argv: "Sequence[str]") -> "List[str]":
+    """The words as typed, an option together with the word after it."""
+    groups: List[str] = []
+    for index, word in enumerate(argv):
+        text = shell((word,))
+        if index > 1 and argv[index - 1].startswith("--") and not word.startswith("-"):
+            groups[-1] += " " + text
+        else:
+            groups.append(text)
+    return groups
 
 
 def _end(report: Report, style: Style) -> "List[str]":
@@ -215,10 +249,13 @@ def next_step(report: Report) -> str:
         # A hook that still runs would undo what comes after it.
         first = [finding for finding in report.checks if finding.id == "hack-hook-active" and finding is not worst]
         steps = [step_of(finding) for finding in (first if worst.id == "image-not-bzimage" else []) + [worst]]
-        return "; then ".join(dict.fromkeys(step for step in steps if step)) or "pvhready explain {}".format(worst.id)
-    if guest.type == "PVH" and report.target == PVH:
+        said = "; then ".join(dict.fromkeys(step for step in steps if step)) or "pvhready explain {}".format(worst.id)
+        if report.facts.root != "/" and any(is_of_the_guest(worst, remedy) for remedy in worst.remedies):
+            return "in the guest (chroot {}): {}".format(shell((report.facts.root,)), said)
+        return said
+    if guest.type == report.target.upper():
         return ""
-    return "in the provider's shell (at BitFolk: virtmode {}), then shut down and boot.".format(report.target)
+    return "switch it in the provider's shell (at BitFolk: virtmode {}), then shut it down and boot it.".format(report.target)
 
 
 def step_of(finding: Finding) -> str:

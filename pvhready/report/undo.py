@@ -1,8 +1,8 @@
 """What ``undo`` would do or has done, for people and as JSON (pvhready/data/undo.schema.json)."""
 
 from pvhready.probes.image import image_in
-from pvhready.report.plain import printable, wrap
-from pvhready.report.text import Style, shell
+from pvhready.report.plain import isolated, printable, wrap
+from pvhready.report.text import Style, type_lines
 from pvhready.report.text import render as render_check
 from pvhready.rules.image import describe
 from pvhready.undo.backups import DIRECTORY
@@ -34,11 +34,11 @@ def render(outcome: Outcome, style: Style, shown: bool = False) -> str:
     if not style.quiet and not shown:
         lines += _changes(outcome, style)
     for refusal in outcome.refused:
-        lines += wrap("LEFT  {}: cannot be restored".format(printable(refusal.path)), style.width, " " * 6)
+        lines += wrap("LEFT  {}: cannot be restored".format(isolated(refusal.path)), style.width, " " * 6)
         for reason in refusal.reasons:
-            lines += wrap("      - " + printable(reason), style.width, " " * 8)
+            lines += wrap("      - " + isolated(reason), style.width, " " * 8)
     for note in outcome.notes if not style.quiet else ():
-        lines += wrap("note  " + printable(note), style.width, " " * 6)
+        lines += wrap("note  " + isolated(note), style.width, " " * 6)
     lines += [""] if lines else []
     lines += _end(outcome, style)
     if outcome.report is not None:
@@ -78,7 +78,7 @@ def _changes(outcome: Outcome, style: Style) -> "List[str]":
     lines: "List[str]" = []
     for change in outcome.changes:
         mark = {REMOVE: "-", CREATE: "+"}.get(change.kind, "~")
-        lines += wrap("{} {}  ({})".format(mark, printable(change.path), printable(change.why)), style.width, " " * 4)
+        lines += wrap("{} {}  ({})".format(mark, isolated(change.path), isolated(change.why)), style.width, " " * 4)
         lines += ["    " + style.paint(printable(line), "31" if line.startswith("-") else "32") for line in
                   _difference(change, outcome.old.get(change.path))]
     return lines
@@ -130,8 +130,8 @@ def _end(outcome: Outcome, style: Style) -> "List[str]":
     if outcome.obstacles:
         lines = ["REFUSED: nothing was changed."]
         for obstacle in outcome.obstacles:
-            lines += wrap("  - " + printable(obstacle), style.width, " " * 4)
-        return lines + ["    " + shell(command) for command in outcome.commands]
+            lines += wrap("  - " + isolated(obstacle), style.width, " " * 4)
+        return lines + [line for command in outcome.commands for line in type_lines(command, style.width, " " * 4)]
     if outcome.applied:
         kept = ", ".join("{}/{}".format(DIRECTORY, run) for run in outcome.runs)
         return wrap(_DONE[outcome.action].format(kept), style.width)
@@ -139,7 +139,7 @@ def _end(outcome: Outcome, style: Style) -> "List[str]":
         left = ' Kernels that stand decompressed are left: see above.' if outcome.refused else ""
         return wrap((_NOTHING[outcome.action] if not left else "Nothing can be undone.") + left, style.width)
     count = "{} files".format(len(outcome.changes)) if len(outcome.changes) > 1 else "One file"
-    return wrap("Nothing was changed yet. {} would be. Next:".format(count), style.width) + ["    " + shell(outcome.next)]
+    return wrap("Nothing was changed yet. {} would be. Next:".format(count), style.width) + type_lines(outcome.next, style.width, " " * 4)
 
 
 def _change_object(change: Change, old: "Optional[Old]") -> "Object":

@@ -67,6 +67,8 @@ def _access(facts: Facts) -> "Iterator[Finding]":
         evidence = tuple(Evidence(path, "", "permission denied") for path in facts.denied[:20])
         yield _finding("access", UNKNOWN, summary, evidence, run_as_root(facts.guest, "permission denied"))
     for problem in facts.problems:
+        if problem.path in facts.denied:
+            continue
         yield _finding("access", UNKNOWN, "{}: {}".format(problem.path, problem.reason), (Evidence(problem.path, "", problem.reason),))
 
 

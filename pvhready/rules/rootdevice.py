@@ -249,6 +249,8 @@ def _driver(
         if any(is_damaged(entry, module, facts) for _, module in drivers):
             what += ": a file of it there is damaged (empty, zeros, or cut short)"
         summary = "the root needs {}, a module that the initramfs {}".format(name, what)
+        if any(facts.initramfs[path].needs for path in entry.initrd if path in facts.initramfs):
+            fix = ()  # another finding tells what reads the archive: then it is seen whether anything is to be built
         yield Finding("root-driver", status, mode, entry.title, summary, evidence, fix)
     elif _WHOLE.isdisjoint(kernel.config.values):
         summary = "whether this kernel has {}, which the root needs, is not judged: its configuration does not mention it".format(name)

@@ -49,9 +49,10 @@ def find_work(root: Root, facts: Facts, named: "Sequence[str]" = (), download: b
     hooks = _hooks_to_disable(facts)
     notes = ["{}: does not run ({}), and is left as it is".format(hook.path, hook.why) for hook in facts.hack.hooks if hook not in hooks]
     notes += ["{}: may be a hook, and cannot be read: {}".format(problem.path, problem.reason) for problem in facts.hack.problems]
-    obstacles = ["{} cannot be read: {}".format(problem.path, problem.reason) for problem in facts.problems]
+    obstacles = ["{} cannot be read: {}".format(item.path, item.reason) for item in facts.problems if item.path not in facts.denied]
     if facts.denied:
-        obstacles.append("only root may read {}: what is there to be undone cannot be told".format(", ".join(facts.denied[:3])))
+        denied = ", ".join(facts.denied[:3])
+        obstacles.append("only root may read {}: what is there to be undone cannot be told: run it with sudo".format(denied))
     for kernel in facts.kernels:
         if kernel.image.problem and kernel.image.container == "unknown":
             notes.append("{}: cannot be judged: {}".format(kernel.path, kernel.image.problem.reason))

@@ -82,10 +82,16 @@ def test_every_format_says_what_the_reports_say(folder, pvhready):
     page = Page(pvhready("fleet", str(folder), "--format", "html").out)
     assert [row[:5] for row in page.rows if row] == [
         [machine[key] for key in ("name", "type", "verdict", "pvh", "pv")] for machine in merged["machines"]]
-    table = pvhready("fleet", str(folder)).out.splitlines()
-    for line, machine in zip(table[1:], merged["machines"]):
-        assert line.split()[:5] == [machine[key] for key in ("name", "type", "verdict", "pvh", "pv")]
-    assert table[-1].startswith("2 ready, ")
+    for columns in ("80", "200"):
+        table = pvhready("fleet", str(folder), environment={"COLUMNS": columns}).out.splitlines()
+        rows = [line.split() for line in table[1:-2] if not line.startswith(" ")]  # the others tell why
+        assert [row[:5] for row in rows] == [
+            [machine[key] for key in ("name", "type", "verdict", "pvh", "pv")] for machine in merged["machines"]]
+        assert table[-1].startswith("2 ready, ")
+        assert columns == "200" or max(map(len, table)) <= 80
+        for machine in merged["machines"]:
+            at = next(at for at, line in enumerate(table) if line.startswith(machine["name"] + " "))
+            assert all(name in "".join(table[at:at + 5]) for name in machine["failed"]), machine
 
 
 def test_files_one_by_one_and_an_array(folder, tmp_path, pvhready):

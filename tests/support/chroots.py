@@ -12,7 +12,7 @@ from support import debian, realtree, wanted
 
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _BUILD = ("debhelper", "dh-python", "fakeroot", "lintian", "pybuild-plugin-pyproject", "python3", "python3-setuptools")
-_NOT_SOURCE = shutil.ignore_patterns(
+NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".tests-cache", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", ".coverage*", "build", "dist")
 # As in a guest that was booted: the kernel tells the root device, and udev has made the link by which it is known.
 _ENTER = """
@@ -121,7 +121,7 @@ def build(chroot: Chroot, source: str = _TOP, name: str = "build", umask: str = 
     """Build the package there from a copy of ``source``, and return the path of the .changes on this machine."""
     folder = chroot.path("/" + name)
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source, folder + "/pvhready", ignore=_NOT_SOURCE, symlinks=True)
+    shutil.copytree(source, folder + "/pvhready", ignore=NOT_SOURCE, symlinks=True)
     # No compiler is needed, which is most of build-essential.
     chroot.demand(
         "sh", "-c", 'umask "$2" && cd "$1" && dpkg-checkbuilddeps -I && dpkg-buildpackage -d -us -uc -b', "sh",
