@@ -337,7 +337,7 @@ def _show_example(name: str, text: str, options: Options) -> int:
     return 0
 
 
-def _as_if_there(report: Report) -> Report:
+def _as_if_there(report: "Report") -> "Report":
     """Return the report on an example as one would see it in that guest: its folder is gone when somebody types what is said."""
     folder = ("--root", report.facts.root)
 
