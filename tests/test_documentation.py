@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from pvhready.cli import main
+from pvhready.demo.guests import make
 from pvhready.options import COMMANDS, DEFAULT
 from support import documented, wanted
 
@@ -25,6 +26,16 @@ def test_every_block_says_what_it_is(page):
     outside = documented.sentences(page)
     assert "```" not in outside
     assert not re.search(r"^\n {4,}\S", outside.replace("\n   ", "\n"), re.MULTILINE)
+
+
+def test_the_code_for_programs_runs(tmp_path):
+    """The blocks in Python, one after the other, with an example in place of the guest."""
+    folder = str(tmp_path / "guest")
+    make("ubuntu-20.04-hack", folder)
+    code = "\n".join(block.text for page in PAGES for block in documented.blocks(page) if block.language == "python")
+    program = "mounted = [{0!r}]\n{1}".format(folder, code.replace("/mnt/guest", folder))
+    said = subprocess.run([sys.executable, "-c", program], cwd=TOP, stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+    assert said.startswith("not-ready ") and "image-not-bzimage" in said and said.endswith(folder + " not-ready\n")
 
 
 def _words_of_ours(typed):

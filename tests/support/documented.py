@@ -5,7 +5,7 @@ import re
 from typing import Iterator, List, NamedTuple, Tuple
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LANGUAGES = ("sh", "text", "ini", "yaml", "diff")
+LANGUAGES = ("sh", "text", "ini", "yaml", "diff", "python")
 
 
 class Block(NamedTuple):
