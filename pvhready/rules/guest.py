@@ -22,13 +22,6 @@ _SUPPORT_ENDS = {
 }
 
 
-def is_candidate(guest: Guest) -> "Optional[bool]":
-    """Whether this is a guest that could be switched: False when it is positively none, None when it cannot be told."""
-    if guest.dom0 or guest.type == "none":
-        return False
-    return None if guest.type is None else True
-
-
 def judge_guest(facts: Facts) -> "List[Finding]":
     """Return the findings on what the machine is."""
     guest = facts.guest
