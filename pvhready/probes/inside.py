@@ -62,8 +62,7 @@ class Looker:
             return kernel._replace(inside=Inside(problem=Problem(error.path, error.reason)))
         if found.needs and not self._deep and not without:
             return kernel  # its configuration answers; that a tool is missing here says nothing against the kernel
-        kernel = kernel._replace(inside=found, release=kernel.release or found.release)
-        return kernel._replace(config=merge_config(kernel.config, embedded)) if embedded else kernel
+        return kernel._replace(inside=found, config=merge_config(kernel.config, embedded) if embedded else kernel.config)
 
     def _read(self, file: "File", image: Image, extra: "Sequence[str]", to_the_end: bool) -> "Tuple[Inside, Optional[ConfigSource]]":
         if time.process_time() - self._started > _MAX_WORK_IN_ALL:

@@ -8,7 +8,7 @@ from pvhready.rules.versions import series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional, Tuple
+    from typing import Iterator, List, Tuple
 
 # End of Xen's security support (Xen project, support matrix).
 _SUPPORT_ENDS = {
