@@ -263,7 +263,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "image-checksum": (
         IMAGE,
-        "The checksum of the image that boots next (--deep: of every image) against the one that its package shipped, by dpkg or rpm.",
+        "The image's checksum against its package's, as dpkg or rpm has it: that of the image that boots next, with --deep of every one.",
         "A file that was changed or damaged since is no proof of anything, however sound its header looks.",
         "Install the kernel's package again. Where you changed it yourself, as by signing it: --skip image-checksum.",
     ),

@@ -12,9 +12,10 @@ from pvhready.nextmenu import first_entry
 from pvhready.records import NamedTuple
 from pvhready.rules.arguments import judge_arguments
 from pvhready.rules.bootfs import judge_boot_systems
+from pvhready.rules.candidate import is_candidate
 from pvhready.rules.cmdline import judge_cmdline
 from pvhready.rules.config import judge_config
-from pvhready.rules.guest import is_candidate, judge_guest
+from pvhready.rules.guest import judge_guest
 from pvhready.rules.hack import judge_hack
 from pvhready.rules.image import judge_image
 from pvhready.rules.init import judge_init

@@ -159,6 +159,8 @@ def first_word(argv: "Sequence[str]") -> int:
 def read_plain(argv: "Sequence[str]") -> "Optional[Options]":
     """Return what ``COMMAND --option value ...`` says, or None where that takes argparse: help, mistakes, other ways to write it."""
     name, words = (argv[0], list(argv[1:])) if argv and argv[0] in COMMANDS else (DEFAULT, list(argv))
+    if name == "hook":
+        return _read_hook(words)
     if COMMANDS[name].operands:
         return None
     table = GLOBAL + COMMANDS[name].options
@@ -170,6 +172,14 @@ def read_plain(argv: "Sequence[str]") -> "Optional[Options]":
         if option is None or not _take(option, words, values):
             return None
     return Options(dict(values, command=name))
+
+
+def _read_hook(words: "List[str]") -> "Optional[Options]":
+    """What a hook is called with by package managers, whose runs wait for it: words, none of which looks like an option."""
+    if not words or any(word.startswith("-") for word in words):
+        return None
+    values = {option.name: option.default for option in GLOBAL}
+    return Options(dict(values, command="hook", kind=words[0], arguments=words[1:]))
 
 
 def _take(option: Option, words: "List[str]", values: "Dict[str, Any]") -> bool:

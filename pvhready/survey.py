@@ -224,22 +224,24 @@ class _KernelReader:
         extra += config.SYMBOLS if self._guest.programs == "i386" else ()
         kernel = read_kernel(self._root, names, self._guest, self._owners.owner, extra, self._deep)
         kernel = kernel._replace(has_dpkg=self._owners.has_dpkg)
-        if self._deep or kernel.package and not self.decisive.isdisjoint(names):
+        decisive = not self.decisive.isdisjoint(names)
+        if self._deep or kernel.package and decisive:
             from pvhready.probes.checksums import read_checksums
 
             kernel = kernel._replace(checksums=read_checksums(self._root, kernel, self._owners, self._memory))
-        return self._look(kernel, extra)
+        return self._look(kernel, extra, decisive)
 
-    def _look(self, kernel: Kernel, extra: "Tuple[str, ...]") -> Kernel:
+    def _look(self, kernel: Kernel, extra: "Tuple[str, ...]", decisive: bool) -> Kernel:
         from pvhready.probes.kconfig import PROC
 
-        if not self._deep and kernel.config.source not in (None, PROC):
+        is_known = kernel.config.source not in (None, PROC)
+        if not self._deep and is_known and (not decisive or any(one.path in kernel.names for one in kernel.checksums)):
             return kernel
         from pvhready.probes.inside import Looker
 
         if self._looker is None:
             self._looker = Looker(self._root, self._deep, self._memory)
-        return self._looker.look(kernel, extra)
+        return self._looker.look(kernel, extra, decisive)
 
 
 def _initramfs(

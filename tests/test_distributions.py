@@ -71,7 +71,9 @@ def menu_of(row):
 def tree_of(row):
     bits = 64 if row["architecture"] == "x86_64" else 32
     values = values_of(row)
-    vmlinux = elf_kernel(row["kernel"], bits, *(values.get(symbol) == "y" for symbol in ("XEN", "XEN_PV", "PVH")))
+    has = {symbol for symbol in values if values[symbol] == "y"}
+    # XEN_PVH selects PVH, and brings its note by itself before 5.0, which has no symbol PVH.
+    vmlinux = elf_kernel(row["kernel"], bits, "XEN" in has, "XEN_PV" in has, bool(has & {"PVH", "XEN_PVH"}))
     tree = {
         image_path(row): bzimage(row["kernel"], row["compression"], bits, vmlinux),
         "/boot/config-" + row["kernel"]: parts.configuration(row["kernel"], dict(values, HAS_IOMEM="y")),  # as every whole one has it

@@ -200,7 +200,9 @@ def test_without_any_notes_nothing_is_proved():
 def test_a_configuration_that_its_kernel_denies_is_unknown(kernel, symbols, expected, guest, pvhready):
     release = "6.12.3-amd64" if "features" in kernel else RELEASE
     values = trees.debian_symbols(**symbols)
-    changes = {"/boot/vmlinuz-" + release: bzimage(release, kernel=elf_kernel(release, **kernel))}
+    image = bzimage(release, kernel=elf_kernel(release, **kernel))
+    changes = {"/boot/vmlinuz-" + release: image}
+    changes.update(parts.dpkg_package("linux-image-" + release, changes))
     directory = guest(changes, release=release, symbols=values)
     plain, deep = pvhready.check(directory), pvhready.check(directory, "--deep")
     assert "kernel-config-conflict" not in checks(plain, "kernel-config-conflict")
@@ -214,7 +216,8 @@ def test_a_configuration_that_its_kernel_denies_is_unknown(kernel, symbols, expe
 
 def test_the_configuration_inside_is_held_against_the_one_beside(guest, pvhready):
     inside = parts.configuration(RELEASE, trees.debian_symbols(XEN_BLKDEV_FRONTEND="n"))
-    directory = guest({IMAGE: bzimage(RELEASE, kernel=elf_kernel(RELEASE, config=inside))})
+    image = bzimage(RELEASE, kernel=elf_kernel(RELEASE, config=inside))
+    directory = packaged(guest, image, image)
     assert pvhready.check(directory)["verdict"] == "ready"
     report = pvhready.check(directory, "--deep")
     assert report["verdict"] == "unknown"
@@ -400,6 +403,29 @@ def test_only_the_kernel_that_boots_next_is_read_to_its_end(guest, pvhready):
     assert pvhready.check(directory)["verdict"] == "ready"
     by_path = {kernel["path"]: kernel for kernel in pvhready.check(directory, "--deep")["kernels"]}
     assert by_path["/boot/vmlinuz-" + older]["modes"]["pvh"] == "unknown"
+
+
+def test_what_no_package_has_a_checksum_of_is_unpacked_to_its_end(guest, pvhready):
+    """Only the kernel that boots next, and only where a tool for it is there: its configuration has said the rest."""
+    older = "6.1.0-40-amd64"
+    directory = guest(older=(older,))
+    by_path = {kernel["path"]: kernel["inside"] for kernel in pvhready.check(directory)["kernels"]}
+    assert by_path[IMAGE]["whole"] is True and by_path["/boot/vmlinuz-" + older] is None
+    image = bzimage(RELEASE, kernel=elf_kernel(RELEASE, size=5000))
+    place = image_in(image, "").payload_offset + 100
+    report = pvhready.check(guest({IMAGE: image[:place] + bytes([image[place] ^ 4]) + image[place + 1:]}))
+    assert report["verdict"] == "unknown" and checks(report, "image-damaged")
+
+
+def test_a_missing_tool_says_nothing_against_a_kernel_with_a_configuration(guest, monkeypatch, tmp_path):
+    from pvhready import library
+
+    for name in ("lz4", "lz4.block"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(program, "_PLACES", (str(tmp_path),))
+    directory = guest(payload="lz4", compression="gzip")
+    assert library.check(directory).verdict == "ready"
+    assert library.check(directory, deep=True).verdict == "unknown"
 
 
 def test_a_whole_image_is_not_unpacked_to_its_end(guest, pvhready):

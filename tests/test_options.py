@@ -25,7 +25,7 @@ def by_argparse(argv):
 
 
 @settings(max_examples=1000, deadline=None)
-@given(st.sampled_from(["check", "kernels", "entries", "image", None]), st.lists(WORDS, max_size=6))
+@given(st.sampled_from(["check", "kernels", "entries", "image", "hook", None]), st.lists(WORDS, max_size=6))
 def test_what_is_read_quickly_is_what_argparse_reads(command, words):
     argv = [command] + words if command else words
     options = read_plain(argv)
@@ -36,7 +36,8 @@ def test_what_is_read_quickly_is_what_argparse_reads(command, words):
 @pytest.mark.parametrize("argv", [
     [], ["check"], ["--root", "/mnt"], ["check", "--root", "/a", "--root", "/b", "--assume-guest", "pv", "--format", "json", "--deep"],
     ["check", "--skip", "a", "--skip", "b", "--exit-zero", "-q", "-v", "--target", "pv", "--color", "never", "--host", "debian-12"],
-    ["kernels", "--format", "json"], ["entries", "--platform", "xen-i386", "--verbose"],
+    ["kernels", "--format", "json"], ["entries", "--platform", "xen-i386", "--verbose"], ["hook", "apt"],
+    ["hook", "kernel-postinst", "6.1.0-1-amd64", "/boot/vmlinuz-6.1.0-1-amd64"], ["hook", "kernel-install", "add", "6.1", "/boot/x", ""],
 ])
 def test_plain_arguments_are_read_quickly(argv):
     options = read_plain(argv)
@@ -46,6 +47,7 @@ def test_plain_arguments_are_read_quickly(argv):
 @pytest.mark.parametrize("argv", [
     ["--help"], ["check", "--hel"], ["--version"], ["check", "--root"], ["check", "--root=/mnt"], ["check", "--format", "xml"], ["chek"],
     ["--root", "/mnt", "check"], ["image", "/boot/vmlinuz"], ["demo"], ["check", "extra"], ["check", "--root", "-x"], ["check", "-qv"],
+    ["hook"], ["hook", "apt", "-x"], ["hook", "--help"], ["hook", "-q", "apt"], ["--root", "/mnt", "hook", "apt"],
 ])
 def test_all_else_is_left_to_argparse(argv):
     assert read_plain(argv) is None

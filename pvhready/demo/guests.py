@@ -66,8 +66,8 @@ class Build(NamedTuple):
 
 def _image(build: Build) -> Tuple[bytes, bytes]:
     """Return the image as the package ships it, and as it stands in /boot."""
-    xen, pv, pvh = (build.symbols.get(name) == "y" for name in ("XEN", "XEN_PV", "PVH"))
-    vmlinux = elf_kernel(build.release, xen=xen, pv=pv, pvh=pvh)
+    has = {name for name, value in build.symbols.items() if value == "y"}
+    vmlinux = elf_kernel(build.release, xen="XEN" in has, pv="XEN_PV" in has, pvh=bool(has & {"PVH", "XEN_PVH"}))
     shipped = bzimage(build.release, build.payload, kernel=vmlinux)
     return shipped, (vmlinux if build.unpacked else shipped)
 

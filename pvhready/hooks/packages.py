@@ -2,8 +2,6 @@
 
 import os
 
-from pvhready.archives.kernels import kernels_in
-from pvhready.hooks.image import about_kernel, fault_of
 from pvhready.hooks.situation import Situation
 
 TYPE_CHECKING = False
@@ -17,7 +15,13 @@ STOPPED = "apt is stopped, because /etc/pvhready.conf says block = yes; with PVH
 def about_packages(situation: Situation, descriptor: int) -> "Tuple[List[str], bool]":
     """Return what there is to say of the kernels in packages, and whether to stop apt. ``descriptor`` gives file names, one a line."""
     lines = []  # type: List[str]
-    found = kernels_in(situation.root, {path: path for path in _names(descriptor)})
+    names = _names(descriptor)
+    if not names:
+        return lines, False
+    from pvhready.archives.kernels import kernels_in
+    from pvhready.hooks.image import about_kernel, fault_of
+
+    found = kernels_in(situation.root, {path: path for path in names})
     for kernel in [kernel for kernels in found.values() for kernel in kernels]:
         if kernel.image.problem:
             situation.complaints.append("{} cannot be judged before it is installed: {}".format(kernel.path, kernel.image.problem.reason))

@@ -1,7 +1,8 @@
 """A hook's run, whatever happens in it: in time, on standard error only, a few lines, and never a failure to the caller."""
 
+# The module signal itself imports enum, and that costs more than a hook that has nothing to say.
+import _signal as signal  # type: ignore
 import os
-import signal
 import sys
 
 from pvhready.errors import CommandError, UsageError
@@ -61,13 +62,13 @@ def _known(kind: "Optional[str]") -> str:
 
 
 def _answer(kind: str, arguments: "Sequence[str]", situation: Situation) -> "Tuple[List[str], int]":
-    from pvhready.hooks import image, nextboot
-
     if kind == "apt-pre-install":
         from pvhready.hooks.packages import about_packages
 
         lines, stop = about_packages(situation, 0)
         return lines, BLOCKED if stop else 0
+    from pvhready.hooks import image, nextboot
+
     if kind == "kernel-postinst":
         return image.about_image(situation, *image.read_postinst(arguments)), 0
     if kind == "kernel-install":

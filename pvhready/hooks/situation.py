@@ -8,7 +8,7 @@ from pvhready.memory.nextboot import settle
 from pvhready.probes.guest import read_guest
 from pvhready.records import NamedTuple
 from pvhready.root import Root
-from pvhready.rules.guest import is_candidate
+from pvhready.rules.candidate import is_candidate
 from pvhready.settings import Settings, read_settings
 
 TYPE_CHECKING = False

@@ -43,23 +43,26 @@ class Looker:
         self._memory = memory
         self._started = time.process_time()
 
-    def look(self, kernel: Kernel, extra: "Sequence[str]" = ()) -> Kernel:
+    def look(self, kernel: Kernel, extra: "Sequence[str]" = (), decisive: bool = False) -> Kernel:
         """Return the kernel with what stands inside its image, where that is needed: it never raises for what the image is.
 
-        ``extra`` names more configuration symbols. A configuration in the image is one more source of the kernel's.
+        That is where no configuration is there, and where nothing else tells whether a ``decisive`` image is whole. ``extra`` names more
+        configuration symbols. A configuration in the image is one more source of the kernel's.
         """
         image = kernel.image
         without = kernel.config.source in (None, PROC)
-        if not (self._deep or without) or image.problem or image.container not in _CONTAINERS:
+        in_doubt = (self._deep or decisive) and image.container != "elf" and not has_checksum(kernel)
+        if not (self._deep or without or in_doubt) or image.problem or image.container not in _CONTAINERS:
             return kernel
-        to_the_end = self._deep and image.container != "elf" and not is_pristine(kernel)
+        to_the_end = in_doubt or self._deep and image.container != "elf" and not is_pristine(kernel)
         try:
             with self._root.open(kernel.path) as file:
                 found, embedded = self._known(file.stamp, extra, to_the_end) or self._read(file, image, extra, to_the_end)
         except Unreadable as error:
             return kernel._replace(inside=Inside(problem=Problem(error.path, error.reason)))
-        kernel = kernel._replace(inside=found, release=kernel.release or found.release)
-        return kernel._replace(config=merge_config(kernel.config, embedded)) if embedded else kernel
+        if found.needs and not self._deep and not without:
+            return kernel  # its configuration answers; that a tool is missing here says nothing against the kernel
+        return kernel._replace(inside=found, config=merge_config(kernel.config, embedded) if embedded else kernel.config)
 
     def _read(self, file: "File", image: Image, extra: "Sequence[str]", to_the_end: bool) -> "Tuple[Inside, Optional[ConfigSource]]":
         if time.process_time() - self._started > _MAX_WORK_IN_ALL:
@@ -75,10 +78,14 @@ class Looker:
         return _unpacked(fields, stamp.path) if fields else None
 
 
+def has_checksum(kernel: Kernel) -> bool:
+    """Whether the image was held against its package's checksum."""
+    return any(one.path in kernel.names for one in kernel.checksums)
+
+
 def is_pristine(kernel: Kernel) -> bool:
     """Whether the image is known to be the one that its package shipped, to the last byte."""
-    sums = [one for one in kernel.checksums if one.path in kernel.names]
-    return bool(sums) and all(one.actual == one.expected for one in sums)
+    return has_checksum(kernel) and all(one.actual == one.expected for one in kernel.checksums if one.path in kernel.names)
 
 
 def look_inside(

@@ -8,7 +8,7 @@ from pvhready.rules.versions import series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional, Tuple
+    from typing import Iterator, List, Tuple
 
 # End of Xen's security support (Xen project, support matrix).
 _SUPPORT_ENDS = {
@@ -20,13 +20,6 @@ _SUPPORT_ENDS = {
     "4.21": "2030-11-19",
     "4.22": "2031-07-30",
 }
-
-
-def is_candidate(guest: Guest) -> "Optional[bool]":
-    """Whether this is a guest that could be switched: False when it is positively none, None when it cannot be told."""
-    if guest.dom0 or guest.type == "none":
-        return False
-    return None if guest.type is None else True
 
 
 def judge_guest(facts: Facts) -> "List[Finding]":

@@ -141,6 +141,7 @@ def _programs(python: str) -> List[Program]:
         Program("the interpreter, doing nothing", 3, (python, "-c", "pass")),
         Program("importing the four libraries", 3, (python, "-c", _IMPORTS)),
         Program("needrestart -k -b", 3, ("/usr/bin/perl", "/usr/sbin/needrestart", "-k", "-b")),
+        Program("hook, nothing to do", 3, (python, _LAUNCHER_PATH, "hook", "apt-pre-install")),
         Program("check, python3 -m pvhready", 3, (python, "-m", "pvhready", "check", "--assume-guest", "pv")),
     ]
     for count in _COUNTS:
@@ -193,6 +194,7 @@ def _judge(costs: Dict[str, Cost]) -> bool:
         ("where files have changed: less than needrestart -k", changed.least / costs["needrestart -k -b"].least, 1.0, "x"),
         ("less than the four imports", check.least / imports.least, 1.0, "x"),
         ("less than half of needrestart -k", check.least / costs["needrestart -k -b"].least, 0.5, "x"),
+        ("a hook that finds nothing to do: at most 1.5 times", costs["hook, nothing to do"].least / bare.least, 1.5, "x"),
         ("less than 20 MiB", check.memory, 20.0, "MiB"),
         ("a further kernel at most 1 % of the whole", further, 1.0, "%"),
     ]

@@ -37,6 +37,7 @@ def kernel(
     """
     values = debian_symbols() if symbols is None else symbols
     xen, pv, pvh = (values.get(name) == "y" for name in ("XEN", "XEN_PV", "PVH"))
+    pvh = pvh or values.get("XEN_PVH") == "y"  # which selects PVH; before 5.0 there is no symbol of that name
     vmlinux = elf_kernel(release, bits, xen, pv, pvh)
     if image is None:
         image = bzimage(release, payload, bits, vmlinux)
