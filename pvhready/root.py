@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 40  # what Linux allows for one path (fs/namei.c, MAXSYMLINKS)
 MAX_NAMES = 20000  # names that one directory may hold before it is refused
+_LAST = (1 << 63) - 1  # the largest offset that there is (off_t)
+_MOST = 1 << 28  # bytes of one read; nothing here reads as much at once
 MAX_TEXT = 4 * 1024 * 1024  # a text file larger than this is not configuration
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -90,12 +92,14 @@ class File:
         return self._descriptor
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return up to ``size`` bytes from ``offset`` (both in bytes); fewer at the end of the file.
+        """Return up to ``size`` bytes from ``offset`` (both in bytes); fewer at the end of the file, none behind it.
 
-        Raises Unreadable when the disk says so.
+        Raises Unreadable when the disk says so. Both may come from a header that lies.
         """
+        if not 0 <= offset <= _LAST:
+            return b""  # no file is as large, and the system call does not take it
         try:
-            return os.pread(self._descriptor, size, offset)
+            return os.pread(self._descriptor, min(size, _MOST, _LAST - offset), offset)
         except OSError as error:
             self._failed()
             raise _explain(self.path, error) from error

@@ -48,6 +48,8 @@ IMAGES = {
     "ELF cut": elf_kernel(RELEASE)[:80],
     "ELF header only": b"\x7fELF",
     "ELF with a table past the end": patched(elf_kernel(RELEASE), 32, b"\xff" * 7 + b"\x7f"),
+    "ELF with a table behind all offsets": patched(elf_kernel(RELEASE), 32, b"\xff" * 8),
+    "ELF with notes behind all offsets": patched(elf_kernel(RELEASE), 64 + 56 + 8, b"\xff" * 8),
     "a gzip header": b"\x1f\x8b\x08\0",
     "PE with a header past the end": b"MZ" + b"\0" * 58 + b"\xff\xff\xff\x7f" + b"\0" * 1000,
 }

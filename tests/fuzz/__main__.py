@@ -82,7 +82,8 @@ def mutated(data: bytes, others: Sequence[bytes], tokens: Sequence[bytes], chanc
             start = chance.randint(0, len(other))
             made[at:at] = other[start:start + chance.choice((4, 32, 256))]
         else:
-            made[at:at] = chance.choice(tokens)
+            token = chance.choice(tokens)
+            made[at:at + len(token) * chance.randint(0, 1)] = token  # put in, or written over what is there
     return bytes(made[:20000])
 
 
