@@ -230,9 +230,15 @@ def _hosts() -> List[Case]:
     return cases
 
 
+def _of_own_boot(release: str, cmdline: str) -> str:
+    """As grub-mkconfig writes it where /boot is a file system of its own: that one is looked for, and paths begin at its root."""
+    menu = menus.debian_menu([release], UUID, cmdline)
+    return menu.replace("--set=root " + UUID, "--set=root " + BOOT_UUID).replace("/boot/", "/")
+
+
 def _file_systems() -> List[Case]:
     """A /boot of its own, of file systems with features that not every GRUB reads."""
-    plain = Case("", "small-gzip", "pvh", modules=(), seconds=60)
+    plain = Case("", "small-gzip", "pvh", modules=(), seconds=60, menu=_of_own_boot)
     cases = []
     for name, boot in (
         ("ext4-csum-seed", ("ext4", "-O", "metadata_csum_seed,orphan_file")), ("ext4-inline", ("ext4", "-O", "inline_data")),
