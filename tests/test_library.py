@@ -50,7 +50,8 @@ def test_findings_are_records(guest):
     report = package.check(guest(image="elf"), guest="pv")
     (finding,) = [finding for finding in report.checks if finding.id == "image-not-bzimage"]
     assert isinstance(finding, library.Finding) and finding.status == "fail" and finding.mode == "pvh"
-    assert finding.evidence[0].value == "7f 45 4c 46" and finding.remedies[0].argv[:3] == ("sudo", "pvhready", "undo")
+    assert finding.evidence[0].value == "7f 45 4c 46"
+    assert [word for word in finding.remedies[0].argv if word != "sudo"][:2] == ["pvhready", "undo"]  # who is not root reads sudo
     assert "undo" in report.next_step and report.exit_code == 2 and report.comes_up is False
 
 
