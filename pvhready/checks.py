@@ -240,7 +240,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     "image-xzio": (
         IMAGE,
         "An xz payload under PV.",
-        "GRUB needs its module xzio for it: built into the host's image, or inserted before the kernel is loaded.",
+        "GRUB needs its module xzio: built into the host's image, or inserted before the kernel is loaded, out of the guest's GRUB folder.",
         "Where the host has the module: insmod xzio in the entry, before its line linux.",
     ),
     "image-width": (

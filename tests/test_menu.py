@@ -155,7 +155,10 @@ def test_default(read, default, index, reason):
 
 
 def test_xzio_is_inserted_under_pv(read):
-    assert chosen(read(dict(KERNELS, **{CFG: debian()}), platform="xen-x86_64")).modules == ("all_video", "gzio", "xzio", "lzopio", "ext2")
+    files = dict(KERNELS, **{CFG: debian()})
+    assert chosen(read(files, "upstream-2.06", "xen-x86_64")).modules == ("all_video", "gzio", "lzopio", "ext2")
+    files.update(("/boot/grub/x86_64-xen/{}.mod".format(name), "") for name in ("xzio", "crypto"))
+    assert chosen(read(files, "upstream-2.06", "xen-x86_64")).modules == ("all_video", "gzio", "xzio", "lzopio", "ext2")
 
 
 SAVED = dict(KERNELS, **{CFG: debian("${saved_entry}"), "/boot/grub/grubenv": grubenv(saved_entry="advanced>id-6.1.0-1")})

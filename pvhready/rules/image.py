@@ -215,9 +215,9 @@ def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modul
 def _without_xzio(kernel: Kernel, mode: str, host: Host) -> Finding:
     """GRUB loads gzio by itself (normal/main.c), but not xzio: it is built into the host's image, or the menu inserts it."""
     if host.xzio == NO:
-        summary = 'payload xz, and nothing inserts GRUB\'s module xzio before this kernel is loaded ("not xen image")'
+        summary = 'payload xz, and GRUB has no module xzio inserted when this kernel is loaded ("not xen image")'
         return _finding("image-xzio", FAIL, mode, kernel, summary, _payload_evidence(kernel), remedies.insert_xzio(host))
-    summary = "payload xz: nothing inserts GRUB's module xzio before this kernel is loaded; whether host {} has it built in is not known"
+    summary = "payload xz: no module xzio of the guest's GRUB folder is inserted for it, and whether host {} has it built in is not known"
     return _finding("image-xzio", UNKNOWN, mode, kernel, summary.format(host.name), _payload_evidence(kernel), remedies.insert_xzio(host))
 
 

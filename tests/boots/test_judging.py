@@ -110,6 +110,13 @@ def test_the_page_says_what_is_wrong():
     assert page.summary([wrong, wrong, flawed]) == "3 cases. WRONG READY: 2, the emulator's fault: 1."
 
 
+def test_half_a_report_is_booted_once_more():
+    whole = truth.read(report(), "pvh")
+    assert truth.explained(whole) and whole.disks
+    half = truth.read(report()._replace(console=report().console.replace("PVHREADY-DISKS xvda ", "PVHREADY-DISKS ")), "pvh")
+    assert half.boots and not truth.explained(half)
+
+
 def test_every_case_has_a_name_of_its_own():
     assert len({case.name for case in EVERY}) == len(EVERY)
     assert {case.mode for case in EVERY} == {"pv", "pvh"}

@@ -39,8 +39,11 @@ def read(log: Log, mode: str) -> Truth:
 
 
 def explained(seen: Truth) -> bool:
-    """Return whether a guest came up, or GRUB says why it did not. Anything else is booted once more: the emulator may be the cause."""
-    return seen.boots or seen.words.startswith("error: ")
+    """Return whether a guest came up, or GRUB says why it did not. Anything else is booted once more: the emulator may be the cause.
+
+    So is a guest that has mounted its root and names no disks: its busybox crashed over a part of what it was to tell.
+    """
+    return seen.boots and bool(seen.disks) or seen.words.startswith("error: ")
 
 
 def tail(log: Log) -> List[str]:

@@ -157,12 +157,12 @@ def test_entries_that_are_not_linux(read, host, known):
     ]
 
 
-def test_xzio_under_pv_only(read):
+def test_modules_for_pv_only(read):
     for name in sorted(EXPECTED):
         for platform in PLATFORMS:
             menu = read(name, "debian-12", platform)
             entry = menu.entries[menu.candidates[0].index]
-            assert ("xzio" in entry.modules) == (platform == "xen-x86_64" and name != "bookworm-custom")
+            assert ("lzopio" in entry.modules) == (platform == "xen-x86_64" and name != "bookworm-custom")
 
 
 # Two other readings of the same files
