@@ -14,6 +14,7 @@ from support import wanted  # noqa: E402
 from support.program import Program  # noqa: E402
 from support.trees import GuestMaker  # noqa: E402
 
+_LONGEST = "test_crash_safety.py"
 _TRIED = "tried at every call"  # recorded by tests/undo/test_crash_safety.py
 
 
@@ -27,6 +28,17 @@ def guest(tmp_path: Any) -> GuestMaker:
 def pvhready() -> Program:
     """The program as a user runs it; see ``Program``."""
     return Program()
+
+
+def pytest_collection_modifyitems(items: List[Any]) -> None:
+    """Spread the longest tests over all others: workers get tests in runs, and one of them would be left with these alone."""
+    long = [item for item in items if item.path.name == _LONGEST] if items and hasattr(items[0], "path") else []
+    if len(long) == len(items):
+        return
+    others = [item for item in items if item not in set(long)]
+    step = len(others) // (len(long) + 1)
+    items[:] = [item for number, first in enumerate(long) for item in others[number * step:(number + 1) * step] + [first]]
+    items += others[len(long) * step:]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -48,7 +48,11 @@ class Machine:
         for name in ("dev", "root"):
             os.mkdir(os.path.join(folder, name))
         tree = os.path.join(folder, "tree")
-        write_tree(tree, dict(files, **_generators()))
+        links = _merged()
+        if links and not os.path.exists("/sbin/init"):
+            wanted.skip("/sbin/init (Debian package systemd-sysv)")
+        own = {path: node for path, node in files.items() if not path.startswith(tuple(name + "/" for name in links))}
+        write_tree(tree, dict(own, **links, **_generators()))
         with open(self._image, "wb") as handle:
             handle.truncate(48 << 20)
         subprocess.check_call([mkfs, "-q", "-F", "-U", UUID, "-d", tree, self._image])
@@ -94,9 +98,14 @@ class Machine:
             "find boot etc/grub.d etc/kernel -type f | sort | xargs sha256sum")
 
 
+def _merged() -> Tree:
+    """The folders that are links into this machine's /usr, which the guest sees: its first program is there, too."""
+    return {name: Link("usr" + name) for name in ("/bin", "/sbin", "/lib", "/lib64") if os.path.islink(name)}
+
+
 def _generators() -> Tree:
-    """The folders and links of a system, and the scripts of this machine that generate a menu."""
-    files: Tree = {name: Link("usr" + name) for name in ("/bin", "/sbin", "/lib", "/lib64") if os.path.islink(name)}
+    """The scripts of this machine that generate a menu."""
+    files: Tree = {}
     for name in ("00_header", "10_linux"):
         path = "/etc/grub.d/" + name
         if not os.path.exists(path):
