@@ -3,12 +3,13 @@
 
     python3 tests/bench/deep.py [--runs 9] [--python /usr/bin/python3]
 
-The kernels are Debian's, of each compression that Debian uses. extract-vmlinux is a stand-in that runs the same programs on the same
-bytes in the same order. "notes" stops where the notes, the banner and the configuration have passed, as where the package's checksum
-has told that the image is whole; "to its end" is --deep without such a checksum. In turns; CPU is that of a process and all below it.
+The kernels are Debian's, of each compression that Debian uses, and extract-vmlinux is that of Debian's linux-source. "notes" stops
+where the notes, the banner and the configuration have passed, as where the package's checksum has told that the image is whole; "to its
+end" is --deep without such a checksum. In turns; CPU is that of a process and all below it.
 """
 
 import argparse
+import glob
 import os
 import shutil
 import subprocess
@@ -26,24 +27,7 @@ from support import debian, wanted  # noqa: E402
 KERNELS = {
     "xz": ("linux-image-amd64", "bookworm"), "lz4": ("linux-image-cloud-amd64", "bookworm"), "zstd": ("linux-image-amd64", "trixie"),
 }
-_EXTRACT = r"""#!/bin/sh
-image=$1 out=$2 tmp=$(mktemp)
-trap 'rm -f "$tmp"' 0
-attempt() {
-    for place in $(tr "$1\n$2" "\n$2=" <"$image" | grep -abo "^$2"); do
-        tail -c+"${place%%:*}" "$image" | $3 >"$tmp" 2>/dev/null
-        readelf -h "$tmp" >/dev/null 2>&1 && cat "$tmp" >"$out" && exit 0
-    done
-}
-attempt '\037\213\010' xy gunzip
-attempt '\3757zXZ\000' abcde unxz
-attempt BZh xy bunzip2
-attempt '\135\0\0\0' xxx unlzma
-attempt '\211\114\132' xy 'lzop -d'
-attempt '\002!L\030' xxx 'lz4 -d'
-attempt '(\265/\375' xxx unzstd
-exit 1
-"""
+_SOURCE = ("linux-source-6.1", "bookworm")  # which has the script
 _OURS = "import sys; sys.path.insert(0, {!r}); sys.argv[0] = 'pvhready'; from pvhready.cli import program; program()".format(_TOP)
 _NOTES, _WHOLE, _THEIRS = "image: as far as the notes", "image --deep: to its end", "extract-vmlinux, readelf -n"
 _FASTER, _MEMORY = 3.0, 64.0
@@ -68,13 +52,20 @@ def _run(command: Sequence[str]) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - begin, usage.ru_maxrss / 1024)
 
 
-def _measure(image: str, python: str, folder: str, runs: int) -> Dict[str, Cost]:
+def _script(folder: str) -> str:
+    """Return the path of extract-vmlinux, unpacked into ``folder``."""
+    archive = glob.glob(debian.unpacked(*_SOURCE) + "/usr/src/linux-source-*.tar.xz")[0]
+    subprocess.check_call(["tar", "-xf", archive, "-C", folder, "--strip-components=2", "--wildcards", "*/scripts/extract-vmlinux"])
+    return os.path.join(folder, "extract-vmlinux")
+
+
+def _measure(image: str, script: str, python: str, folder: str, runs: int) -> Dict[str, Cost]:
     alone = os.path.join(folder, "vmlinuz")  # where no configuration lies beside it
     shutil.copy(image, alone)
     out = os.path.join(folder, "vmlinux")
     commands: Dict[str, Sequence[str]] = {
         _NOTES: (python, "-c", _OURS, "image", alone), _WHOLE: (python, "-c", _OURS, "image", "--deep", alone),
-        _THEIRS: ("/bin/sh", "-c", '"$0" "$1" "$2" && readelf -n "$2"', os.path.join(folder, "extract-vmlinux"), alone, out),
+        _THEIRS: ("/bin/sh", "-c", '"$0" "$1" >"$2" && readelf -n "$2"', script, alone, out),
     }
     samples: Dict[str, List[Cost]] = {name: [] for name in commands}
     for turn in range(runs + 1):
@@ -113,12 +104,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     subprocess.check_call([options.python, "-m", "compileall", "-q", os.path.join(_TOP, "pvhready")])
     met = []
     with tempfile.TemporaryDirectory(dir=debian.cache("bench", "")) as folder:
-        script = os.path.join(folder, "extract-vmlinux")
-        with open(script, "w", encoding="utf-8") as handle:
-            handle.write(_EXTRACT)
-        os.chmod(script, 0o755)
+        script = _script(folder)
         for form, (package, suite) in KERNELS.items():
-            met.append(_show(form, _measure(debian.kernel(package, suite).image, options.python, folder, options.runs)))
+            met.append(_show(form, _measure(debian.kernel(package, suite).image, script, options.python, folder, options.runs)))
     return 0 if all(met) else 1
 
 
