@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -41,11 +42,18 @@ def program(package, name):
 
 
 def free_ports(*names):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in names]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return {name: one.getsockname()[1] for name, one in zip(names, sockets)}
+    """A port for each name, not of those that the kernel hands out to clients: one of these could be taken before the server starts."""
+    found = {}
+    for port in random.sample(range(20000, 32000), 200):
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found[names[len(found)]] = port
+        if len(found) == len(names):
+            return found
+    raise AssertionError("no free ports")
 
 
 def wait_for(true, seconds=180):
