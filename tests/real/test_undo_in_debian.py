@@ -282,7 +282,9 @@ def undo(pvhready, chroot, *words):
 
 
 def revert(pvhready, chroot):
-    outcome = pvhready("--root", chroot.directory, "--assume-guest", "pv", "undo", "--revert", "--apply", "--yes", timeout=600)
+    # Which release /boot/vmlinux is of cannot be told, so neither can whether PV boots it: what boots now is not given up unasked.
+    words = ("--switching",) if chroot.form == "V6" else ()
+    outcome = pvhready("--root", chroot.directory, "--assume-guest", "pv", "undo", "--revert", "--apply", "--yes", *words, timeout=600)
     assert outcome.code == 0, outcome.out + outcome.err
 
 
@@ -391,7 +393,7 @@ def test_a_way_back_that_stays_open(hacked, pvhready):
     assert default(pvhready, hacked, "xen_pvh") == (hacked.image if hacked.suite == "sid" else "/boot/vmlinuz-" + release)
     report = pvhready.check(hacked.directory, "--assume-guest", "pv", "--target", "pv")
     (said,) = [item for item in report["checks"] if item["id"] == "pv-kept"]
-    assert release in said["summary"], said
+    assert (release in said["summary"]) == (hacked.suite != "sid"), said  # in sid the kept one is the newest, too
     hacked.downgrade(release)
 
     with realtree.disks(hacked.directory):
