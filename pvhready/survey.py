@@ -241,7 +241,13 @@ class _KernelReader:
 
         if self._looker is None:
             self._looker = Looker(self._root, self._deep, self._memory)
-        return self._looker.look(kernel, extra, decisive)
+        kernel = self._looker.look(kernel, extra, decisive)
+        if kernel.release is None and kernel.config.source is None and kernel.inside and kernel.inside.release:
+            # A decompressed kernel under a name without one, such as /boot/vmlinux: its configuration may well be there.
+            from pvhready.probes.kernels import with_release
+
+            return with_release(self._root, kernel, kernel.inside.release, self._guest, extra)
+        return kernel
 
 
 def _initramfs(

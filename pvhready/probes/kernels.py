@@ -54,6 +54,12 @@ def read_kernel(
     return kernel._replace(config=read_config(root, release, running, extra)) if release else kernel
 
 
+def with_release(root: Root, kernel: Kernel, release: str, guest: Guest, extra: "Iterable[str]" = ()) -> Kernel:
+    """Return a kernel whose release was told by what stands inside it, with the configuration of that release."""
+    running = release == guest.running_release
+    return kernel._replace(release=release, running=running, config=read_config(root, release, running, extra))
+
+
 def _package(path: str, named: "Optional[str]", owner: "Owner") -> "Optional[str]":
     """Return the package that owns an image, or the one that it is a copy of: Debian 14's are copied from beside their modules."""
     package = owner(path)
