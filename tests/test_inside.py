@@ -477,3 +477,17 @@ def test_what_was_damaged_is_read_again(guest, looker):
         handle.write(sound)
     assert looker(directory).inside.problem is None
     shutil.rmtree(directory)
+
+
+def test_a_decompressed_kernel_whose_name_tells_no_release(guest, pvhready):
+    """The hack's sixth form: a second file, /boot/vmlinux, that the menu names. Its release stands in it, and its configuration beside it."""
+    directory = guest(image="elf")
+    os.rename("{}/boot/vmlinuz-{}".format(directory, RELEASE), directory + "/boot/vmlinux")
+    with open(directory + GRUB_CFG, encoding="utf-8") as handle:
+        menu = handle.read()
+    with open(directory + GRUB_CFG, "w", encoding="utf-8") as handle:
+        handle.write(menu.replace("/boot/vmlinuz-" + RELEASE, "/boot/vmlinux"))
+    report = pvhready.check(directory, "--target", "pv")
+    assert report["modes"] == {"pv": "boots", "pvh": "fails"}, findings(report, "fail", "unknown")
+    (kernel,) = report["kernels"]
+    assert (kernel["path"], kernel["release"]) == ("/boot/vmlinux", RELEASE)

@@ -282,9 +282,7 @@ def undo(pvhready, chroot, *words):
 
 
 def revert(pvhready, chroot):
-    # Which release /boot/vmlinux is of cannot be told, so neither can whether PV boots it: what boots now is not given up unasked.
-    words = ("--switching",) if chroot.form == "V6" else ()
-    outcome = pvhready("--root", chroot.directory, "--assume-guest", "pv", "undo", "--revert", "--apply", "--yes", *words, timeout=600)
+    outcome = pvhready("--root", chroot.directory, "--assume-guest", "pv", "undo", "--revert", "--apply", "--yes", timeout=600)
     assert outcome.code == 0, outcome.out + outcome.err
 
 
