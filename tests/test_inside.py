@@ -21,6 +21,7 @@ from pvhready.probes.kernels import read_kernel
 from pvhready.root import Root
 from pvhready.unpack import program
 from support import trees, wanted
+from support.program import findings
 from support.vmlinux import xen_notes
 
 FORMS = ("gzip", "xz", "lzma", "bzip2", "lzo", "lz4", "zstd", "elf")
@@ -480,14 +481,14 @@ def test_what_was_damaged_is_read_again(guest, looker):
 
 
 def test_a_decompressed_kernel_whose_name_tells_no_release(guest, pvhready):
-    """The hack's sixth form: a second file, /boot/vmlinux, that the menu names. Its release stands in it, and its configuration beside it."""
+    """The hack's sixth form: a second file, /boot/vmlinux, that the menu names. Its release stands in it."""
     directory = guest(image="elf")
-    os.rename("{}/boot/vmlinuz-{}".format(directory, RELEASE), directory + "/boot/vmlinux")
-    with open(directory + GRUB_CFG, encoding="utf-8") as handle:
+    os.rename("{}/boot/vmlinuz-{}".format(directory, trees.RELEASE), directory + "/boot/vmlinux")
+    with open(directory + trees.GRUB_CFG, encoding="utf-8") as handle:
         menu = handle.read()
-    with open(directory + GRUB_CFG, "w", encoding="utf-8") as handle:
-        handle.write(menu.replace("/boot/vmlinuz-" + RELEASE, "/boot/vmlinux"))
+    with open(directory + trees.GRUB_CFG, "w", encoding="utf-8") as handle:
+        handle.write(menu.replace("/boot/vmlinuz-" + trees.RELEASE, "/boot/vmlinux"))
     report = pvhready.check(directory, "--target", "pv")
     assert report["modes"] == {"pv": "boots", "pvh": "fails"}, findings(report, "fail", "unknown")
     (kernel,) = report["kernels"]
-    assert (kernel["path"], kernel["release"]) == ("/boot/vmlinux", RELEASE)
+    assert (kernel["path"], kernel["release"]) == ("/boot/vmlinux", trees.RELEASE)
