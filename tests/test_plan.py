@@ -208,7 +208,11 @@ def test_nothing_is_planned_before_boot_is_mounted(options, command, guest):
     unmounted = Menu("xen_pvh", reason="unreadable", problem=UNMOUNTED)
     storage = facts.storage._replace(fstab=(Mount("/", "UUID=a", "ext4"), Mount("/boot/", "UUID=b", "ext4", options)))
     facts = facts._replace(menus={"pv": unmounted, "pvh": unmounted}, storage=storage)
-    for one, line in ((live(facts)._replace(storage=storage), "mount /boot"), (facts, command.format(facts.root))):
+    unit = storage._replace(fstab=(Mount("/boot", "UUID=b", "ext4", options, "/etc/systemd/system/boot.mount:3"),))
+    for one, line in (
+        (live(facts)._replace(storage=storage), "mount /boot"), (live(facts)._replace(storage=unit), "systemctl start boot.mount"),
+        (facts, command.format(facts.root)), (facts._replace(storage=unit), command.format(facts.root)),
+    ):
         plan = plan_of(one)
         check_object(plan, one)
         assert (plan.state, plan.way_back, [found.id for found in plan.steps]) == ("unknown", None, ["find-out-boot"])

@@ -28,13 +28,13 @@ def unmounted(case: Case) -> "List[Step]":
         return []
     mount = next((mount for mount in case.facts.storage.fstab if mount.point.rstrip("/") == UNMOUNTED.path), None)
     if case.live:
-        what = Action(GUEST, ("mount", UNMOUNTED.path))
+        what = actions(remedies.mount_boot("/", case.facts.storage.fstab)[:1])[0]
     elif mount:
         what = Action(RESCUE, mount_below(case.facts.root.rstrip("/"), mount))
     else:
         what = Action(RESCUE, (), "Mount the guest's /boot at {}/boot.".format(case.facts.root.rstrip("/")))
     again = case.run("then plan again", "plan")
-    why = "The guest's /etc/fstab has a file system of its own for /boot, which is not mounted here. Menu and kernels are on it."
+    why = "The guest has a file system of its own for /boot, which is not mounted here. Menu and kernels are on it."
     proof = Proof(again.where, again.argv, "the steps that this guest needs")
     return [Step("find-out-boot", UNKNOWN, "Mount /boot", why, (what, again), proof, checks=ids(case.said(("grub-config-unreadable",))))]
 

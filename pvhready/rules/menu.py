@@ -95,7 +95,7 @@ def _unreadable(menu: Menu, mode: str, facts: Facts) -> Finding:
     fix = remedies.run_as_root(facts.guest, reason) or remedies.regenerate(facts.guest)
     summary = "cannot be read: " + reason
     if menu.problem == UNMOUNTED:  # the menu must not be written anew now: that would go below the mount point
-        summary, fix = reason, remedies.mount_boot(facts.root)
+        summary, fix = reason, remedies.mount_boot(facts.root, facts.storage.fstab)
     return Finding("grub-config-unreadable", UNKNOWN, mode, path, summary, (Evidence(path, "", reason),), fix)
 
 

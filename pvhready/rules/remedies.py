@@ -1,6 +1,6 @@
 """How to mend a finding on *this* distribution: the commands to type, or advice where no command does."""
 
-from pvhready.facts import Entry, Guest, Hook, Kernel
+from pvhready.facts import Entry, Guest, Hook, Kernel, Mount
 from pvhready.findings import Remedy, command, hint
 from pvhready.host import Host, hosts_with
 
@@ -103,10 +103,12 @@ def run_as_root(guest: Guest, reason: str) -> "Remedies":
     return ()
 
 
-def mount_boot(root: str) -> "Remedies":
-    """Let what is judged be the /boot that GRUB will read. ``root`` is where the guest's root is mounted."""
+def mount_boot(root: str, fstab: "Tuple[Mount, ...]" = ()) -> "Remedies":
+    """Let what is judged be the /boot that GRUB will read. ``root`` is where the guest's root is mounted, ``fstab`` what it mounts."""
     if root == "/":
-        return (command("mount it", "mount", "/boot"), command("check again", *RUN_AGAIN))
+        by_unit = any(mount.point.rstrip("/") == "/boot" and ".mount:" in mount.source for mount in fstab)
+        argv = ("systemctl", "start", "boot.mount") if by_unit else ("mount", "/boot")
+        return (command("mount it", *argv), command("check again", *RUN_AGAIN))
     folder = "{}/boot".format(root.rstrip("/"))
     return (hint("Mount the file system that the guest has for /boot at {}.".format(folder)), command("check again", *RUN_AGAIN))
 
