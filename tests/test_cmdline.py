@@ -13,7 +13,7 @@ from pvhready.facts import PV, PVH, Entry, Image, Kernel
 from pvhready.rules.cmdline import effective_line
 from support import debian, wanted
 from support.program import findings
-from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols
+from support.trees import GRUB_CFG, RELEASE, UUID, debian_symbols, grub_module
 
 # What the kernel's next_arg() makes of a line: name and value.
 TAKEN_APART = [
@@ -192,6 +192,10 @@ XEN_LINE = "\tif [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi
     ("head", "upstream-2.06", "boots"),
     ("without its file", "upstream-2.06", "unknown"),  # the host may have it built in: both were measured on Xen
     ("without crypto", "upstream-2.06", "unknown"),  # on which it depends
+    ("empty", "upstream-2.06", "unknown"),
+    ("zeros", "upstream-2.06", "unknown"),
+    ("cut", "upstream-2.06", "unknown"),
+    ("of another processor", "upstream-2.06", "unknown"),
     ("nowhere", "upstream-2.06", "unknown"),
     ("after", "upstream-2.06", "unknown"),  # the kernel is loaded by then
     ("out again", "upstream-2.06", "unknown"),
@@ -217,8 +221,11 @@ def test_xz_under_pv_needs_its_module_on_that_path(place, host, expected, guest,
     }.get(place, menu)
     os.mkdir(directory + "/boot/grub/x86_64-xen")
     for name in {"without its file": ("crypto",), "without crypto": ("xzio",)}.get(place, ("crypto", "xzio")):
-        with open("{}/boot/grub/x86_64-xen/{}.mod".format(directory, name), "w"):
-            pass
+        module = grub_module()
+        other = module.replace(b"\x3e\0", b"\3\0", 1)
+        wrong = {"empty": b"", "zeros": bytes(len(module)), "cut": module[:-1], "of another processor": other}
+        with open("{}/boot/grub/x86_64-xen/{}.mod".format(directory, name), "wb") as handle:
+            handle.write(wrong.get(place, module))
     with open(path, "w", encoding="utf-8") as handle:
         handle.write(changed)
     if host == "fedora-41":

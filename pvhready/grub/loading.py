@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = (Option("delete", "d"),)
 MAX_MODULES = 500  # GRUB has some 300
+_MAX_MODULE = 1 << 20  # bytes; xzio has some 20 KB
 _DECISIVE = {"xzio": ("xzio", "crypto")}  # with what it depends on (moddep.lst of grub-xen-bin)
 _LOAD_ENV = (Option("file", "f", VALUE), Option("skip-sig", "s"))
 
@@ -164,14 +165,26 @@ def insmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
 
 
 def _is_there(run: "Interpreter", name: str) -> bool:
-    """Whether a module's file lies below $prefix, where GRUB takes modules from (kern/dl.c, grub_dl_load)."""
+    """Whether a module that can be loaded lies below $prefix, where GRUB takes modules from (kern/dl.c, grub_dl_load)."""
     variables = run.environment
-    folder = "{}-{}".format(variables.get("grub_cpu") or "", variables.get("grub_platform") or "")
+    cpu = variables.get("grub_cpu") or ""
+    path = "{}/{}-{}/{}.mod".format(variables.get("prefix") or "", cpu, variables.get("grub_platform") or "", name)
     try:
-        run.find_file("{}/{}/{}.mod".format(variables.get("prefix") or "", folder, name))
+        return _is_module(run.devices.read(*run.find_file(path), _MAX_MODULE), cpu)
     except (Failure, NotKnown):
         return False
-    return True
+
+
+def _is_module(content: bytes, cpu: str) -> bool:
+    """Whether a file is a whole module for this processor, by its ELF header (kern/dl.c, grub_dl_check_header and grub_dl_load_core)."""
+    wide = cpu == "x86_64"
+    header = 64 if wide else 52
+    kind, machine = (int.from_bytes(content[at:at + 2], "little") for at in (16, 18))
+    if content[:6] != b"\x7fELF" + (b"\2\1" if wide else b"\1\1") or (kind, machine) != (1, 62 if wide else 3) or len(content) < header:
+        return False
+    table = int.from_bytes(content[40:48] if wide else content[32:36], "little")
+    size, count = (int.from_bytes(content[at:at + 2], "little") for at in ((58, 60) if wide else (46, 48)))
+    return bool(table and count) and table + size * count <= len(content)
 
 
 def rmmod(run: "Interpreter", arguments: "List[str]", node: Command) -> int:
