@@ -232,10 +232,11 @@ class _KernelReader:
         return self._look(kernel, extra, decisive)
 
     def _look(self, kernel: Kernel, extra: "Tuple[str, ...]", decisive: bool) -> Kernel:
+        from pvhready.probes.checksums import has_checksum
         from pvhready.probes.kconfig import PROC
 
         is_known = kernel.config.source not in (None, PROC)
-        if not self._deep and is_known and (not decisive or any(one.path in kernel.names for one in kernel.checksums)):
+        if not self._deep and is_known and (not decisive or has_checksum(kernel)):
             return kernel
         from pvhready.probes.inside import Looker
 

@@ -35,6 +35,16 @@ def read_checksums(root: "Root", kernel: Kernel, owners: "Owners", memory: "Opti
     return tuple(one for one in found if one)
 
 
+def has_checksum(kernel: Kernel) -> bool:
+    """Whether the image was held against its package's checksum."""
+    return any(one.path in kernel.names for one in kernel.checksums)
+
+
+def is_pristine(kernel: Kernel) -> bool:
+    """Whether the image is known to be the one that its package shipped, to the last byte."""
+    return has_checksum(kernel) and all(one.actual == one.expected for one in kernel.checksums if one.path in kernel.names)
+
+
 def _shipped_as(kernel: Kernel) -> "Tuple[str, ...]":
     """Return the paths under which packages ship the image."""
     named = kernel.named_release

@@ -6,6 +6,7 @@ It costs a fraction of a second a kernel, so it is done where no configuration o
 import time
 
 from pvhready.facts import Image, Inside, Kernel, Problem
+from pvhready.probes.checksums import has_checksum, is_pristine
 from pvhready.probes.kconfig import PROC, merge_config, parse_embedded, source_in
 from pvhready.probes.kconfig import Source as ConfigSource
 from pvhready.root import Unreadable
@@ -76,16 +77,6 @@ class Looker:
     def _known(self, stamp: "Stamp", extra: "Sequence[str]", to_the_end: bool) -> "Optional[Tuple[Inside, Optional[ConfigSource]]]":
         fields = self._memory.recall(_kind(extra, to_the_end), stamp) if self._memory is not None else None
         return _unpacked(fields, stamp.path) if fields else None
-
-
-def has_checksum(kernel: Kernel) -> bool:
-    """Whether the image was held against its package's checksum."""
-    return any(one.path in kernel.names for one in kernel.checksums)
-
-
-def is_pristine(kernel: Kernel) -> bool:
-    """Whether the image is known to be the one that its package shipped, to the last byte."""
-    return has_checksum(kernel) and all(one.actual == one.expected for one in kernel.checksums if one.path in kernel.names)
 
 
 def look_inside(

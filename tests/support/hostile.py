@@ -64,7 +64,8 @@ def _device(path: str) -> None:
         os.mkfifo(path)
 
 
-def _socket(path: str) -> None:
+def bind_socket(path: str) -> None:
+    """Make a socket at a path, however long that is."""
     here = os.getcwd()
     os.chdir(os.path.dirname(path))
     try:
@@ -160,7 +161,7 @@ def all_of(guest: GuestMaker, outside: str) -> List[str]:
     made += _links(guest, outside)
     made += _links(guest, "{name}")
     made += _links(guest, "/proc/self/root" + outside)
-    for make in (_special, _device, _socket, _sparse):
+    for make in (_special, _device, bind_socket, _sparse):
         made += _swapped(guest, make)
     made += [words(guest), _of_rpm(guest), _grub(guest, outside)] + _archives(guest)
     made.append(guest({"/boot/vmlinuz-" + RELEASE: Link("/dev/stdin"), GRUB_CFG: Link("/dev/tty")}))
