@@ -15,7 +15,8 @@ class Truth(NamedTuple):
     """What was seen. ``boots``: it came up in the mode that was asked for, with its root device.
 
     ``type`` is what the kernel said of itself, "" for nothing. ``console``: the kernel writes to the Xen console. ``words`` are GRUB's, the
-    kernel's or Xen's last ones where it did not come up. ``cmdline`` is what the kernel was given.
+    kernel's or Xen's last ones where it did not come up. ``cmdline`` is what the kernel was given. ``whole``: no line of the guest's
+    report is missing; its busybox crashes over one now and then, in emulation.
     """
 
     boots: bool
@@ -26,6 +27,7 @@ class Truth(NamedTuple):
     words: str = ""
     seconds: int = 0
     cmdline: str = ""
+    whole: bool = True
 
 
 def read(log: Log, mode: str) -> Truth:
@@ -35,15 +37,16 @@ def read(log: Log, mode: str) -> Truth:
     found = re.search(r"type=(\S*)", kind)
     kind = found.group(1) if found else ""
     boots = kind == ("PVH" if mode == "pvh" else "PV") and root.startswith("/dev/")
-    return Truth(boots, kind, disks, root, "hvc0" in consoles.split(), "" if boots else _last_words(text, log), log.seconds, cmdline)
+    words = "" if boots else _last_words(text, log)
+    return Truth(boots, kind, disks, root, "hvc0" in consoles.split(), words, log.seconds, cmdline, all((disks, root, consoles, cmdline)))
 
 
 def explained(seen: Truth) -> bool:
     """Return whether a guest came up, or GRUB says why it did not. Anything else is booted once more: the emulator may be the cause.
 
-    So is a guest that has mounted its root and names no disks: its busybox crashed over a part of what it was to tell.
+    So is a guest that came up and did not tell all: what is missing would be taken for a silent console, or for no disk.
     """
-    return seen.boots and bool(seen.disks) or seen.words.startswith("error: ")
+    return seen.boots and seen.whole or seen.words.startswith("error: ")
 
 
 def tail(log: Log) -> List[str]:
