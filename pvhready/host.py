@@ -5,16 +5,13 @@ GRUB is the host's and the menu is the guest's, so what boots depends on both. E
 GRUB's source where no build was tried.
 """
 
+from pvhready.answers import NO, UNKNOWN, YES
 from pvhready.errors import UsageError
 from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Sequence, Tuple
-
-YES = "yes"
-NO = "no"
-UNKNOWN = "unknown"
 
 # Commands that no GRUB has on the Xen platforms unless its distribution added them (grub-core/Makefile.core.def).
 _OPTIONAL_COMMANDS = ("blscfg", "linux16", "initrd16", "linuxefi", "initrdefi", "chainloader", "ntldr")

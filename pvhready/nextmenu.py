@@ -4,8 +4,8 @@ Pure: names in, names out. Sources: util/grub.d/10_linux.in and util/grub-mkconf
 Fedora and upstream have them.
 """
 
+from pvhready.answers import NO, YES
 from pvhready.facts import Defaults, Distribution, Entry, Menu
-from pvhready.host import NO, YES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ btrfs.c, f2fs.c, grub-core/disk/lvm.c, luks.c and luks2.c of 2.06, 2.12 and 2.14
 systems made by their mkfs that grub-fstest of Debian 11 (2.06-3, u6 and u7), 12 (2.06-13), 13 (2.12-9) and sid (2.14-4) read or refused.
 """
 
-from pvhready.host import NO, UNKNOWN, YES
+from pvhready.answers import NO, UNKNOWN, YES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -132,7 +132,8 @@ def _topmost(paths: "Iterable[str]") -> "Tuple[str, ...]":
 
 def _boot_systems(root: Root, facts: Facts, given: "Sequence[Given]") -> "Tuple[BootFileSystem, ...]":
     """Return the file systems that GRUB reads. They are never remembered: a superblock changes and no file tells of it."""
-    from pvhready.probes.bootfs import Origin, read_boot_systems
+    from pvhready.probes.bootfs import read_boot_systems
+    from pvhready.probes.bootmount import Origin
 
     kernels = tuple(name for kernel in facts.kernels for name in kernel.names)
     origin = Origin(given, was_booted(root, facts.guest), facts.guest.assumed, kernels)

@@ -15,8 +15,8 @@ from pvhready.disk.contents import contents
 from pvhready.facts import BootFileSystem, Facts, Guest, Problem, Storage
 from pvhready.host import profile
 from pvhready.probes import blockdevice, bootlive
-from pvhready.probes.bootfs import Origin
 from pvhready.probes.bootlive import Running
+from pvhready.probes.bootmount import Origin
 from pvhready.root import Denied, Root
 from pvhready.rules.bootfs import judge_boot_systems
 from support import images, wanted

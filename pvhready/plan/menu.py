@@ -1,9 +1,9 @@
 """Steps about the menu: a grub.cfg where the host looks, entries in it, and the arguments of their command lines."""
 
+from pvhready.answers import YES
 from pvhready.cmdline import parse
 from pvhready.facts import Entry
 from pvhready.findings import WARN, Finding, Remedy, hint
-from pvhready.host import YES
 from pvhready.plan.case import Case, actions, ids, remedies_of, sentence
 from pvhready.plan.records import DONE, TO_DO, Step
 from pvhready.rules import remedies

@@ -5,7 +5,7 @@ import time
 
 from pvhready.facts import BootFileSystem, Mount, Problem, Storage
 from pvhready.probes.blockdevice import Live
-from pvhready.probes.bootfs import Origin, covering, modes_of, resolved, told
+from pvhready.probes.bootmount import Origin, covering, modes_of, resolved, told
 from pvhready.probes.storage import live_mounts
 from pvhready.root import Missing, Root, Unreadable
 

@@ -3,7 +3,7 @@
 from pvhready.devicenames import layer_of, parse_spec
 from pvhready.disk.superblocks import LUKS, LVM, RAID, Content
 from pvhready.facts import BootFileSystem, Mount, Problem, Storage
-from pvhready.probes.bootfs import Origin, covering, is_on_disk, modes_of, resolved, told
+from pvhready.probes.bootmount import Origin, covering, is_on_disk, modes_of, resolved, told
 from pvhready.root import Root, Unreadable
 
 TYPE_CHECKING = False

@@ -4,9 +4,10 @@ GRUB's paths begin at the top of one file system: with a /boot of its own, /boot
 and in a btrfs subvolume @rootfs it is /@rootfs/boot/grub/grub.cfg (measured with grub-fstest on btrfs).
 """
 
+from pvhready.answers import NO, UNKNOWN, YES
 from pvhready.facts import UNMOUNTED, Problem, Storage
 from pvhready.grub.devices import NotKnown
-from pvhready.host import NO, UNKNOWN, YES, Host
+from pvhready.host import Host
 from pvhready.probes.filesystems import file_systems
 from pvhready.probes.grub_devices import HOME, GuestDevices
 from pvhready.records import NamedTuple

@@ -8,6 +8,7 @@ import os
 from binascii import crc32
 
 from pvhready.facts import Initramfs, Problem
+from pvhready.probes.names import is_module, is_release
 from pvhready.root import File, Root, Stamp, Unreadable
 
 TYPE_CHECKING = False
@@ -25,10 +26,6 @@ MAX_SECONDS = 60.0
 
 _KIND = "initramfs"
 _COMPRESSIONS = ("gzip", "xz", "bzip2", "lzma", "lzo", "lz4", "zstd")
-_MAX_NAME = 64  # MODULE_NAME_LEN
-_MAX_RELEASE = 64  # with its NUL this is __NEW_UTS_LEN + 1 of Linux
-_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+")
-_RELEASE_CHARACTERS = _CHARACTERS | frozenset("-~:@")
 _INIT_WORDS = ("no init", "init")  # what is remembered of it
 
 
@@ -154,16 +151,6 @@ def _skip_zeros(source: "Source", budget: "Budget") -> None:
 
 def _identity(status: os.stat_result) -> "Tuple[int, int, int, int, int]":
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def is_release(name: str) -> bool:
-    """Whether a folder's name is a kernel's release."""
-    return name[:1].isdigit() and len(name) <= _MAX_RELEASE and _RELEASE_CHARACTERS.issuperset(name)
-
-
-def is_module(name: str) -> bool:
-    """Whether a name may be a module's."""
-    return 0 < len(name) <= _MAX_NAME and _CHARACTERS.issuperset(name)
 
 
 def _recall(memory: "Memory", kind: str, stamp: Stamp) -> "Optional[Initramfs]":

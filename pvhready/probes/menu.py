@@ -4,13 +4,14 @@ Facts that the host's profile leaves open are tried both ways. Where the answers
 condition that it depends on; a lone candidate with a condition means that otherwise nothing boots.
 """
 
+from pvhready.answers import NO, UNKNOWN, YES
 from pvhready.facts import UNMOUNTED, Candidate, Entry, EntryError, Menu, Problem, Storage
 from pvhready.grub import commands, menu
 from pvhready.grub.devices import Devices, Failure, NotKnown
 from pvhready.grub.environment import initial
 from pvhready.grub.interpreter import Interpreter
 from pvhready.grub.state import Booted, Complaint, LimitReached, Scripts, Stopped, TookOver
-from pvhready.host import NO, UNKNOWN, YES, Host
+from pvhready.host import Host
 from pvhready.probes.grub_configs import Found, find_configs
 from pvhready.probes.grub_devices import HOME, MEMDISK
 from pvhready.records import NamedTuple

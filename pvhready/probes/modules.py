@@ -3,7 +3,7 @@
 Sources: Linux's kernel/module (elf_validity_check), modprobe.d(5), kmod's libkmod-file.c (the compression is told by the content).
 """
 
-from pvhready.probes.initramfs import is_module
+from pvhready.probes.names import is_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

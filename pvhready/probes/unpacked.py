@@ -5,8 +5,8 @@ What comes later takes the place of what came before, and links are followed, as
 
 import stat
 
-from pvhready.probes.initramfs import is_release
 from pvhready.probes.modules import CONTENT, SETTINGS, Settings, damage, module_name
+from pvhready.probes.names import is_release
 from pvhready.probes.programs import HEAD, Executable, objection
 
 TYPE_CHECKING = False

@@ -1,9 +1,10 @@
 """The file system of /boot: can the host's GRUB read it, and what lies below it?"""
 
+from pvhready.answers import NO
+from pvhready.answers import UNKNOWN as NOT_KNOWN
 from pvhready.facts import BootFileSystem, Facts
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy, command, hint
-from pvhready.host import NO, Host, hosts_that_read
-from pvhready.host import UNKNOWN as NOT_KNOWN
+from pvhready.host import Host, hosts_that_read
 from pvhready.rules import remedies
 
 TYPE_CHECKING = False

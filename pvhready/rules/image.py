@@ -4,9 +4,10 @@ PVH: GRUB's loader/i386/linux.c, the 32-bit boot protocol. PV: loader/i386/xen.c
 GRUB's order, and the first that fails is the one that GRUB complains of.
 """
 
+from pvhready.answers import NO, YES
 from pvhready.facts import PV, PVH, Guest, Image, Kernel
 from pvhready.findings import FAIL, PASS, UNKNOWN, Evidence, Finding, Remedy
-from pvhready.host import NO, YES, Host
+from pvhready.host import Host
 from pvhready.rules import newkernel, remedies
 
 TYPE_CHECKING = False

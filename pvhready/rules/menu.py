@@ -1,9 +1,10 @@
 """The menu: what the host's GRUB finds, and whether the entry that boots next can be carried out there."""
 
+from pvhready.answers import UNKNOWN as NOT_KNOWN
+from pvhready.answers import YES
 from pvhready.facts import UNMOUNTED, Entry, EntryError, Facts, Menu
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy
-from pvhready.host import UNKNOWN as NOT_KNOWN
-from pvhready.host import YES, Host
+from pvhready.host import Host
 from pvhready.rules import remedies
 
 TYPE_CHECKING = False
