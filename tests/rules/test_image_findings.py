@@ -1,0 +1,66 @@
+"""What is said of an image: its words, a second opinion on its payload, xzio, and its width."""
+
+import pytest
+
+from pvhready.facts import Config, Guest, Image, Kernel
+from pvhready.host import profile
+from pvhready.rules.image import describe, judge_image, width_of
+
+GOOD = Image(
+    "bzimage", "xz", 64, 9000, "6.1.0", 0x20F, 0xAA55, True, setup_sectors=27, loaded_high=True, payload_offset=1000, payload_end=8000,
+    payload_magic="fd377a585a00", code_end=9000)
+
+
+def judged(image, mode="pvh", host="debian-12", guest=None, modules=()):
+    kernel = Kernel("/boot/vmlinuz", image, "6.1.0", "6.1.0")
+    findings = judge_image(kernel, mode, profile(host), guest or Guest("PV"), modules)
+    return [(finding.id, finding.status, finding.summary) for finding in findings]
+
+
+@pytest.mark.parametrize("image,words", [
+    (GOOD, "bzImage, payload xz, 64-bit"), (GOOD._replace(payload="elf", bits=32), "bzImage, plain ELF payload, 32-bit"),
+    (Image("gzipped-bzimage", "gzip"), "gzipped bzImage, payload gzip"), (Image("elf", bits=64), "ELF, 64-bit"),
+    (Image("uki"), "unified kernel image"), (Image("not-a-kernel"), "not a kernel"), (Image("unknown"), "of unknown form"),
+])
+def test_the_words_for_an_image(image, words):
+    assert describe(image) == words
+
+
+@pytest.mark.parametrize("opinion,objects", [(None, False), ("xz", False), ("zstd", True)])
+def test_a_second_opinion_on_the_payload(opinion, objects):
+    (finding,) = judged(GOOD._replace(opinion=opinion))
+    assert finding[:2] == (("image-contradiction", "unknown") if objects else ("image-form", "pass"))
+    assert ("header says xz, libmagic says zstd" in finding[2]) == objects
+
+
+@pytest.mark.parametrize("payload,host,modules,expected", [
+    ("xz", "debian-12", (), ("image-form", "pass")), ("xz", "upstream-2.06", (), ("image-xzio", "unknown")),
+    ("xz", "upstream-2.06", ("xzio",), ("image-form", "pass")), ("gzip", "upstream-2.06", (), ("image-form", "pass")),
+    ("elf", "upstream-2.06", ("gzio",), ("image-form", "pass")), ("zstd", "upstream-2.06", ("xzio",), ("image-payload", "fail")),
+])
+def test_xzio_matters_to_xz_under_pv_and_to_nothing_else(payload, host, modules, expected):
+    assert judged(GOOD._replace(payload=payload), "pv", host, modules=modules)[0][:2] == expected
+    assert judged(GOOD._replace(payload=payload), "pvh", host, modules=modules)[0][:2] == ("image-form", "pass")
+
+
+def test_what_libmagic_says_of_a_file_that_is_no_kernel():
+    assert judged(Image("not-a-kernel", description="ASCII text"))[0][2] == "not a kernel: ASCII text"
+    assert judged(Image("not-a-kernel"))[0][2] == "not a kernel: unknown data"
+
+
+@pytest.mark.parametrize("notes,words", [(None, "no XEN note found"), ((), "no XEN note found"), ((6, 18), "no PV entry point"), ((1, 6), "")])
+def test_the_notes_of_a_decompressed_kernel(notes, words):
+    (finding,) = judged(Image("elf", bits=64, size=9000, payload_end=9000, notes=notes), "pv")
+    assert finding[:2] == (("image-xen-note", "fail") if words else ("image-form", "pass")) and words in finding[2]
+
+
+@pytest.mark.parametrize("bits,symbol,expected", [(64, None, 64), (32, "y", 32), (None, "y", 64), (None, "n", 32), (None, None, None)])
+def test_the_width_is_the_image_s_else_the_configuration_s(bits, symbol, expected):
+    values = {} if symbol is None else {"X86_64": symbol}
+    kernel = Kernel("/boot/vmlinuz", GOOD._replace(bits=bits), "6.1.0", "6.1.0", config=Config("/boot/config", values))
+    assert width_of(kernel) == expected
+
+
+def test_a_loader_of_the_other_width():
+    (finding,) = judged(GOOD._replace(bits=32), "pv", guest=Guest("PV", loader_bits=64))
+    assert finding[:2] == ("image-width", "fail") and "a 32-bit kernel, and this guest's PV loader is the 64-bit one" in finding[2]
