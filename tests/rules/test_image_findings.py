@@ -48,7 +48,9 @@ def test_what_libmagic_says_of_a_file_that_is_no_kernel():
     assert judged(Image("not-a-kernel"))[0][2] == "not a kernel: unknown data"
 
 
-@pytest.mark.parametrize("notes,words", [(None, "no XEN note found"), ((), "no XEN note found"), ((6, 18), "no PV entry point"), ((1, 6), "")])
+@pytest.mark.parametrize("notes,words", [
+    (None, "no XEN note found"), ((), "no XEN note found"), ((6, 18), "no PV entry point"), ((1, 6), ""),
+])
 def test_the_notes_of_a_decompressed_kernel(notes, words):
     (finding,) = judged(Image("elf", bits=64, size=9000, payload_end=9000, notes=notes), "pv")
     assert finding[:2] == (("image-xen-note", "fail") if words else ("image-form", "pass")) and words in finding[2]
@@ -64,3 +66,39 @@ def test_the_width_is_the_image_s_else_the_configuration_s(bits, symbol, expecte
 def test_a_loader_of_the_other_width():
     (finding,) = judged(GOOD._replace(bits=32), "pv", guest=Guest("PV", loader_bits=64))
     assert finding[:2] == ("image-width", "fail") and "a 32-bit kernel, and this guest's PV loader is the 64-bit one" in finding[2]
+
+
+def test_an_elf_file_for_another_processor():
+    assert judged(Image("elf", size=9000, payload_end=9000, notes=(1,)), "pv")[0][:2] == ("image-not-a-kernel", "fail")
+
+
+@pytest.mark.parametrize("protocol,pv,pvh", [
+    (0x202, "version too old for xen boot", "version too old for 32-bit boot"), (0x203, "version too old for xen boot", ""),
+    (0x207, "version too old for xen boot", ""), (0x208, "", ""), (None, "version too old for xen boot", "version too old for 32-bit boot"),
+])
+def test_a_protocol_that_a_loader_does_not_take(protocol, pv, pvh):
+    for mode, words in (("pv", pv), ("pvh", pvh)):
+        (finding,) = judged(GOOD._replace(protocol=protocol), mode)
+        assert finding[:2] == (("image-protocol", "fail") if words else ("image-form", "pass")) and words in finding[2]
+
+
+@pytest.mark.parametrize("image,where", [
+    (GOOD._replace(payload_end=9001), "offset 0x24c"), (GOOD._replace(payload_end=None, code_end=9001), "offset 0x24c"),
+    (Image("elf", bits=64, size=9000, payload_end=9001, notes=(1,)), "program headers"),
+])
+def test_a_file_that_is_shorter_than_its_header_says(image, where):
+    kernel = Kernel("/boot/vmlinuz", image, "6.1.0", "6.1.0")
+    for mode in ("pv", "pvh"):
+        (finding,) = judge_image(kernel, mode, profile("debian-12"), Guest("PV"))
+        assert (finding.id, finding.status, finding.evidence) == ("image-truncated", "fail", (("/boot/vmlinuz", where, "9001"),))
+        assert finding.summary == "truncated: its header speaks of 9001 bytes, it has 9000" and finding.remedies
+    assert judged(image._replace(size=9001), "pv")[0][1] == "pass"
+
+
+@pytest.mark.parametrize("image,where,magic", [
+    (GOOD._replace(payload="zstd", payload_magic="28b52ffd"), "offset 0x3e8", "28b52ffd"),
+    (GOOD._replace(payload=None, payload_offset=None, payload_magic=None), "offset 0x0", ""),
+])
+def test_a_payload_is_shown_where_it_stands(image, where, magic):
+    (finding,) = judge_image(Kernel("/boot/vmlinuz", image, "6.1.0", "6.1.0"), "pv", profile("debian-12"), Guest("PV"))
+    assert (finding.id, finding.status, finding.evidence) == ("image-payload", "fail", (("/boot/vmlinuz", where, magic),))
