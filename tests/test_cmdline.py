@@ -241,7 +241,7 @@ def test_xz_where_the_module_is_known_to_be_missing():
     from pvhready.host import profile
     from pvhready.rules.image import judge_image
 
-    image = Image("bzimage", "xz", 64, 1 << 20, RELEASE, 0x020F, 0xAA55, True, 39, True, 2047, 100, 5000)
+    image = Image("bzimage", "xz", 64, 1 << 20, RELEASE, 0x020F, 0xAA55, 39, True, 2047, 100, 5000)
     host = profile("upstream-2.06")._replace(xzio="no")
     (finding,) = judge_image(Kernel("/boot/vmlinuz", image), PV, host, Guest("PV"))
     assert (finding.id, finding.status) == ("image-xzio", "fail")

@@ -7,7 +7,7 @@ from pvhready.host import profile
 from pvhready.rules.image import describe, judge_image, width_of
 
 GOOD = Image(
-    "bzimage", "xz", 64, 9000, "6.1.0", 0x20F, 0xAA55, True, setup_sectors=27, loaded_high=True, payload_offset=1000, payload_end=8000,
+    "bzimage", "xz", 64, 9000, "6.1.0", 0x20F, 0xAA55, setup_sectors=27, loaded_high=True, payload_offset=1000, payload_end=8000,
     payload_magic="fd377a585a00", code_end=9000)
 
 
