@@ -195,6 +195,4 @@ def _finding(
     fix: "Tuple[Remedy, ...]" = (),
 ) -> Finding:
     path, _, line = entry.source.rpartition(":")
-    return Finding(
-        check, status, mode, entry.title, summary, (Evidence(path or entry.source, "line " + line if line else "", value or ""),), fix
-    )
+    return Finding(check, status, mode, entry.title, summary, (Evidence(path, "line " + line if line else "", value or ""),), fix)
