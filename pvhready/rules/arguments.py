@@ -1,6 +1,6 @@
 """Arguments that programs go by, those of the initramfs and init: where they stop the boot or lead it to a shell.
 
-What is said here was read in initramfs-tools' init, in dracut.cmdline(7), systemd(1) and init(8).
+What is said here was read in initramfs-tools' init, in dracut.cmdline(7), systemd(1), kernel-command-line(7) and init(8).
 """
 
 from pvhready.cmdline import Argument, last, parse
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from typing import Iterator, List, Tuple
 
 _STOPS = ("break", "rd.break", "rdbreak")  # in a shell of the initramfs: initramfs-tools, dracut, and what dracut called it before
-_RUNLEVELS = ("single", "s", "S", "1", "rescue", "emergency")
+# Bare words that systemd goes by: in the initramfs, and in the system itself (src/basic/proc-cmdline.c, runlevel_to_target).
+_STOPPING_WORDS = ("rd.rescue", "rd.emergency")
+_RUNLEVELS = ("single", "s", "S", "-s", "1", "rescue", "emergency", "-b")
 _SHELL_UNITS = ("rescue.target", "emergency.target")
 _SHELLS = ("sh", "bash", "dash", "ash", "zsh", "busybox")
 
@@ -31,7 +33,7 @@ def judge_arguments(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
 def _of_initramfs(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> "Iterator[Finding]":
     for argument in arguments:
         unit = argument.value if argument.name == "rd.systemd.unit" else None
-        if argument.name in _STOPS or unit in _SHELL_UNITS:
+        if argument.name in _STOPS or argument.text in _STOPPING_WORDS or unit in _SHELL_UNITS:
             summary = "{} stops the boot in a shell of the initramfs, where the initramfs knows it".format(argument.text)
             yield _finding("cmdline-stops", UNKNOWN, entry, argument, summary, mode, facts)
         if argument.name == "rd.lvm.lv" and _is_gone(argument.value or "", facts):
