@@ -456,7 +456,9 @@ def looker(tmp_path):
 
 def test_what_was_found_is_remembered_while_the_file_is_as_it_was(guest, looker, monkeypatch):
     config = parts.configuration(RELEASE, trees.debian_symbols())
+    partial = config.replace("CONFIG_HAS_IOMEM=y\n", "")
     directories = [without_config(guest, config=config, features=0x8801), without_config(guest), without_config(guest, xen=False)]
+    directories += [without_config(guest, config=text) for text in (partial, config[:-1], partial[:-1])]
     for directory in directories:
         first = looker(directory)
         with monkeypatch.context() as patch:
