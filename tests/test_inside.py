@@ -256,6 +256,16 @@ def test_image_looks_into_files_too(tmp_path, pvhready):
     assert [pvhready.json(*(named + more))["images"][0]["modes"]["pvh"] for more in ((), ("--deep",))] == ["boots", "unknown"]
 
 
+def test_image_holds_a_configuration_s_version_against_the_image_s(tmp_path, pvhready):
+    kernel = tmp_path / ("vmlinuz-" + RELEASE)
+    kernel.write_bytes(bzimage(RELEASE))
+    config = parts.configuration("4.9.0-19-amd64", trees.debian_symbols())
+    for name, words in (("config-" + RELEASE, ()), ("config", ("--config", str(tmp_path / "config")))):
+        (tmp_path / name).write_text(config)
+        (answer,) = pvhready.json("image", str(kernel), *words)["images"]
+        assert (answer["modes"]["pvh"], answer["reasons"]["pvh"]) == ("unknown", ["kernel-config-conflict"])
+
+
 # Damage, bombs, tools that are missing
 
 
