@@ -70,12 +70,16 @@ def last(arguments: "Tuple[Argument, ...]", name: str) -> "Optional[Argument]":
 
 
 def size_of(text: str) -> "Optional[int]":
-    """Return the bytes that a size such as 512M stands for; None for any other form (Linux: lib/cmdline.c, memparse)."""
+    """Return the bytes that a size such as 512M stands for; None for any other form (Linux: lib/cmdline.c, memparse).
+
+    Of a number that 64 bits do not hold the kernel takes the lowest 64: that is no size either.
+    """
     unit = _UNITS.find(text[-1:].upper()) + 1 if text else 0
     digits = text[:-1] if unit else text
-    if not digits or digits[0] == "0" or not _DIGITS.issuperset(digits):
+    if not digits or len(digits) > 20 or digits[0] == "0" or not _DIGITS.issuperset(digits):
         return None
-    return int(digits) << 10 * unit
+    size = int(digits) << 10 * unit
+    return size if size < 1 << 64 else None
 
 
 def written_by_grub(arguments: "List[str]") -> str:

@@ -92,6 +92,7 @@ def test_a_first_program_that_is_built_into_the_kernel_is_not_looked_for(built_i
 @pytest.mark.parametrize("argument,expected", [
     ("mem=512M", READY), ("mem=2g", READY), ("mem=8388608K", READY), ("mem=536870912", READY), ("mem=511M", UNKNOWN), ("mem=64M", UNKNOWN),
     ("mem=", UNKNOWN), ("mem", UNKNOWN), ("mem=nopentium", UNKNOWN), ("mem=0x1E", UNKNOWN), ("mem=5_12M", UNKNOWN), ("memory=1M", READY),
+    ("mem=15E", READY), ("mem=17E", UNKNOWN), ("mem=18446744073709551617", UNKNOWN), ("mem=" + "9" * 300, UNKNOWN),
 ])
 def test_little_memory(argument, expected, guest, pvhready):
     directory = guest(cmdline="console=hvc0 " + argument)

@@ -40,6 +40,6 @@ def _limit(root: Root) -> "Optional[int]":
             continue  # the tool's own default holds; what cannot be read is rare, and no verdict hangs on it
         for line in lines:
             name, equals, value = line.partition("=")
-            if equals and name.strip() == "installonly_limit" and value.strip().isdigit():
+            if equals and name.strip() == "installonly_limit" and value.strip().isdecimal():
                 return int(value.strip()[:9])
     return None

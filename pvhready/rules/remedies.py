@@ -40,7 +40,7 @@ def family(guest: Guest) -> str:
 def release_number(guest: Guest) -> int:
     """Return the distribution's major version, 0 when it has none (rolling, unknown). Devuan's is that of its Debian."""
     digits = (guest.distribution.version or "").split(".")[0]
-    number = int(digits) if digits.isdigit() else 0
+    number = int(digits[:9]) if digits.isdecimal() else 0
     return number + _DEVUAN_TO_DEBIAN if number and guest.distribution.id == "devuan" else number
 
 
