@@ -86,9 +86,8 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
         elif argument.name == "xen_no_vector_callback":
             summary = "xen_no_vector_callback leaves a PVH guest without its bus and disks"
-            yield _finding(
-                "cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text)
-            )
+            fix = remedies.remove_argument(guest, argument.text, entry)
+            yield _finding("cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, fix)
         elif argument.name == "acpi_rsdp":
             summary = "{} sends the kernel to other ACPI tables than those that GRUB hands over".format(argument.text)
             fix = remedies.remove_argument(guest, argument.text, entry)
