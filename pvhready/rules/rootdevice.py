@@ -264,10 +264,7 @@ def _file_system(arguments: "Tuple[Argument, ...]", storage: Storage) -> str:
     named = last(arguments, "rootfstype")
     if named and named.value:
         return named.value.split(",")[0]
-    for mount in storage.mounts + storage.fstab:
-        if mount.point == "/":
-            return mount.filesystem
-    return ""
+    return _mounted_type(storage.mounts) or _mounted_type(storage.fstab)
 
 
 def _mounted_type(mounts: "Tuple[Mount, ...]") -> str:

@@ -89,6 +89,14 @@ def test_the_driver_of_the_file_system(filesystem, values, modules, expected):
     assert said.get("root-driver") == expected
 
 
+def test_of_two_file_systems_that_are_mounted_at_the_root_the_later_is_seen():
+    """Older kernels list the first, empty root file system before it (EL7)."""
+    mounts = (Mount("/", "/dev/xvda1", "rootfs"), Mount("/", "/dev/xvda1", "btrfs"))
+    storage = Storage(mounts=mounts, uuids={UUID: "/dev/xvda1"}, root_device="/dev/xvda1")
+    assert judged("UUID=" + UUID, storage, {"BTRFS_FS": "m"}, top="/") == {"root-device": "pass", "root-driver": "fail"}
+    assert judged("UUID=" + UUID, storage, {"BTRFS_FS": "m"}, ("btrfs",), top="/") == {"root-device": "pass"}
+
+
 def test_configurations_that_disagree_on_the_driver():
     conflict = (Conflict("EXT4_FS", "/boot/config", "y", "/lib/modules/config", "n"),)
     assert judged("UUID=" + UUID, Storage((ROOT,)), modules=(), conflicts=conflict)["root-driver"] == "unknown"
