@@ -214,6 +214,12 @@ def test_a_change_that_was_never_generated(guest, pvhready):
     assert "grub-config-stale" in findings(report, "info", "warn")
 
 
+@pytest.mark.parametrize("argument", ["nolapic", "disableapic", "acpi=off", "acpi_rsdp=0x1000", "nopv", "xen_no_vector_callback"])
+def test_a_change_that_was_never_generated_and_stops_a_guest(argument, guest, pvhready):
+    report = pvhready.check(guest({"/etc/default/grub": parts.default_grub("", "console=hvc0 " + argument)}))
+    assert report["verdict"] == WARNINGS and "grub-config-stale" in findings(report, "warn")
+
+
 TWO = menus.debian_menu([RELEASE], UUID, "console=hvc0").replace("initrd\t/boot/", "initrd\t/boot/first.img /boot/")
 MICROCODE = cpio({"kernel/x86/microcode/AuthenticAMD.bin": b"DMA\0" + b"\0" * 2800})
 NO_INIT = cpio({"usr/lib/modules/{}/kernel/{}.ko".format(RELEASE, name): b"x" for name in (FRONT, EXT4)})

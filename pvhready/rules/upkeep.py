@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Optional, Tuple
 
 _INSTALLONLY_LIMIT = 3  # dnf.conf(5)
-_DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "xen_no_vector_callback", "root", "nolapic")
+_DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "acpi_rsdp", "xen_no_vector_callback", "root", "nolapic", "disableapic")
 _ROOM_FOR_A_KERNEL = 150  # MiB: an image, and an initramfs twice while it is written
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
