@@ -78,7 +78,6 @@ class Image(NamedTuple):
     release: "Optional[str]" = None
     protocol: "Optional[int]" = None
     boot_flag: "Optional[int]" = None
-    magic: bool = False
     setup_sectors: "Optional[int]" = None
     loaded_high: "Optional[bool]" = None
     cmdline_size: "Optional[int]" = None
@@ -348,7 +347,6 @@ class Upgrades(NamedTuple):
     keeps: "Optional[int]" = None
     updates_default: "Optional[bool]" = None
     default_kernel: "Optional[str]" = None
-    problem: "Optional[Problem]" = None
 
 
 class Hook(NamedTuple):

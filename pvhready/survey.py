@@ -254,7 +254,7 @@ class _KernelReader:
 
 def _initramfs(
     root: Root, guest: Guest, menus: "Dict[str, Menu]", following: "List[Entry]", kernels: "Tuple[Kernel, ...]",
-    memory: "Optional[Memory]", storage: "Optional[Storage]" = None,
+    memory: "Optional[Memory]", storage: Storage,
 ) -> "Dict[str, Initramfs]":
     """What the archives hold that the next entries name, and those of ``following``, unless their kernel finds no disks in any case."""
     from pvhready.probes.initramfs import MAX_SECONDS, read_initramfs
@@ -276,7 +276,7 @@ def _initramfs(
     def seconds() -> float:
         return max(0.0, min(MAX_SECONDS, end - time.monotonic()))
 
-    vital = _vital([entry for pairs in users.values() for entry, _ in pairs], storage or Storage())
+    vital = _vital([entry for pairs in users.values() for entry, _ in pairs], storage)
     found = {path: read_or_prove(root, path, guest, pairs, rivals, memory, vital, seconds()) for path, pairs in users.items()}
     for entry in (entry for pairs in users.values() for entry, _ in pairs):
         if not all(found[path].proved for path in entry.initrd):

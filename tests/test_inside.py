@@ -102,14 +102,14 @@ def test_what_a_search_looks_for_may_lie_across_two_chunks():
 
     config = parts.configuration(RELEASE, trees.debian_symbols())
     vmlinux = elf_kernel(RELEASE, size=100000, config=config)
-    whole = read_vmlinux(iter([vmlinux]), True, True)
+    whole = read_vmlinux(iter([vmlinux]), True)
     at = vmlinux.index(b"Linux version ")
     for cut in list(range(at - 3, at + 60)) + [vmlinux.index(b"IKCFG_ST") + step for step in range(-3, 14)]:
         for second in (cut + 1, cut + 40, len(vmlinux)):
             pieces = [piece for piece in (vmlinux[:cut], vmlinux[cut:second], vmlinux[second:]) if piece]
-            assert read_vmlinux(iter(pieces), True, True) == whole
+            assert read_vmlinux(iter(pieces), True) == whole
     tiny = [vmlinux[place:place + 5] for place in range(70000, len(vmlinux), 5)]
-    assert read_vmlinux(iter([vmlinux[:70000]] + tiny), True, True) == whole
+    assert read_vmlinux(iter([vmlinux[:70000]] + tiny), True) == whole
 
 
 def test_the_configuration_is_what_extract_ikconfig_would_take_out(tmp_path):

@@ -111,15 +111,15 @@ def _examine_elf(handle: "Union[File, Content]") -> Image:
 
 def _examine_bzimage(head: bytes, read_at: "ReadAt", size: int, path: str) -> Image:
     if len(head) < HEADER_SIZE:
-        return Image("bzimage", size=size, magic=True, problem=Problem(path, "ends inside its header, at {} bytes".format(size)))
+        return Image("bzimage", size=size, problem=Problem(path, "ends inside its header, at {} bytes".format(size)))
     protocol = struct.unpack_from("<H", head, 0x206)[0]
     setup_sectors = head[0x1F1]
     code = ((setup_sectors or 4) + 1) * 512
     if _release_at(head) >= size:
         # No loader reads it, so nothing is proved; but a kernel build does not write this.
-        return Image("unknown", size=size, magic=True, problem=Problem(path, "its header says that its release stands past its end"))
+        return Image("unknown", size=size, problem=Problem(path, "its header says that its release stands past its end"))
     image = Image(
-        "bzimage", size=size, magic=True, protocol=protocol, setup_sectors=setup_sectors,
+        "bzimage", size=size, protocol=protocol, setup_sectors=setup_sectors,
         boot_flag=struct.unpack_from("<H", head, 0x1FE)[0], loaded_high=bool(head[0x211] & 1),
         release=_release(head, read_at),
         code_end=code + struct.unpack_from("<I", head, 0x1F4)[0] * 16,

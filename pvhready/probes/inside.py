@@ -92,7 +92,7 @@ def look_inside(
     try:
         chunks = _vmlinux(handle, image)
         try:
-            found = read_vmlinux(chunks, True, to_the_end)
+            found = read_vmlinux(chunks, to_the_end)
         finally:
             chunks.close()
         embedded = None

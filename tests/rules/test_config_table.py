@@ -59,7 +59,7 @@ def _kernel(version, xen, pv, pvh, front, symbol):
         if value is not None:
             values[name] = value
     image = Image(
-        "bzimage", "gzip", 64, 9000, version, 0x20F, 0xAA55, True, setup_sectors=27, loaded_high=True, cmdline_size=2047,
+        "bzimage", "gzip", 64, 9000, version, 0x20F, 0xAA55, setup_sectors=27, loaded_high=True, cmdline_size=2047,
         payload_offset=1000, payload_end=8000, payload_magic="1f8b", code_end=9000)
     config = Config("/boot/config-" + version, values, (), symbol, "/boot/System.map")
     return Kernel("/boot/vmlinuz-" + version, image, version, version, config=config)
