@@ -39,13 +39,15 @@ def split(line: str) -> "Tuple[str, ...]":
 
 def parse(line: str) -> "Tuple[Argument, ...]":
     """Return the kernel's own arguments, in order; those after ``--`` are init's and left out."""
-    arguments = []
-    for word in split(line):
-        name, value = _taken_apart(word)
-        if name == "--" and value is None:
-            break
-        arguments.append(Argument(name.replace("-", "_"), value, word))
-    return tuple(arguments)
+    arguments = parse_all(line)
+    ends = [number for number, argument in enumerate(arguments) if _taken_apart(argument.text) == ("--", None)]
+    return arguments[:ends[0]] if ends else arguments
+
+
+def parse_all(line: str) -> "Tuple[Argument, ...]":
+    """Return all arguments, in order: programs that read /proc/cmdline know nothing of ``--``."""
+    taken = [_taken_apart(word) + (word,) for word in split(line)]
+    return tuple(Argument(name.replace("-", "_"), value, word) for name, value, word in taken)
 
 
 def _taken_apart(word: str) -> "Tuple[str, Optional[str]]":

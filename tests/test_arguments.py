@@ -28,6 +28,8 @@ from support.trees import GRUB_CFG, UUID, base
     ("single", "cmdline-rescue", "ready-with-warnings"),
     ("1", "cmdline-rescue", "ready-with-warnings"),
     ("-b", "cmdline-rescue", "ready-with-warnings"),
+    ("-- single", "cmdline-rescue", "ready-with-warnings"),
+    ("-- break", "cmdline-stops", "unknown"),
     ("-s", "cmdline-rescue", "ready-with-warnings"),
     ("systemd.unit=rescue.target", "cmdline-rescue", "ready-with-warnings"),
     ("disableapic", "cmdline-nolapic", "ready-with-warnings"),
@@ -42,7 +44,7 @@ def test_what_stops_the_boot_or_leads_to_a_shell(argument, check, verdict, guest
 
 @pytest.mark.parametrize("argument", [
     "boot=local", "boot=/dev/xvda1", "boot=UUID=" + UUID, "boot=", "systemd.unit=multi-user.target", "rd.systemd.unit=initrd.target",
-    "quiet", "breakfast", "rd.emergency=1", "rd.rescues", "-x", "blacklist=floppy", "-- single", "single=1",
+    "quiet", "breakfast", "rd.emergency=1", "rd.rescues", "-x", "blacklist=floppy", "-- quiet", "single=1",
 ])
 def test_what_is_like_them_and_harmless(argument, guest, pvhready):
     assert pvhready.check(guest(cmdline="console=hvc0 " + argument))["verdict"] == "ready"

@@ -1,9 +1,10 @@
 """Arguments that programs go by, those of the initramfs and init: where they stop the boot or lead it to a shell.
 
-What is said here was read in initramfs-tools' init, in dracut.cmdline(7), systemd(1), kernel-command-line(7) and init(8).
+What is said here was read in initramfs-tools' init, in dracut.cmdline(7), systemd(1), kernel-command-line(7) and init(8). They
+read the whole of /proc/cmdline, with what stands after ``--``.
 """
 
-from pvhready.cmdline import Argument, last, parse
+from pvhready.cmdline import Argument, last, parse_all
 from pvhready.devicenames import mapper_name
 from pvhready.facts import Entry, Facts, Kernel
 from pvhready.findings import UNKNOWN, WARN, Evidence, Finding, hint
@@ -25,7 +26,7 @@ _SHELLS = ("sh", "bash", "dash", "ash", "zsh", "busybox")
 
 def judge_arguments(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     """Return what an entry's arguments make of the boot after the kernel has started."""
-    arguments = parse(effective_line(entry, kernel, mode)[0])
+    arguments = parse_all(effective_line(entry, kernel, mode)[0])
     findings = [] if why_none(entry, kernel, mode, facts) else list(_of_initramfs(entry, arguments, mode, facts))
     return findings + list(_of_init(entry, arguments, mode, facts))
 
