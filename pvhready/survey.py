@@ -287,7 +287,7 @@ def _initramfs(
 
 def _vital(entries: "List[Entry]", storage: Storage) -> "FrozenSet[str]":
     """Return the modules that the root file system may depend on, by what fstab, the mounts and the entries say of it."""
-    from pvhready.cmdline import last, parse
+    from pvhready.cmdline import last, parse_all
     from pvhready.devicenames import layer_of
     from pvhready.probes.modules import vital
 
@@ -295,7 +295,7 @@ def _vital(entries: "List[Entry]", storage: Storage) -> "FrozenSet[str]":
     types = {mount.filesystem for mount in mounts}
     devices = [mount.device for mount in mounts]
     for entry in entries:
-        arguments = parse(entry.cmdline)
+        arguments = parse_all(entry.cmdline)
         named, device = last(arguments, "rootfstype"), last(arguments, "root")
         types.update((named.value or "").split(",") if named else ())
         devices.append(device.value or "" if device else "")

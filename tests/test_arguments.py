@@ -50,6 +50,12 @@ def test_what_is_like_them_and_harmless(argument, guest, pvhready):
     assert pvhready.check(guest(cmdline="console=hvc0 " + argument))["verdict"] == "ready"
 
 
+@pytest.mark.parametrize("argument, verdict", [("modprobe.blacklist", "not-ready"), ("module_blacklist", "ready")])
+def test_modprobe_reads_beyond_the_kernels_own_arguments(argument, verdict, guest, pvhready):
+    report = pvhready.check(guest(cmdline="console=hvc0 -- {}=xen_blkfront".format(argument)))
+    assert report["verdict"] == verdict and ("cmdline-blacklist" in findings(report, "fail")) == (verdict == "not-ready")
+
+
 def test_no_pattern_takes_a_bare_word_out_of_other_arguments(guest, pvhready):
     report = pvhready.check(guest(cmdline="console=hvc0 audit=1 1"))
     said = [check for check in report["checks"] if check["id"] == "cmdline-rescue"]

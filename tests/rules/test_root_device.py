@@ -54,6 +54,7 @@ def test_an_fstab_that_cannot_be_read():
 
 def test_two_root_arguments_that_differ():
     assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="root=/dev/xvda1") == NOT_KNOWN
+    assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="-- root=/dev/xvda1") == NOT_KNOWN
     assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="root=UUID=" + UUID) == NOT_JUDGED
 
 
