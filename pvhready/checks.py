@@ -431,7 +431,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-stops": (
         CMDLINE,
-        "break, break=, rd.break, rd.systemd.unit=rescue.target.",
+        "break, break=, rd.break, rd.rescue, rd.emergency, rd.systemd.unit=rescue.target.",
         "The initramfs stops in a shell and waits for somebody at the console.",
         "Remove it and write the menu anew.",
     ),
@@ -449,7 +449,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-rescue": (
         CMDLINE,
-        "single, rescue, emergency, 1, systemd.unit=rescue.target, init=/bin/sh.",
+        "single, rescue, emergency, 1, -s, -b, systemd.unit=rescue.target, init=/bin/sh.",
         "The guest comes up without network, and waits for somebody at the console.",
         "Remove it and write the menu anew, or choose another entry.",
     ),

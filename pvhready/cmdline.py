@@ -39,13 +39,15 @@ def split(line: str) -> "Tuple[str, ...]":
 
 def parse(line: str) -> "Tuple[Argument, ...]":
     """Return the kernel's own arguments, in order; those after ``--`` are init's and left out."""
-    arguments = []
-    for word in split(line):
-        name, value = _taken_apart(word)
-        if name == "--" and value is None:
-            break
-        arguments.append(Argument(name.replace("-", "_"), value, word))
-    return tuple(arguments)
+    arguments = parse_all(line)
+    ends = [number for number, argument in enumerate(arguments) if _taken_apart(argument.text) == ("--", None)]
+    return arguments[:ends[0]] if ends else arguments
+
+
+def parse_all(line: str) -> "Tuple[Argument, ...]":
+    """Return all arguments, in order: programs that read /proc/cmdline know nothing of ``--``."""
+    taken = [_taken_apart(word) + (word,) for word in split(line)]
+    return tuple(Argument(name.replace("-", "_"), value, word) for name, value, word in taken)
 
 
 def _taken_apart(word: str) -> "Tuple[str, Optional[str]]":
@@ -70,12 +72,16 @@ def last(arguments: "Tuple[Argument, ...]", name: str) -> "Optional[Argument]":
 
 
 def size_of(text: str) -> "Optional[int]":
-    """Return the bytes that a size such as 512M stands for; None for any other form (Linux: lib/cmdline.c, memparse)."""
+    """Return the bytes that a size such as 512M stands for; None for any other form (Linux: lib/cmdline.c, memparse).
+
+    Of a number that 64 bits do not hold the kernel takes the lowest 64: that is no size either.
+    """
     unit = _UNITS.find(text[-1:].upper()) + 1 if text else 0
     digits = text[:-1] if unit else text
-    if not digits or digits[0] == "0" or not _DIGITS.issuperset(digits):
+    if not digits or len(digits) > 20 or digits[0] == "0" or not _DIGITS.issuperset(digits):
         return None
-    return int(digits) << 10 * unit
+    size = int(digits) << 10 * unit
+    return size if size < 1 << 64 else None
 
 
 def written_by_grub(arguments: "List[str]") -> str:

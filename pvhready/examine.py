@@ -8,7 +8,7 @@ from pvhready.root import Denied, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Tuple
+    from typing import List, Optional, Sequence, Tuple
 
     from pvhready.facts import Facts
     from pvhready.judge import Report
@@ -35,12 +35,18 @@ def demand_sense(question: Question) -> None:
         raise UsageError("the target is pvh or pv, not {!r}".format(question.target))
     if question.guest not in GUESTS + (None,):
         raise UsageError("a guest is taken to be pv, pvh or hvm, not {!r}".format(question.guest))
-    if question.skip:
-        from pvhready.checks import IDS
+    demand_known_ids(question.skip)
 
-        for name in question.skip:
-            if name not in IDS:
-                raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
+
+def demand_known_ids(ids: "Sequence[str]") -> None:
+    """Raise UsageError for a name that no check has."""
+    if not ids:
+        return
+    from pvhready.checks import IDS
+
+    for name in ids:
+        if name not in IDS:
+            raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
 
 
 def examine(directory: str, question: Question, folder: "Optional[Folder]" = None) -> "Report":

@@ -347,7 +347,6 @@ class Upgrades(NamedTuple):
     keeps: "Optional[int]" = None
     updates_default: "Optional[bool]" = None
     default_kernel: "Optional[str]" = None
-    problem: "Optional[Problem]" = None
 
 
 class Hook(NamedTuple):

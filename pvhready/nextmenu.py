@@ -42,7 +42,7 @@ def way_of(distribution: Distribution) -> str:
         return RPM
     digits = (distribution.version or "").partition(".")[0]
     last = _DPKG_UNTIL.get(distribution.id or "", 0)
-    return DPKG if digits.isdigit() and int(digits) <= last else SORT
+    return DPKG if digits.isdecimal() and int(digits[:9]) <= last else SORT
 
 
 def in_order(paths: "Iterable[str]", way: str) -> "List[str]":
@@ -140,7 +140,7 @@ def release_key(release: str) -> "Key":
         for mark in "._-":
             version = version.replace(mark + word, "~" + word)
     epoch, colon, rest = version.partition(":")
-    number = int(epoch) if colon and epoch.isdigit() and len(epoch) < 10 else 0
+    number = int(epoch) if colon and epoch.isdecimal() and len(epoch) < 10 else 0
     upstream, dash, revision = (rest if colon else version).rpartition("-")
     return (number, _version_key(upstream if dash else revision), _version_key(revision if dash else ""))
 

@@ -141,7 +141,7 @@ class _Values:
         return _SWITCH[value.lower()]
 
     def seconds(self, value: str) -> float:
-        if not (value.isdigit() and 0 < int(value) < 10 ** 7):
+        if not (value.isdecimal() and len(value) < 10 and 0 < int(value) < 10 ** 7):
             raise self._refuse("interval", "interval is a number of seconds")
         return float(value)
 

@@ -254,7 +254,7 @@ class _KernelReader:
 
 def _initramfs(
     root: Root, guest: Guest, menus: "Dict[str, Menu]", following: "List[Entry]", kernels: "Tuple[Kernel, ...]",
-    memory: "Optional[Memory]", storage: "Optional[Storage]" = None,
+    memory: "Optional[Memory]", storage: Storage,
 ) -> "Dict[str, Initramfs]":
     """What the archives hold that the next entries name, and those of ``following``, unless their kernel finds no disks in any case."""
     from pvhready.probes.initramfs import MAX_SECONDS, read_initramfs
@@ -276,7 +276,7 @@ def _initramfs(
     def seconds() -> float:
         return max(0.0, min(MAX_SECONDS, end - time.monotonic()))
 
-    vital = _vital([entry for pairs in users.values() for entry, _ in pairs], storage or Storage())
+    vital = _vital([entry for pairs in users.values() for entry, _ in pairs], storage)
     found = {path: read_or_prove(root, path, guest, pairs, rivals, memory, vital, seconds()) for path, pairs in users.items()}
     for entry in (entry for pairs in users.values() for entry, _ in pairs):
         if not all(found[path].proved for path in entry.initrd):
@@ -287,7 +287,7 @@ def _initramfs(
 
 def _vital(entries: "List[Entry]", storage: Storage) -> "FrozenSet[str]":
     """Return the modules that the root file system may depend on, by what fstab, the mounts and the entries say of it."""
-    from pvhready.cmdline import last, parse
+    from pvhready.cmdline import last, parse_all
     from pvhready.devicenames import layer_of
     from pvhready.probes.modules import vital
 
@@ -295,7 +295,7 @@ def _vital(entries: "List[Entry]", storage: Storage) -> "FrozenSet[str]":
     types = {mount.filesystem for mount in mounts}
     devices = [mount.device for mount in mounts]
     for entry in entries:
-        arguments = parse(entry.cmdline)
+        arguments = parse_all(entry.cmdline)
         named, device = last(arguments, "rootfstype"), last(arguments, "root")
         types.update((named.value or "").split(",") if named else ())
         devices.append(device.value or "" if device else "")

@@ -20,11 +20,17 @@ from support.trees import GRUB_CFG, UUID, base
     ("rd.break", "cmdline-stops", "unknown"),
     ("rd.break=pre-pivot", "cmdline-stops", "unknown"),
     ("rd.systemd.unit=emergency.target", "cmdline-stops", "unknown"),
+    ("rd.emergency", "cmdline-stops", "unknown"),
+    ("rd.rescue", "cmdline-stops", "unknown"),
     ("boot=live", "cmdline-boot-script", "unknown"),
     ("boot=nfs", "cmdline-boot-script", "unknown"),
     ("blacklist=xen-blkfront,floppy", "cmdline-blacklist", "unknown"),
     ("single", "cmdline-rescue", "ready-with-warnings"),
     ("1", "cmdline-rescue", "ready-with-warnings"),
+    ("-b", "cmdline-rescue", "ready-with-warnings"),
+    ("-- single", "cmdline-rescue", "ready-with-warnings"),
+    ("-- break", "cmdline-stops", "unknown"),
+    ("-s", "cmdline-rescue", "ready-with-warnings"),
     ("systemd.unit=rescue.target", "cmdline-rescue", "ready-with-warnings"),
     ("disableapic", "cmdline-nolapic", "ready-with-warnings"),
     ("memmap=exactmap memmap=64M@0", "cmdline-mem", "unknown"),
@@ -38,10 +44,16 @@ def test_what_stops_the_boot_or_leads_to_a_shell(argument, check, verdict, guest
 
 @pytest.mark.parametrize("argument", [
     "boot=local", "boot=/dev/xvda1", "boot=UUID=" + UUID, "boot=", "systemd.unit=multi-user.target", "rd.systemd.unit=initrd.target",
-    "quiet", "breakfast", "blacklist=floppy", "-- single", "single=1",
+    "quiet", "breakfast", "rd.emergency=1", "rd.rescues", "-x", "blacklist=floppy", "-- quiet", "single=1",
 ])
 def test_what_is_like_them_and_harmless(argument, guest, pvhready):
     assert pvhready.check(guest(cmdline="console=hvc0 " + argument))["verdict"] == "ready"
+
+
+@pytest.mark.parametrize("argument, verdict", [("modprobe.blacklist", "not-ready"), ("module_blacklist", "ready")])
+def test_modprobe_reads_beyond_the_kernels_own_arguments(argument, verdict, guest, pvhready):
+    report = pvhready.check(guest(cmdline="console=hvc0 -- {}=xen_blkfront".format(argument)))
+    assert report["verdict"] == verdict and ("cmdline-blacklist" in findings(report, "fail")) == (verdict == "not-ready")
 
 
 def test_no_pattern_takes_a_bare_word_out_of_other_arguments(guest, pvhready):

@@ -7,9 +7,17 @@ import sys
 
 import pytest
 
+from pvhready.commands.screen import width
 from pvhready.demo.image import bzimage, elf_kernel
 from pvhready.demo.menus import debian_menu
 from pvhready.demo.tree import Folder, Link
+from pvhready.disk.superblocks import Content
+from pvhready.facts import Mount, Storage
+from pvhready.probes.bootmount import Origin
+from pvhready.probes.bootmounted import Mounted
+from pvhready.probes.given import Given
+from pvhready.root import Root
+from pvhready.undo.journal import is_run_name
 from support import wanted
 from support.program import findings
 from support.trees import GRUB_CFG, RELEASE, UUID
@@ -199,6 +207,38 @@ def test_a_menu_of_50_megabytes(guest, pvhready):
 ])
 def test_nonsense_beside_the_chain(path, content, guest, pvhready):
     pvhready.check(guest({path: content}), timeout=60)
+
+
+# A digit for Python that int() does not take; and more of them than it takes at once, since 3.11.
+@pytest.mark.parametrize("digits", ["\u00b2", "1" * 5000], ids=["superscript", "many"])
+@pytest.mark.parametrize("path,text", [
+    ("/etc/os-release", "ID={}\nVERSION_ID=\"{{}}\"\n".format(name)) for name in ("debian", "devuan", "fedora", "ubuntu")
+] + [
+    ("/etc/dnf/dnf.conf", "[main]\ninstallonly_limit={}\n"),
+    ("/etc/kernel/postinst.d/unpack", "#!/bin/sh\nshift {}\nunlz4 $2 >/tmp/image && mv /tmp/image $2\n"),
+    ("/boot/grub/grub.cfg", "if [ {} -eq 1 ]; then true; fi\nset default={}\n"),
+])
+def test_what_is_no_number(path, text, digits, guest, pvhready):
+    assert pvhready.check(guest({path: text.replace("{}", digits)}))["exit"] < 64
+
+
+def test_a_partition_whose_number_has_very_many_digits(guest):
+    storage = Storage((Mount("/", "/dev/xvda" + "1" * 5000, "ext4"),))
+    with Root(guest()) as root:
+        (found,) = Mounted(root, storage, Origin((Given("/disk", (Content("ext4", number=1),)),))).systems({"/boot": ["pvh"]})
+    assert not found.read
+
+
+def test_what_is_no_number_outside_of_the_guest(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    usual = width()
+    monkeypatch.setenv("COLUMNS", "\u00b2")
+    assert width() == usual
+    assert is_run_name("run-0001") and not is_run_name("run-000\u00b2")
+
+
+def test_a_superscript_before_a_colon_in_the_name_of_a_kernel(guest, pvhready):
+    assert pvhready.check(guest({os.fsdecode(b"/boot/vmlinuz-\xb2:1"): SOUND}))["exit"] < 64
 
 
 @pytest.mark.parametrize("path", [IMAGE, CONFIG, INITRD, GRUB_CFG], ids=os.path.basename)

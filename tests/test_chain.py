@@ -92,6 +92,7 @@ def test_a_first_program_that_is_built_into_the_kernel_is_not_looked_for(built_i
 @pytest.mark.parametrize("argument,expected", [
     ("mem=512M", READY), ("mem=2g", READY), ("mem=8388608K", READY), ("mem=536870912", READY), ("mem=511M", UNKNOWN), ("mem=64M", UNKNOWN),
     ("mem=", UNKNOWN), ("mem", UNKNOWN), ("mem=nopentium", UNKNOWN), ("mem=0x1E", UNKNOWN), ("mem=5_12M", UNKNOWN), ("memory=1M", READY),
+    ("mem=15E", READY), ("mem=17E", UNKNOWN), ("mem=18446744073709551617", UNKNOWN), ("mem=" + "9" * 300, UNKNOWN),
 ])
 def test_little_memory(argument, expected, guest, pvhready):
     directory = guest(cmdline="console=hvc0 " + argument)
@@ -211,6 +212,12 @@ def test_a_change_that_was_never_generated(guest, pvhready):
     report = pvhready.check(guest({"/etc/default/grub": parts.default_grub("", "console=hvc0 console=tty0")}))
     assert report["verdict"] in (READY, WARNINGS)
     assert "grub-config-stale" in findings(report, "info", "warn")
+
+
+@pytest.mark.parametrize("argument", ["nolapic", "disableapic", "acpi=off", "acpi_rsdp=0x1000", "nopv", "xen_no_vector_callback"])
+def test_a_change_that_was_never_generated_and_stops_a_guest(argument, guest, pvhready):
+    report = pvhready.check(guest({"/etc/default/grub": parts.default_grub("", "console=hvc0 " + argument)}))
+    assert report["verdict"] == WARNINGS and "grub-config-stale" in findings(report, "warn")
 
 
 TWO = menus.debian_menu([RELEASE], UUID, "console=hvc0").replace("initrd\t/boot/", "initrd\t/boot/first.img /boot/")

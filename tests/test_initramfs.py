@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pvhready import survey
 from pvhready.demo import initramfs, parts
-from pvhready.facts import Candidate, Config, Entry, Facts, Guest, Image, Initramfs, Kernel, Menu, Problem
+from pvhready.facts import Candidate, Config, Entry, Facts, Guest, Image, Initramfs, Kernel, Menu, Problem, Storage
 from pvhready.memory.folder import Folder
 from pvhready.memory.results import Memory
 from pvhready.probes.initramfs import read_initramfs
@@ -482,10 +482,10 @@ def test_where_one_of_two_was_written_anew_since_the_boot_both_are_read(maker: M
     kernel = KERNEL._replace(names=(KERNEL.path,), config=Config("/boot/config", {"XEN_BLKDEV_FRONTEND": "m"}))
     menus = {"pvh": Menu("xen_pvh", None, (entry,), (Candidate(0, "first"),))}
     with Root(str(maker.top / "root")) as root:
-        found = survey._initramfs(root, guest, menus, [], (kernel,), None)
+        found = survey._initramfs(root, guest, menus, [], (kernel,), None, Storage())
         assert [bool(found[path].proved) for path in entry.initrd] == [True, True]
         os.utime(str(maker.top / "root" / MICROCODE[1:]), (2e12, 2e12))
-        found = survey._initramfs(root, guest, menus, [], (kernel,), None)
+        found = survey._initramfs(root, guest, menus, [], (kernel,), None, Storage())
     assert [(found[path].proved, found[path].complete) for path in entry.initrd] == [(None, True), (None, True)]
 
 

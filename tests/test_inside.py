@@ -102,14 +102,14 @@ def test_what_a_search_looks_for_may_lie_across_two_chunks():
 
     config = parts.configuration(RELEASE, trees.debian_symbols())
     vmlinux = elf_kernel(RELEASE, size=100000, config=config)
-    whole = read_vmlinux(iter([vmlinux]), True, True)
+    whole = read_vmlinux(iter([vmlinux]), True)
     at = vmlinux.index(b"Linux version ")
     for cut in list(range(at - 3, at + 60)) + [vmlinux.index(b"IKCFG_ST") + step for step in range(-3, 14)]:
         for second in (cut + 1, cut + 40, len(vmlinux)):
             pieces = [piece for piece in (vmlinux[:cut], vmlinux[cut:second], vmlinux[second:]) if piece]
-            assert read_vmlinux(iter(pieces), True, True) == whole
+            assert read_vmlinux(iter(pieces), True) == whole
     tiny = [vmlinux[place:place + 5] for place in range(70000, len(vmlinux), 5)]
-    assert read_vmlinux(iter([vmlinux[:70000]] + tiny), True, True) == whole
+    assert read_vmlinux(iter([vmlinux[:70000]] + tiny), True) == whole
 
 
 def test_the_configuration_is_what_extract_ikconfig_would_take_out(tmp_path):
@@ -254,6 +254,16 @@ def test_image_looks_into_files_too(tmp_path, pvhready):
     assert [image["modes"]["pvh"] for image in images] == ["boots", "unknown", "fails"]
     named = ("image", "--config", str(tmp_path / "config"), str(tmp_path / "no-pvh"))
     assert [pvhready.json(*(named + more))["images"][0]["modes"]["pvh"] for more in ((), ("--deep",))] == ["boots", "unknown"]
+
+
+def test_image_holds_a_configuration_s_version_against_the_image_s(tmp_path, pvhready):
+    kernel = tmp_path / ("vmlinuz-" + RELEASE)
+    kernel.write_bytes(bzimage(RELEASE))
+    config = parts.configuration("4.9.0-19-amd64", trees.debian_symbols())
+    for name, words in (("config-" + RELEASE, ()), ("config", ("--config", str(tmp_path / "config")))):
+        (tmp_path / name).write_text(config)
+        (answer,) = pvhready.json("image", str(kernel), *words)["images"]
+        assert (answer["modes"]["pvh"], answer["reasons"]["pvh"]) == ("unknown", ["kernel-config-conflict"])
 
 
 # Damage, bombs, tools that are missing
@@ -456,7 +466,9 @@ def looker(tmp_path):
 
 def test_what_was_found_is_remembered_while_the_file_is_as_it_was(guest, looker, monkeypatch):
     config = parts.configuration(RELEASE, trees.debian_symbols())
+    partial = config.replace("CONFIG_HAS_IOMEM=y\n", "")
     directories = [without_config(guest, config=config, features=0x8801), without_config(guest), without_config(guest, xen=False)]
+    directories += [without_config(guest, config=text) for text in (partial, config[:-1], partial[:-1])]
     for directory in directories:
         first = looker(directory)
         with monkeypatch.context() as patch:

@@ -175,6 +175,15 @@ def test_unreadable_lists_are_told(tmp_path: Path) -> None:
         assert owners.problems[-1:] == (Problem("/var/lib/dpkg/info/bash.list", "is a FIFO, not a file"),)
 
 
+def test_checksums_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
+    top = dpkg_root(tmp_path, {"bash": ["/usr/bin/bash", "/usr/bin/sh"]})
+    os.mkfifo(str(top / "var/lib/dpkg/info/bash.md5sums"))
+    with Root(str(top)) as root:
+        owners = Owners(root)
+        assert owners.checksum("/usr/bin/bash") is None and owners.checksum("/usr/bin/sh") is None
+        assert owners.problems == (Problem("/var/lib/dpkg/info/bash.md5sums", "is a FIFO, not a file"),)
+
+
 def test_many_kernels_read_few_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """500 packages and 50 kernels: one list for each kernel, not 500."""
     kernels = ["6.1.0-{}-amd64".format(number) for number in range(50)]

@@ -434,6 +434,14 @@ def test_root_is_named_by_its_uuid(guest):
     assert typed == ["findmnt -no SOURCE,UUID /", "sed -i $ a GRUB_DISABLE_LINUX_UUID=false /etc/default/grub", "update-grub"]
 
 
+@pytest.mark.parametrize("device, told", [("/dev/nvme0n1p1", True), ("/dev/vda1", True), ("/dev/xvda1", False)])
+def test_an_fstab_that_names_a_disk_as_no_xen_guest_does_is_to_name_the_uuid(guest, device, told):
+    menu = "set timeout=5\nmenuentry x {{\n linux /boot/vmlinuz-{0} root=/dev/sda1 console=hvc0\n initrd /boot/initrd.img-{0}\n}}\n"
+    tree = guest(changes={GRUB_CFG: menu.format(RELEASE), "/etc/fstab": device + " / ext4 defaults 0 1\n"})
+    hints = [action.text for action in step(plan_of(live(facts_of(tree))), "root-device").actions]
+    assert any(text.startswith("In /etc/fstab write UUID=") for text in hints) == told
+
+
 def test_room_is_made_before_anything_is_written(guest):
     facts = live(facts_of(guest()))
     plan = plan_of(facts._replace(storage=facts.storage._replace(boot_free=20 << 20)))

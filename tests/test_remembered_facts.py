@@ -1,8 +1,9 @@
 """Facts are remembered for as long as every file that they came from is as it was: then and only then."""
 
+import ast
 import os
 import shutil
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, Optional, Set
 
 import pytest
 
@@ -234,3 +235,23 @@ def test_facts_of_a_huge_guest_are_not_kept(machine: Machine, monkeypatch: Any) 
     monkeypatch.setattr(memory, "MAX_SIZE", 5000)
     machine.facts()
     assert not machine.is_remembered()
+
+
+def test_every_room_whose_code_makes_facts_or_words_is_looked_at() -> None:
+    """By what these modules import, and what those import in turn, also within their functions."""
+    top = os.path.dirname(os.path.abspath(survey.__file__))
+    pending = ["survey.py", "judge.py", "report/text.py", "report/json.py"]
+    seen: Set[str] = set()
+    while pending:
+        name = pending.pop()
+        seen.add(name)
+        with open(os.path.join(top, name), encoding="utf-8") as handle:
+            tree = ast.parse(handle.read())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pvhready"):
+                for part in ["." + alias.name for alias in node.names] + [""]:
+                    path = ((node.module or "") + part)[len("pvhready."):].replace(".", "/") + ".py"
+                    if path not in seen and os.path.isfile(os.path.join(top, path)):
+                        pending.append(path)
+    assert len(seen) > 50
+    assert {os.path.dirname(name) for name in seen} == set(memory._ROOMS)

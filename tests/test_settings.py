@@ -49,6 +49,8 @@ def test_the_example_is_right_and_shows_every_key_with_its_default():
     ("[hooks]\n# apt\nblock =\n", 3, "no value"),
     ("[exporter]\ninterval = often\n", 2, "seconds"),
     ("[exporter]\ninterval = 0\n", 2, "seconds"),
+    ("[exporter]\ninterval = \u00b2\n", 2, "seconds"),
+    ("[exporter]\ninterval = " + "1" * 5000 + "\n", 2, "seconds"),
 ])
 def test_what_is_wrong_is_told_with_its_line(text, line, what):
     with pytest.raises(UsageError) as caught:

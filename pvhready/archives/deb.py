@@ -102,7 +102,7 @@ def describe(file: File) -> Package:
     if missing:
         raise Damaged("its control file does not say {}".format(", ".join(missing)))
     return Package(
-        "deb", fields["Package"], fields["Version"], fields["Architecture"], "md5", parse_md5sums(found.get("/md5sums", b"")),
+        "deb", fields["Package"], fields["Version"], fields["Architecture"], "md5", _parse_md5sums(found.get("/md5sums", b"")),
     )
 
 
@@ -114,8 +114,8 @@ def entries(file: File, wanted: "Wanted") -> "Iterator[Entry]":
     return _entries(file, "data.tar", wanted)
 
 
-def parse_md5sums(data: bytes) -> "Dict[str, str]":
-    """Return path to digest of a package's md5sums, or of dpkg's info/PACKAGE.md5sums. Lines of another kind are left out."""
+def _parse_md5sums(data: bytes) -> "Dict[str, str]":
+    """Return path to digest of a package's md5sums. Lines of another kind are left out."""
     digests: "Dict[str, str]" = {}
     for line in data.split(b"\n"):
         digest, _, name = line.partition(b"  ")

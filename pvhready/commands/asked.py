@@ -1,6 +1,5 @@
 """What the command line asks of a guest, and the report that answers it."""
 
-from pvhready.errors import UsageError
 from pvhready.examine import Question, examine
 from pvhready.options import Options
 
@@ -26,17 +25,6 @@ def question(options: Options) -> Question:
         options.host, getattr(options, "target", None), options.assume_guest, getattr(options, "deep", False),
         tuple(getattr(options, "device", ())), tuple(getattr(options, "skip", ())),
     )
-
-
-def demand_known_ids(ids: "List[str]") -> None:
-    """Raise UsageError for a name that no check has."""
-    if not ids:
-        return
-    from pvhready.checks import IDS
-
-    for name in ids:
-        if name not in IDS:
-            raise UsageError('there is no check {!r}; "pvhready explain" lists them'.format(name))
 
 
 def worst(codes: "List[int]") -> int:

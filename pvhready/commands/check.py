@@ -2,10 +2,10 @@
 
 import time
 
-from pvhready.commands.asked import check, demand_known_ids, question, worst
+from pvhready.commands.asked import check, question, worst
 from pvhready.commands.screen import as_text, style, wants_colour, width, write
 from pvhready.errors import CommandError, UsageError
-from pvhready.examine import Question, look, weigh
+from pvhready.examine import Question, demand_known_ids, look, weigh
 from pvhready.host import profile
 from pvhready.options import Options
 

@@ -1,7 +1,7 @@
 """``explain``: what a check is about."""
 
-from pvhready.commands.asked import demand_known_ids
 from pvhready.commands.screen import style, write
+from pvhready.examine import demand_known_ids
 from pvhready.options import Options
 
 

@@ -29,8 +29,8 @@ def style(options: Options) -> "Style":
 def width() -> int:
     """Return how many columns a line may have."""
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdigit():
-        return int(columns)
+    if columns.isdecimal():
+        return int(columns[:9])
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns
     except (AttributeError, OSError, ValueError):

@@ -5,7 +5,7 @@ from pvhready.facts import PV, PVH, Entry, Facts, Guest, Kernel, Menu
 from pvhready.findings import BOOTS, FAIL, PASS, UNKNOWN, WARN, Finding, Remedy
 from pvhready.host import DEFAULT, Host
 from pvhready.judge import KernelAnswer, Report
-from pvhready.plan.records import GUEST, RESCUE, Action, Proof, Step
+from pvhready.plan.records import GUEST, RESCUE, Action, Proof
 from pvhready.records import NamedTuple
 from pvhready.rules.cmdline import has_xen_console
 
@@ -138,8 +138,3 @@ def remedies_of(findings: "Iterable[Finding]") -> "Tuple[Remedy, ...]":
     """Return the remedies of several findings in order. What stands in more than one is done once, and last (a menu written anew)."""
     every = [remedy for finding in findings for remedy in finding.remedies]
     return tuple(remedy for index, remedy in enumerate(every) if remedy not in every[index + 1:])
-
-
-def titles(steps: "Iterable[Step]", *states: str) -> "Tuple[str, ...]":
-    """Return the ids of the steps that are in one of ``states``."""
-    return tuple(step.id for step in steps if step.state in states)

@@ -1,5 +1,6 @@
 """Steps about the disks: an initramfs that holds the block front end, and a root= that will be there."""
 
+from pvhready.devicenames import FOREIGN
 from pvhready.facts import UNMOUNTED, Mount
 from pvhready.findings import FAIL, WARN, Finding, Remedy, command, hint
 from pvhready.findings import UNKNOWN as NOT_KNOWN
@@ -8,6 +9,7 @@ from pvhready.plan.kernel import NEW_KERNEL, driver_is_missing
 from pvhready.plan.records import DONE, GUEST, RESCUE, TO_DO, UNKNOWN, Action, Proof, Step
 from pvhready.rules import remedies
 from pvhready.rules.config import FRONT_END
+from pvhready.rules.upkeep import ROOM_FOR_A_KERNEL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ INITRAMFS = (
 )
 ROOT = ("root-device-name", "root-device-missing", "root-device-initramfs", "root-device-fstab", "root-device-other")
 _TITLE = "Have an initramfs that finds the disks"
-_LOW = 150  # MiB: room for a kernel and its initramfs
 
 
 def unmounted(case: Case) -> "List[Step]":
@@ -50,7 +51,7 @@ def mount_below(directory: str, mount: Mount) -> "Tuple[str, ...]":
 def room(case: Case) -> "List[Step]":
     """Return the step that makes room on /boot, where something there is damaged and it is nearly full."""
     free = case.facts.storage.boot_free
-    if free is None or free >= _LOW << 20:
+    if free is None or free >= ROOM_FOR_A_KERNEL << 20:
         return []
     why = "A file in /boot is damaged, and only {} MiB are free there: what is written next would be cut short too.".format(free >> 20)
     text = "Remove kernels that you need no more, but neither the one that runs nor the one that boots next."
@@ -62,7 +63,7 @@ def room(case: Case) -> "List[Step]":
     kind = remedies.family(case.guest)
     if kind in tools:
         fix += (command("it asks before it removes anything", *tools[kind]),)
-    proof = Proof(GUEST, ("df", "-h", "/boot"), "{}M or more under Avail".format(_LOW))
+    proof = Proof(GUEST, ("df", "-h", "/boot"), "{}M or more under Avail".format(ROOM_FOR_A_KERNEL))
     return [Step("make-room", TO_DO, "Make room on /boot", why, actions(fix), proof, checks=("boot-space",))]
 
 
@@ -116,6 +117,6 @@ def _asked_root(case: Case) -> "Tuple[Remedy, ...]":
 def _fstab(case: Case, found: "List[Finding]") -> "Tuple[Remedy, ...]":
     named = [mount for mount in case.facts.storage.fstab if mount.point == "/"]
     wrong = any(finding.id == "root-device-fstab" for finding in found)
-    if wrong or any(mount.device.startswith(("/dev/sd", "/dev/hd", "/dev/vd")) for mount in named):
+    if wrong or any(mount.device.startswith(FOREIGN) for mount in named):
         return (hint("In /etc/fstab write UUID= and that UUID for the file system on /, as root= has it."),)
     return ()

@@ -98,7 +98,7 @@ def anew(case: Case, earlier: "List[Step]") -> "List[Step]":
     only_stale = all(finding.id == "grub-config-stale" for finding in found)
     if not found or only_stale and written.intersection(remedy.argv for remedy in again):
         return []
-    fix = _with_timeout(case, found) + again
+    fix = _with_timeout(found) + again
     why = " ".join(sentence(finding) for finding in found[:3])
     proof = case.proof('the menu without errors, and under it "Boots next"', "entries")
     return [Step("write-menu", TO_DO, "Write the menu anew", why, actions(fix), proof, checks=ids(found))]
@@ -139,7 +139,7 @@ def _entry_that_stays(case: Case) -> "Optional[Entry]":
     return None if case.said(SNIPPETS) else case.entry
 
 
-def _with_timeout(case: Case, found: "List[Finding]") -> "Tuple[Remedy, ...]":
+def _with_timeout(found: "List[Finding]") -> "Tuple[Remedy, ...]":
     if not any(finding.id == "grub-waits" for finding in found):
         return ()
     return (remedies.append_line("wait five seconds at the menu", "GRUB_TIMEOUT=5", remedies.DEFAULTS),)

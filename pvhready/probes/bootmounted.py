@@ -78,7 +78,7 @@ class Mounted:
         if len(self._given) != 1:
             return []
         if any(content.number for _, content in plain):
-            return [pair for pair in plain if number and pair[1].number == int(number)]
+            return [pair for pair in plain if number and pair[1].number == int(number[:9])]
         others = {mount.device for mount in self._storage.fstab if is_on_disk(mount)}
         return plain if len(plain) == 1 and len(others) <= 1 else []
 

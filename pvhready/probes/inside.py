@@ -31,7 +31,7 @@ _MAX_WORK = 60.0  # seconds of this process's own work for one kernel
 _MAX_SECONDS = 300.0  # that may pass meanwhile, on a machine that is busy with other things
 _MAX_WORK_IN_ALL = 240.0
 _CONTAINERS = ("bzimage", "gzipped-bzimage", "elf")
-_KIND = "inside 1"
+_KIND = "inside 2"  # another number where what is remembered is laid out otherwise
 
 
 class Looker:
@@ -92,7 +92,7 @@ def look_inside(
     try:
         chunks = _vmlinux(handle, image)
         try:
-            found = read_vmlinux(chunks, True, to_the_end)
+            found = read_vmlinux(chunks, to_the_end)
         finally:
             chunks.close()
         embedded = None
@@ -163,7 +163,8 @@ def _packed(found: Inside, embedded: "Optional[ConfigSource]") -> "Tuple[str, ..
     fields = (str(found.bits or ""), notes, features, found.release or "", "whole" if found.whole else "")
     if embedded is None:
         return fields
-    return fields + (embedded.version or "",) + tuple("{}={}".format(*pair) for pair in sorted(embedded.values.items()))
+    marks = (embedded.version or "", "whole" if embedded.whole else "", "cut" if embedded.cut else "")
+    return fields + marks + tuple("{}={}".format(*pair) for pair in sorted(embedded.values.items()))
 
 
 def _unpacked(fields: "Tuple[str, ...]", path: str) -> "Optional[Tuple[Inside, Optional[ConfigSource]]]":
@@ -177,8 +178,8 @@ def _unpacked(fields: "Tuple[str, ...]", path: str) -> "Optional[Tuple[Inside, O
         return None
     if len(fields) == 5:
         return inside, None
-    pairs = [field.partition("=") for field in fields[6:]]
-    if not all(equals for _, equals, _ in pairs):
+    pairs = [field.partition("=") for field in fields[8:]]
+    if not pairs or not all(equals for _, equals, _ in pairs):
         return None
     values: Dict[str, str] = {name: value for name, _, value in pairs}
-    return inside, ConfigSource(source_in(path), values, fields[5] or None)
+    return inside, ConfigSource(source_in(path), values, fields[5] or None, fields[6] == "whole", fields[7] == "cut")

@@ -60,15 +60,12 @@ def read_config_file(root: Root, path: str, map_path: "Optional[str]" = None) ->
         data = root.read(path)
     except Unreadable as error:
         return Config(None, {}, (), pointer, map_path if pointer is not None else None, Problem(error.path, error.reason))
-    values, shown = parse_config(data, OTHER_SYMBOLS), map_path if pointer is not None else None
-    return Config(path, values, (), pointer, shown, whole=_LATE in data, cut=_is_cut(data))
+    return _config_of(data, path, pointer, map_path)
 
 
 def config_in(data: bytes, path: str, system_map: "Optional[bytes]" = None, map_path: "Optional[str]" = None) -> Config:
     """Return the configuration in bytes that come from ``path``, with those of the System.map that belongs to it."""
-    pointer = None if system_map is None else _pointer_in(system_map)
-    values, shown = parse_config(data, OTHER_SYMBOLS), map_path if pointer is not None else None
-    return Config(path, values, (), pointer, shown, version=_version(data), whole=_LATE in data, cut=_is_cut(data))
+    return _config_of(data, path, None if system_map is None else _pointer_in(system_map), map_path)
 
 
 def parse_embedded(packed: bytes, image: str, extra: "Iterable[str]" = ()) -> Source:
@@ -123,6 +120,11 @@ def parse_config(data: bytes, others: "Iterable[str]") -> "Dict[str, str]":
             values[name] = found
     values.pop("", None)
     return values
+
+
+def _config_of(data: bytes, path: str, pointer: "Optional[bool]", map_path: "Optional[str]") -> Config:
+    values, shown = parse_config(data, OTHER_SYMBOLS), map_path if pointer is not None else None
+    return Config(path, values, (), pointer, shown, version=_version(data), whole=_LATE in data, cut=_is_cut(data))
 
 
 def _is_cut(data: bytes) -> bool:

@@ -18,7 +18,7 @@ MAX_KERNELS = 500
 _MODULES = ("/usr/lib/modules", "/lib/modules")
 _STORE = "/nix/store"
 _PROFILES = "/nix/var/nix/profiles"
-# Copies that no boot loader of a distribution takes, and what mkinitcpio and openSUSE put beside the kernels.
+# Signatures and checksums that distributions put beside their kernels.
 _NOT_KERNELS = (".hmac", ".sig", ".sign", ".sha512hmac", ".gz.sha256")
 
 

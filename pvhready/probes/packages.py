@@ -29,7 +29,7 @@ class Owners:
 
     @property
     def problems(self) -> "Tuple[Problem, ...]":
-        """Why owners are not known, one problem for each question that could not be answered."""
+        """Why owners are not known, each reason once."""
         return tuple(self._problems)
 
     @property
@@ -48,9 +48,7 @@ class Owners:
                 self._database = self._open()
             return self._database.owner(self._names(path))
         except Unreadable as error:
-            problem = Problem(error.path, error.reason)
-            if problem not in self._problems:
-                self._problems.append(problem)
+            self._note(error)
             return None
 
     def record(self, path: str) -> "Optional[Recorded]":
@@ -60,7 +58,7 @@ class Owners:
         try:
             return self._database.record(self._names(path))
         except Unreadable as error:
-            self._problems.append(Problem(error.path, error.reason))
+            self._note(error)
             return None
 
     def checksum(self, path: str) -> "Optional[Tuple[str, str, str]]":
@@ -74,9 +72,14 @@ class Owners:
         try:
             found = self._database.checksum(package, self._names(path))
         except Unreadable as error:
-            self._problems.append(Problem(error.path, error.reason))
+            self._note(error)
             return None
         return (package,) + found if found else None
+
+    def _note(self, error: Unreadable) -> None:
+        problem = Problem(error.path, error.reason)
+        if problem not in self._problems:
+            self._problems.append(problem)
 
     def _open(self) -> "Union[DpkgDatabase, RpmDatabase]":
         # Either tool may be installed on the other's distributions: there it has an empty database.

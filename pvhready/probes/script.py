@@ -232,7 +232,7 @@ class _Walk:
     def _is_builtin(self, name: str, arguments: "List[str]") -> bool:
         """Carry out what changes the script itself, or runs another piece of it."""
         if name == "shift":
-            del self._parameters[:int(arguments[0]) if arguments and arguments[0].isdigit() else 1]
+            del self._parameters[:int(arguments[0][:9]) if arguments and arguments[0].isdecimal() else 1]
         elif name == "set" and arguments[:1] == ["--"]:
             self._parameters = arguments[1:]
         elif name in self._functions and self._depth < _DEPTH:

@@ -4,8 +4,8 @@
 grub2-get-kernel-settings), installonly_limit by yum and dnf.
 """
 
-from pvhready.facts import Problem, Upgrades
-from pvhready.root import Missing, Root, Unreadable
+from pvhready.facts import Upgrades
+from pvhready.root import Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,15 +20,13 @@ def read_upgrades(root: Root) -> Upgrades:
     """Return the settings; what is not set or cannot be told is None."""
     try:
         text = root.read_text(_KERNEL, _SIZE_LIMIT)
-    except Missing:
-        return Upgrades(keeps=_limit(root))
-    except Unreadable as error:
-        return Upgrades(keeps=_limit(root), problem=Problem(error.path, error.reason))
+    except Unreadable:
+        return Upgrades(keeps=_limit(root))  # not there, or rare; only a warning of the next upgrade hangs on it
     from pvhready.probes.defaults import parse_defaults
 
     settings = parse_defaults(text, _KERNEL)
     update = settings.values.get("UPDATEDEFAULT")
-    return Upgrades(_limit(root), None if update is None else update == "yes", settings.values.get("DEFAULTKERNEL"), settings.problem)
+    return Upgrades(_limit(root), None if update is None else update == "yes", settings.values.get("DEFAULTKERNEL"))
 
 
 def _limit(root: Root) -> "Optional[int]":
@@ -36,10 +34,10 @@ def _limit(root: Root) -> "Optional[int]":
     for path in _LIMITS:
         try:
             lines = root.read_text(path, _SIZE_LIMIT).split("\n")
-        except (Missing, Unreadable):
+        except Unreadable:
             continue  # the tool's own default holds; what cannot be read is rare, and no verdict hangs on it
         for line in lines:
             name, equals, value = line.partition("=")
-            if equals and name.strip() == "installonly_limit" and value.strip().isdigit():
+            if equals and name.strip() == "installonly_limit" and value.strip().isdecimal():
                 return int(value.strip()[:9])
     return None

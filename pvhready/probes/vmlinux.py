@@ -39,17 +39,16 @@ class Vmlinux(NamedTuple):
     whole: bool
 
 
-def read_vmlinux(chunks: "Iterator[bytes]", with_config: bool, to_the_end: bool) -> Vmlinux:
+def read_vmlinux(chunks: "Iterator[bytes]", to_the_end: bool) -> Vmlinux:
     """Return what an unpacked kernel holds. ``chunks`` is left where nothing more is needed, unless it is wanted ``to_the_end``.
 
-    ``with_config``: its configuration is looked for, too. Raises Damaged for what is no ELF file, or ends before it should, and
-    what ``chunks`` raises.
+    Raises Damaged for what is no ELF file, or ends before it should, and what ``chunks`` raises.
     """
     head = _head(chunks)
     layout = read_layout(lambda offset, size: head[offset:offset + size])
     if layout is None:
         raise Damaged("holds no kernel: its ELF header makes no sense")
-    search = _Search(layout, with_config)
+    search = _Search(layout)
     search.take(head)
     whole = len(head) < _HEAD
     while not whole and (to_the_end or not search.done):
@@ -76,7 +75,7 @@ def _head(chunks: "Iterator[bytes]") -> bytes:
 class _Search:
     """Looks at a kernel as it passes by. ``position`` is how much has passed."""
 
-    def __init__(self, layout: "Layout", with_config: bool) -> None:
+    def __init__(self, layout: "Layout") -> None:
         self.position = 0
         self.release: Optional[str] = None
         self.config: Optional[bytes] = None
@@ -85,7 +84,7 @@ class _Search:
         self._notes_start = min([offset for offset, _ in layout.notes], default=0)
         self._notes_end = max([offset + size for offset, size in layout.notes], default=0)
         self._banner_at = layout.end  # where at the latest the banner was seen to begin
-        self._wants_config = with_config
+        self._wants_config = True
         self._packed: Optional[bytes] = None  # what was seen of the configuration, while its end is not there yet
         self._tail = b""
 

@@ -1,9 +1,10 @@
 """Arguments that programs go by, those of the initramfs and init: where they stop the boot or lead it to a shell.
 
-What is said here was read in initramfs-tools' init, in dracut.cmdline(7), systemd(1) and init(8).
+What is said here was read in initramfs-tools' init, in dracut.cmdline(7), systemd(1), kernel-command-line(7) and init(8). They
+read the whole of /proc/cmdline, with what stands after ``--``.
 """
 
-from pvhready.cmdline import Argument, last, parse
+from pvhready.cmdline import Argument, last, parse_all
 from pvhready.devicenames import mapper_name
 from pvhready.facts import Entry, Facts, Kernel
 from pvhready.findings import UNKNOWN, WARN, Evidence, Finding, hint
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
     from typing import Iterator, List, Tuple
 
 _STOPS = ("break", "rd.break", "rdbreak")  # in a shell of the initramfs: initramfs-tools, dracut, and what dracut called it before
-_RUNLEVELS = ("single", "s", "S", "1", "rescue", "emergency")
+# Bare words that systemd goes by: in the initramfs, and in the system itself (src/basic/proc-cmdline.c, runlevel_to_target).
+_STOPPING_WORDS = ("rd.rescue", "rd.emergency")
+_RUNLEVELS = ("single", "s", "S", "-s", "1", "rescue", "emergency", "-b")
 _SHELL_UNITS = ("rescue.target", "emergency.target")
 _SHELLS = ("sh", "bash", "dash", "ash", "zsh", "busybox")
 
 
 def judge_arguments(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     """Return what an entry's arguments make of the boot after the kernel has started."""
-    arguments = parse(effective_line(entry, kernel, mode)[0])
+    arguments = parse_all(effective_line(entry, kernel, mode)[0])
     findings = [] if why_none(entry, kernel, mode, facts) else list(_of_initramfs(entry, arguments, mode, facts))
     return findings + list(_of_init(entry, arguments, mode, facts))
 
@@ -31,7 +34,7 @@ def judge_arguments(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
 def _of_initramfs(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> "Iterator[Finding]":
     for argument in arguments:
         unit = argument.value if argument.name == "rd.systemd.unit" else None
-        if argument.name in _STOPS or unit in _SHELL_UNITS:
+        if argument.name in _STOPS or argument.text in _STOPPING_WORDS or unit in _SHELL_UNITS:
             summary = "{} stops the boot in a shell of the initramfs, where the initramfs knows it".format(argument.text)
             yield _finding("cmdline-stops", UNKNOWN, entry, argument, summary, mode, facts)
         if argument.name == "rd.lvm.lv" and _is_gone(argument.value or "", facts):

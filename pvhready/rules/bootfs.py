@@ -24,10 +24,10 @@ _ORDINARY = "Put /boot on a file system of its own that every GRUB reads: ext4, 
 
 def judge_boot_systems(mode: str, host: Host, facts: Facts) -> "List[Finding]":
     """Return a finding for each file system that GRUB reads on its way to what may boot next under a mode."""
-    return [_judge(system, mode, host, facts) for system in facts.boot_systems if mode in system.modes]
+    return [_judge(system, mode, host) for system in facts.boot_systems if mode in system.modes]
 
 
-def _judge(system: BootFileSystem, mode: str, host: Host, facts: Facts) -> Finding:
+def _judge(system: BootFileSystem, mode: str, host: Host) -> Finding:
     refused = [feature for feature in system.features if host.reads(feature) == NO]
     open_ones = [feature for feature in system.features if host.reads(feature) == NOT_KNOWN]
     name = system.filesystem or "its file system"
@@ -41,7 +41,7 @@ def _judge(system: BootFileSystem, mode: str, host: Host, facts: Facts) -> Findi
         return _finding("boot-filesystem", PASS, mode, system, summary, open_ones)
     if system.problem:
         summary = "{}: what GRUB needs to know of it cannot be told: {}".format(name, system.problem.reason)
-        fix = remedies.run_as_root(facts.guest, system.problem.reason)
+        fix = remedies.run_as_root(system.problem.reason)
         return _finding("boot-filesystem-unknown", UNKNOWN, mode, system, summary, open_ones, fix)
     if open_ones:
         summary = "{}: it is not known whether GRUB of host {} reads {}".format(name, host.name, _words(open_ones))

@@ -1,6 +1,6 @@
 """The entry's command line: what stops the boot, what silences the console, what is cut off."""
 
-from pvhready.cmdline import Argument, fitting, parse, size_of
+from pvhready.cmdline import Argument, fitting, parse, parse_all, size_of
 from pvhready.facts import PV, PVH, Entry, Guest, Kernel
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import remedies
@@ -17,6 +17,7 @@ _PVH_BUFFER = 256
 _PVH_MINIMUM = 128
 _IMAGE = "BOOT_IMAGE="
 _SYMBOLS = ("CMDLINE_BOOL", "CMDLINE", "CMDLINE_OVERRIDE")
+_OF_KERNEL = ("module_blacklist", "initcall_blacklist")
 _BLACKLISTS = ("module_blacklist", "modprobe.blacklist")
 # dracut.cmdline(7), what it was called before, and initramfs-tools (scripts/init-top/blacklist).
 _OF_INITRAMFS = {"rd.driver.blacklist": "dracut's", "rdblacklist": "dracut's", "blacklist": "made by initramfs-tools"}
@@ -31,7 +32,7 @@ def judge_cmdline(entry: Entry, kernel: Kernel, mode: str, guest: Guest) -> "Lis
     line, dropped = effective_line(entry, kernel, mode)
     arguments = parse(line)
     findings = list(_dropped(entry, mode, guest, dropped)) + list(_told_of_built_in(entry, kernel, mode))
-    findings += _blacklists(entry, kernel, arguments, mode, guest)
+    findings += _blacklists(entry, kernel, arguments + _for_programs(line, len(arguments)), mode, guest)
     findings += _memory(entry, arguments, mode, guest)
     if mode == PVH:
         findings += _fatal(entry, arguments, guest)
@@ -86,9 +87,8 @@ def _fatal(entry: Entry, arguments: "Tuple[Argument, ...]", guest: Guest) -> "It
             yield _finding("cmdline-nopv", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text, entry))
         elif argument.name == "xen_no_vector_callback":
             summary = "xen_no_vector_callback leaves a PVH guest without its bus and disks"
-            yield _finding(
-                "cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, remedies.remove_argument(guest, argument.text)
-            )
+            fix = remedies.remove_argument(guest, argument.text, entry)
+            yield _finding("cmdline-vector-callback", FAIL, PVH, entry, summary, argument.text, fix)
         elif argument.name == "acpi_rsdp":
             summary = "{} sends the kernel to other ACPI tables than those that GRUB hands over".format(argument.text)
             fix = remedies.remove_argument(guest, argument.text, entry)
@@ -103,6 +103,11 @@ def kept_out(argument: Argument) -> "Tuple[str, ...]":
     if argument.name not in _BLACKLISTS and argument.name not in _OF_INITRAMFS:
         return ()
     return tuple((argument.value or "").replace("-", "_").split(","))
+
+
+def _for_programs(line: str, own: int) -> "Tuple[Argument, ...]":
+    """Return what stands after the kernel's own arguments, but for those that only the kernel goes by: modprobe reads the rest."""
+    return tuple(argument for argument in parse_all(line)[own:] if argument.name not in _OF_KERNEL)
 
 
 def _blacklists(entry: Entry, kernel: Kernel, arguments: "Tuple[Argument, ...]", mode: str, guest: Guest) -> "Iterator[Finding]":

@@ -37,7 +37,7 @@ def judge_config(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
     if too_old and too_old.status == FAIL:
         return [too_old]
     if config.source is None:
-        return [proved_by_notes(kernel, mode, guest) or _no_config(kernel, mode, guest)]
+        return [proved_by_notes(kernel, mode, guest) or _no_config(kernel, mode)]
     contradiction = _contradiction(kernel, mode)
     if contradiction:
         return [contradiction]
@@ -79,13 +79,13 @@ def _is_debians_419(kernel: Kernel, guest: Guest) -> bool:
     return version == "4.19.0" and abi.isdigit() and bool(flavour) and named
 
 
-def _no_config(kernel: Kernel, mode: str, guest: Guest) -> Finding:
+def _no_config(kernel: Kernel, mode: str) -> Finding:
     problem = kernel.config.problem
     summary = "no configuration of this kernel is found"
     if problem:
         summary = "its configuration cannot be read: {}: {}".format(problem.path, problem.reason)
     shown = Evidence("/boot/config-{}".format(kernel.release), "", problem.reason if problem else "missing")
-    fix = remedies.run_as_root(guest, problem.reason) if problem else ()
+    fix = remedies.run_as_root(problem.reason) if problem else ()
     notes = note_evidence(kernel)
     if notes:
         summary += ", and its Xen notes alone are no proof"

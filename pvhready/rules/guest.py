@@ -58,7 +58,7 @@ def _access(facts: Facts) -> "Iterator[Finding]":
     if facts.denied:
         summary = "{} could not be read for lack of rights".format(", ".join(facts.denied[:3]))
         evidence = tuple(Evidence(path, "", "permission denied") for path in facts.denied[:20])
-        yield _finding("access", UNKNOWN, summary, evidence, run_as_root(facts.guest, "permission denied"))
+        yield _finding("access", UNKNOWN, summary, evidence, run_as_root("permission denied"))
     for problem in facts.problems:
         if problem.path in facts.denied:
             continue
@@ -102,7 +102,7 @@ def _fate_of_32bit_pv(facts: Facts) -> str:
         text += "; the kernel {}.{} installed here has no PV entry any more".format(*newest)
     if facts.guest.xen_version in ("4.15", "4.16"):
         text += "; this host's Xen {} is at that border".format(facts.guest.xen_version)
-    elif "4.14" in _SUPPORT_ENDS and facts.today > _SUPPORT_ENDS["4.14"]:
+    elif facts.today > _SUPPORT_ENDS["4.14"]:
         text += "; support for Xen 4.14, the last with 32-bit PV by default, ended on {}".format(_SUPPORT_ENDS["4.14"])
     return text
 

@@ -75,7 +75,7 @@ def _whole(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":
             mode,
             kernel,
             "cannot be read: {}".format(image.problem.reason),
-            fix=remedies.run_as_root(guest, image.problem.reason),
+            fix=remedies.run_as_root(image.problem.reason),
         )
     if image.container == "uki":
         summary = "a unified kernel image, which no Xen loader takes as a file"
@@ -207,7 +207,7 @@ def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modul
     if answer != YES:
         summary = 'payload {}, which the PV loader cannot read ("not xen image")'.format(payload or "missing")
         status = FAIL if answer == NO else UNKNOWN
-        return _finding("image-payload", status, mode, kernel, summary, _payload_evidence(kernel), remedies.readable_under_pv(guest))
+        return _finding("image-payload", status, mode, kernel, summary, _payload_evidence(kernel), remedies.readable_under_pv())
     if payload == "xz" and host.xzio != YES and "xzio" not in modules:
         return _without_xzio(kernel, mode, host)
     return _width(kernel, mode, guest)
@@ -217,9 +217,9 @@ def _without_xzio(kernel: Kernel, mode: str, host: Host) -> Finding:
     """GRUB loads gzio by itself (normal/main.c), but not xzio: it is built into the host's image, or the menu inserts it."""
     if host.xzio == NO:
         summary = 'payload xz, and GRUB has no module xzio inserted when this kernel is loaded ("not xen image")'
-        return _finding("image-xzio", FAIL, mode, kernel, summary, _payload_evidence(kernel), remedies.insert_xzio(host))
+        return _finding("image-xzio", FAIL, mode, kernel, summary, _payload_evidence(kernel), remedies.insert_xzio())
     summary = "payload xz: no module xzio of the guest's GRUB folder is inserted for it, and whether host {} has it built in is not known"
-    return _finding("image-xzio", UNKNOWN, mode, kernel, summary.format(host.name), _payload_evidence(kernel), remedies.insert_xzio(host))
+    return _finding("image-xzio", UNKNOWN, mode, kernel, summary.format(host.name), _payload_evidence(kernel), remedies.insert_xzio())
 
 
 def _width(kernel: Kernel, mode: str, guest: Guest) -> "Optional[Finding]":

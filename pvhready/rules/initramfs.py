@@ -165,7 +165,7 @@ def _unreadable(archives: "List[Initramfs]", entry: Entry, mode: str, guest: Gue
             )
         if archive.problem:
             summary = "cannot be read: {}".format(archive.problem.reason)
-            fix = remedies.run_as_root(guest, archive.problem.reason) or remedies.rebuild_initramfs(guest, release)
+            fix = remedies.run_as_root(archive.problem.reason) or remedies.rebuild_initramfs(guest, release)
             return _finding("initramfs-unreadable", UNKNOWN, mode, entry, summary, archive.problem.path, fix)
     return _finding("initramfs-unreadable", UNKNOWN, mode, entry, "was not read to its end", entry.initrd[-1])
 

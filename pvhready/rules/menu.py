@@ -93,7 +93,7 @@ def _no_config(menu: Menu, mode: str, host: Host, facts: Facts) -> Finding:
 def _unreadable(menu: Menu, mode: str, facts: Facts) -> Finding:
     path = menu.problem.path if menu.problem else menu.config or ""
     reason = menu.problem.reason if menu.problem else "not understood"
-    fix = remedies.run_as_root(facts.guest, reason) or remedies.regenerate(facts.guest)
+    fix = remedies.run_as_root(reason) or remedies.regenerate(facts.guest)
     summary = "cannot be read: " + reason
     if menu.problem == UNMOUNTED:  # the menu must not be written anew now: that would go below the mount point
         summary, fix = reason, remedies.mount_boot(facts.root, facts.storage.fstab)

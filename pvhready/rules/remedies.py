@@ -2,7 +2,7 @@
 
 from pvhready.facts import Entry, Guest, Hook, Kernel, Mount
 from pvhready.findings import Remedy, command, hint
-from pvhready.host import Host, hosts_with
+from pvhready.host import hosts_with
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def family(guest: Guest) -> str:
 def release_number(guest: Guest) -> int:
     """Return the distribution's major version, 0 when it has none (rolling, unknown). Devuan's is that of its Debian."""
     digits = (guest.distribution.version or "").split(".")[0]
-    number = int(digits) if digits.isdigit() else 0
+    number = int(digits[:9]) if digits.isdecimal() else 0
     return number + _DEVUAN_TO_DEBIAN if number and guest.distribution.id == "devuan" else number
 
 
@@ -96,7 +96,7 @@ def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
     return (hint("Put the image of the kernel's package back in its place."),)
 
 
-def run_as_root(guest: Guest, reason: str) -> "Remedies":
+def run_as_root(reason: str) -> "Remedies":
     """Read again with the rights to do so."""
     if "permission" in reason:
         return (command("run the check as root", *RUN_AGAIN),)
@@ -113,12 +113,12 @@ def mount_boot(root: str, fstab: "Tuple[Mount, ...]" = ()) -> "Remedies":
     return (hint("Mount the file system that the guest has for /boot at {}.".format(folder)), command("check again", *RUN_AGAIN))
 
 
-def readable_under_pv(guest: Guest) -> "Remedies":
+def readable_under_pv() -> "Remedies":
     """For a kernel that only the PVH loader reads."""
     return (hint("Under PV, boot an older kernel whose payload is gzip or xz; under PVH this kernel needs nothing."),)
 
 
-def insert_xzio(host: Host) -> "Remedies":
+def insert_xzio() -> "Remedies":
     """For an xz kernel under a PV loader that may lack the module."""
     return (hint("Where the host's GRUB has the module, \"insmod xzio\" in the entry reads it; Debian's host images have it built in."),)
 

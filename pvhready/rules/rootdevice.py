@@ -1,6 +1,6 @@
 """The root device: does ``root=`` name something that will be there, and has the kernel what its file system needs?"""
 
-from pvhready.cmdline import Argument, last, parse
+from pvhready.cmdline import Argument, last, parse, parse_all
 from pvhready.devicenames import FOREIGN, contradict, device_of, is_plausible, layer_of, parse_spec
 from pvhready.facts import Entry, Facts, Kernel, Mount, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
@@ -66,7 +66,8 @@ def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> 
     """Return the findings on the root device of an entry and on the drivers that it needs."""
     if why_none(entry, kernel, mode, facts) is not None:
         entry = entry._replace(initrd=())
-    arguments = parse(effective_line(entry, kernel, mode)[0])
+    # An initramfs reads the whole of /proc/cmdline, with what stands after --.
+    arguments = (parse_all if entry.initrd else parse)(effective_line(entry, kernel, mode)[0])
     named = last(arguments, "root")
     if named is None or named.value in (None, "", "fstab"):  # root=fstab: systemd's initramfs has the name inside (NixOS)
         return [_no_root(entry, arguments, mode, facts)]
@@ -264,10 +265,7 @@ def _file_system(arguments: "Tuple[Argument, ...]", storage: Storage) -> str:
     named = last(arguments, "rootfstype")
     if named and named.value:
         return named.value.split(",")[0]
-    for mount in storage.mounts + storage.fstab:
-        if mount.point == "/":
-            return mount.filesystem
-    return ""
+    return _mounted_type(storage.mounts) or _mounted_type(storage.fstab)
 
 
 def _mounted_type(mounts: "Tuple[Mount, ...]") -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Optional, Tuple
 
 _INSTALLONLY_LIMIT = 3  # dnf.conf(5)
-_DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "xen_no_vector_callback", "root", "nolapic")
-_ROOM_FOR_A_KERNEL = 150  # MiB: an image, and an initramfs twice while it is written
+_DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "acpi_rsdp", "xen_no_vector_callback", "root", "nolapic", "disableapic")
+ROOM_FOR_A_KERNEL = 150  # MiB: an image, and an initramfs twice while it is written
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 
@@ -85,7 +85,7 @@ def judge_space(storage: Storage) -> "Iterator[Finding]":
     if storage.boot_free is not None:
         megabytes = storage.boot_free // (1024 * 1024)
         summary = "a file in /boot is damaged, and {} MiB are free there".format(megabytes)
-        if megabytes < _ROOM_FOR_A_KERNEL:
+        if megabytes < ROOM_FOR_A_KERNEL:
             summary += ": make room before anything is written there again"
         yield Finding("boot-space", INFO, BOTH, "/boot", summary, (Evidence("/boot", "free bytes", str(storage.boot_free)),))
 

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, Tuple
 
-# Series to the last release with the fault and what it does. Sources: the stable kernels' change logs.
+# Series, kind of guest, releases with the fault, what it does, the release that mends it. Sources: the stable kernels' change logs.
 _REGRESSIONS = (
     ("6.12", "pv", ">=6.12,<6.12.25", "PV guests come up with a single CPU", "6.12.25"),
     ("4.14", "both", ">=4.14,<4.14.97", "the clock loses time over save, restore and migration", "4.14.97"),

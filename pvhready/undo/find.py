@@ -76,7 +76,7 @@ def find_work(root: Root, facts: Facts, named: "Sequence[str]" = (), download: b
 
 
 def is_copy(kernel: Kernel) -> bool:
-    """Whether a decompressed kernel has a name of its own, ``vmlinux``, so that the packed one stands beside it untouched (form V6)."""
+    """Whether a decompressed kernel has a name of its own, ``vmlinux``, so that the packed one stands beside it untouched."""
     return kernel.path.rpartition("/")[2].startswith("vmlinux")
 
 
@@ -144,7 +144,7 @@ def _other_names(root: Root, paths: "Tuple[str, ...]") -> "List[str]":
 
 
 def _copies_in_use(facts: Facts, notes: "List[str]") -> "List[Kernel]":
-    """The decompressed kernels of form V6 that an entry of the menu boots."""
+    """The decompressed kernels with a name of their own that an entry of the menu boots."""
     named = {entry.kernel for menu in facts.menus.values() for entry in menu.entries}
     copies = []
     for kernel in decompressed_kernels(facts):

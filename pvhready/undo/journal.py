@@ -150,7 +150,7 @@ def _state(value: "Record") -> State:
 
 def is_run_name(name: str) -> bool:
     """Whether a name is that of a run's folder."""
-    return len(name) == len(RUN) + 4 and name.startswith(RUN) and name[len(RUN):].isdigit()
+    return len(name) == len(RUN) + 4 and name.startswith(RUN) and name[len(RUN):].isdecimal()
 
 
 def _run_name(value: "Any") -> str:

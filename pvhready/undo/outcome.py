@@ -3,7 +3,7 @@
 from pvhready.judge import Report
 from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
-from pvhready.undo.changes import FILE, LINK, Change, Refused
+from pvhready.undo.changes import EXIT_REFUSED, FILE, LINK, Change, Refused
 from pvhready.undo.find import Restored
 from pvhready.undo.sources import Refusal
 from pvhready.undo.writer import folder_of
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
     @property
     def exit_code(self) -> int:
         """0 for done, or nothing to do; 2 where something was refused."""
-        return 2 if self.obstacles or self.refused else 0
+        return EXIT_REFUSED if self.obstacles or self.refused else 0
 
 
 def demand_as_seen(root: Root, plan: Outcome) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pvhready.unpack.source import Chunks
 
 __all__ = [
-    "FORMS", "Budget", "Chunks", "Damaged", "LimitReached", "MissingTool", "Source", "UnpackError", "detect", "from_bytes",
+    "Budget", "Chunks", "Damaged", "LimitReached", "MissingTool", "Source", "UnpackError", "detect", "from_bytes",
     "from_file", "stream",
 ]
 
@@ -21,7 +21,6 @@ _MAGIC = (
     (b"\x1f\x8b\x08", "gzip"), (b"\xfd7zXZ\x00", "xz"), (b"BZh", "bzip2"), (b"\x5d\x00\x00", "lzma"), (b"\x89LZO", "lzo"),
     (b"\x02\x21\x4c\x18", "lz4"), (b"\x04\x22\x4d\x18", "lz4"), (b"\x28\xb5\x2f\xfd", "zstd"),
 )
-FORMS = ("gzip", "xz", "bzip2", "lzma", "lzo", "lz4", "zstd", "none")
 
 
 def detect(head: bytes) -> "Optional[str]":

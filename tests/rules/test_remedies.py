@@ -7,6 +7,7 @@ import pytest
 from pvhready.facts import Distribution, Entry, Guest, Image, Kernel
 from pvhready.probes.defaults import parse_defaults
 from pvhready.rules import newkernel, remedies
+from pvhready.rules.cmdline import judge_cmdline
 
 
 def _guest(name, version=None, like=(), architecture="x86_64"):
@@ -107,6 +108,16 @@ _ADD = 'sed -i $ a GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=hvc0" /etc/de
 ])
 def test_the_console(guest, entry, expected):
     assert _typed(remedies.add_console(guest, entry)) == expected
+
+
+@pytest.mark.parametrize("argument", [
+    "nopv", "acpi=off", "acpi_rsdp=0x1", "nolapic", "xen_no_vector_callback", "modprobe.blacklist=xen-blkfront",
+])
+def test_what_is_taken_from_snippets_is_taken_by_their_own_tool(argument):
+    entry = _SNIPPET._replace(cmdline="console=hvc0 " + argument)
+    kernel = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047))
+    said = judge_cmdline(entry, kernel, "pvh", _guest("fedora", "40"))
+    assert [_typed(finding.remedies) for finding in said] == [["grubby --update-kernel=ALL --remove-args=" + argument]]
 
 
 @pytest.mark.parametrize("guest,path,expected", [

@@ -54,6 +54,7 @@ def test_an_fstab_that_cannot_be_read():
 
 def test_two_root_arguments_that_differ():
     assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="root=/dev/xvda1") == NOT_KNOWN
+    assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="-- root=/dev/xvda1") == NOT_KNOWN
     assert judged("UUID=" + UUID, Storage((ROOT,)), arguments="root=UUID=" + UUID) == NOT_JUDGED
 
 
@@ -87,6 +88,14 @@ def test_another_device_than_the_one_that_is_mounted(mounted, below, filesystem,
 def test_the_driver_of_the_file_system(filesystem, values, modules, expected):
     said = judged("UUID=" + UUID, Storage((ROOT._replace(filesystem=filesystem),)), values, modules)
     assert said.get("root-driver") == expected
+
+
+def test_of_two_file_systems_that_are_mounted_at_the_root_the_later_is_seen():
+    """Older kernels list the first, empty root file system before it (EL7)."""
+    mounts = (Mount("/", "/dev/xvda1", "rootfs"), Mount("/", "/dev/xvda1", "btrfs"))
+    storage = Storage(mounts=mounts, uuids={UUID: "/dev/xvda1"}, root_device="/dev/xvda1")
+    assert judged("UUID=" + UUID, storage, {"BTRFS_FS": "m"}, top="/") == {"root-device": "pass", "root-driver": "fail"}
+    assert judged("UUID=" + UUID, storage, {"BTRFS_FS": "m"}, ("btrfs",), top="/") == {"root-device": "pass"}
 
 
 def test_configurations_that_disagree_on_the_driver():
