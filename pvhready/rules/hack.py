@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Tuple
 
+
 def decompressed_kernels(facts: Facts) -> "Tuple[Kernel, ...]":
     """Return the kernels that stand as raw ELF files where a bzImage should be. Those that are kept for PV have names of their own."""
     return tuple(kernel for kernel in facts.kernels if kernel.image.container == "elf" and not is_kept(kernel.path))
