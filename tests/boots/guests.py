@@ -35,7 +35,8 @@ def make_tree(case: Case, tree: str) -> None:
     write_image(case, kernel, "{}/boot/vmlinuz-{}".format(tree, kernel.release))
     shutil.copy(kernel.config, tree + "/boot/config-" + kernel.release)
     shutil.copy(kernel.system_map, tree + "/boot/System.map-" + kernel.release)
-    initramfs.write("{}/boot/initrd.img-{}".format(tree, kernel.release), _HERE + "/guest/init", laboratory.busybox(), kernel, case.modules)
+    box = laboratory.busybox(kernel.bits)
+    initramfs.write("{}/boot/initrd.img-{}".format(tree, kernel.release), _HERE + "/guest/init", box, kernel, case.modules)
     for name in case.grub_modules:
         _copy_grub_module(case.mode, name, tree)
     if case.stage == "undone":

@@ -62,9 +62,9 @@ class Log(NamedTuple):
     seconds: int = 0
 
 
-def busybox() -> str:
-    """Return a busybox that needs no libraries."""
-    return os.path.join(debian.unpacked("busybox-static", "bookworm"), "bin/busybox")
+def busybox(bits: int = 64) -> str:
+    """Return a busybox that needs no libraries, for a kernel of 32 or 64 bits."""
+    return os.path.join(debian.unpacked("busybox-static" + (":i386" if bits == 32 else ""), "bookworm"), "bin/busybox")
 
 
 def prepare() -> Laboratory:
