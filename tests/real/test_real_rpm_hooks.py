@@ -38,6 +38,7 @@ os.rename("{menu}", "{menu}.away")
 """.format(image=IMAGE, release=RELEASE, menu=MENU)
 PACKAGE = "/new/RPMS/noarch/kernel-core-6.9.0-1.noarch.rpm"
 # dnf 4 is itself a program in Python.
+PLUGIN = "/usr/lib/kernel/install.d/99-pvhready.install"
 NAMES = sorted(breakage.all_of("", ""))
 OF_DNF = sorted(set(NAMES) - {"Python is not there"})
 LINES = 3  # of each hook
@@ -85,10 +86,24 @@ def test_kernel_install(system):
     assert system.demand("kernel-install", "remove", RELEASE).said == []
 
 
+def without_us(system, found, *words):
+    """What becomes of the same run where our plugin is not there."""
+    plugin = system.path(PLUGIN)
+    os.rename(plugin, plugin + ".away")
+    try:
+        return breakage.run(system, found, *words)
+    finally:
+        os.rename(plugin + ".away", plugin)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_kernel_install_goes_on_whatever_becomes_of_the_program(name, system):
     found, started = system.breakages[name], time.monotonic()
     output = breakage.run(system, found, "kernel-install", "add", RELEASE, IMAGE)
+    if found.within and output.code:
+        # systemd 257 does not start its own plugins where stdin is closed.
+        assert output.text == without_us(system, found, "kernel-install", "add", RELEASE, IMAGE).text
+        return
     assert output.code == 0, output.text
     assert "Traceback" not in output.text and len(output.said) <= LINES, output.text
     assert found.speaks == any("WILL NOT BOOT" in line for line in output.said), output.text
