@@ -82,6 +82,14 @@ def test_a_front_end_that_is_built_in_cannot_be_kept_from_being_loaded():
     assert said(judged(words, "pvh", kernel(XEN_BLKDEV_FRONTEND="y", conflicts=doubt))) == [("cmdline-blacklist", "fail")]
 
 
+@pytest.mark.parametrize("argument,status", [
+    ("modprobe.blacklist", "fail"), ("rd.driver.blacklist", "unknown"), ("module_blacklist", None), ("initcall_blacklist", None),
+])
+def test_behind_two_dashes_stands_what_programs_go_by_and_the_kernel_does_not(argument, status):
+    findings = judged("{} -- {}=xen_blkfront".format(CONSOLE, argument), "pv")
+    assert said(findings) == [("cmdline-blacklist", status) if status else ("cmdline", "pass")]
+
+
 def test_what_an_argument_keeps_out():
     from pvhready.cmdline import parse
 
@@ -144,6 +152,12 @@ def test_what_does_not_fit(mode, of, room):
     shown = shown if len(shown) <= 80 else shown[:80] + "..."
     assert (finding.id, finding.status, finding.evidence[0].value) == ("cmdline-too-long", "warn", shown)
     assert finding.summary.endswith("without a word: " + shown)
+
+
+@pytest.mark.parametrize("length,shown", [(80, "a" * 80), (81, "a" * 80 + "...")])
+def test_what_is_left_out_is_shown_in_part(length, shown):
+    (finding,) = judged("b" * 1000 + " " + "a" * length, "pv")
+    assert finding.evidence[0].value == shown
 
 
 def test_the_path_as_it_is_written_takes_room_too():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pvhready.facts import Config, Conflict, Distribution, Guest, Image, Kernel, Problem
+from pvhready.facts import Config, Conflict, Distribution, Guest, Image, Inside, Kernel, Problem
 from pvhready.rules.config import judge_config
 
 RELEASE = "6.1.0-50-amd64"
@@ -142,3 +142,18 @@ def test_what_hurts_all_the_same(symbol, value, expected):
     assert [said(finding) for finding in others] == ([expected] if expected else [])
     if expected:
         assert others[0].evidence[0] == (SOURCE, "CONFIG_" + symbol, "n") and others[0].remedies
+
+
+@pytest.mark.parametrize("notes,features,words", [((1, 6, 18), None, "1, 6, 18"), ((6, 1, 18), 0x1801, "1, 6, 18; note 17 is 0x1801")])
+def test_notes_alone_are_no_proof(notes, features, words):
+    judged = kernel(config={"source": None})._replace(inside=Inside(notes=notes, features=features))
+    (finding,) = judge_config(judged, "pvh", GUEST)
+    assert said(finding) == ("kernel-config-missing", "unknown") and finding.summary.endswith(", and its Xen notes alone are no proof")
+    assert finding.evidence[1] == ("/boot/vmlinuz", "Xen notes", words)
+    assert "proof" not in judge_config(kernel(config={"source": None}), "pvh", GUEST)[0].summary
+
+
+def test_what_only_root_may_read_is_to_be_read_by_root():
+    judged = kernel(config={"source": None, "problem": Problem("/boot/config", "permission denied")})
+    (finding,) = judge_config(judged, "pvh", GUEST)
+    assert "sudo" in finding.remedies[0].argv

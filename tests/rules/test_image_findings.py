@@ -102,3 +102,16 @@ def test_a_file_that_is_shorter_than_its_header_says(image, where):
 def test_a_payload_is_shown_where_it_stands(image, where, magic):
     (finding,) = judge_image(Kernel("/boot/vmlinuz", image, "6.1.0", "6.1.0"), "pv", profile("debian-12"), Guest("PV"))
     assert (finding.id, finding.status, finding.evidence) == ("image-payload", "fail", (("/boot/vmlinuz", where, magic),))
+
+
+@pytest.mark.parametrize("sectors,pvh", [(64, "pass"), (65, "fail")])
+def test_setup_sectors_that_grub_has_room_for(sectors, pvh):
+    assert judged(GOOD._replace(setup_sectors=sectors), "pvh")[0][1] == pvh
+    assert judged(GOOD._replace(setup_sectors=sectors), "pv")[0][1] == "pass"
+
+
+@pytest.mark.parametrize("answer,expected", [("yes", "pass"), ("no", "fail"), ("unknown", "unknown")])
+def test_a_compression_of_which_a_host_s_profile_says_so(answer, expected):
+    host = profile("debian-12")._replace(payloads={"lz4": answer})
+    findings = judge_image(Kernel("/boot/vmlinuz", GOOD._replace(payload="lz4"), "6.1.0", "6.1.0"), "pv", host, Guest("PV"))
+    assert [finding.status for finding in findings] == [expected]
