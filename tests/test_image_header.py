@@ -137,3 +137,18 @@ def test_libmagic_is_asked_what_is_no_kernel(tmp_path):
         assert read_image(root, "/empty").description is None
         assert (read_image(root, "/kernel").opinion, read_image(root, "/kernel", deep=True).opinion) == (None, "xz")
         assert read_image(root, "/none").problem.path == "/none"
+
+
+@pytest.mark.parametrize("flags,bits", [(0, 32), (1, 64), (2, 32), (0x3E, 32), (0x3F, 64)])
+def test_the_width_is_one_bit(flags, bits):
+    assert image_in(patched(0x236, word(flags)), "k").bits == bits
+
+
+@pytest.mark.parametrize("flags,high", [(0, False), (1, True), (0x80, False), (0x81, True)])
+def test_so_is_where_it_is_loaded(flags, high):
+    assert image_in(patched(0x211, bytes([flags])), "k").loaded_high is high
+
+
+def test_a_release_of_256_bytes_is_read():
+    banner = b"5." + b"1" * 254
+    assert image_in(patched(0x400, banner + b"9"), "k").release == banner.decode()

@@ -115,3 +115,41 @@ def test_a_compression_of_which_a_host_s_profile_says_so(answer, expected):
     host = profile("debian-12")._replace(payloads={"lz4": answer})
     findings = judge_image(Kernel("/boot/vmlinuz", GOOD._replace(payload="lz4"), "6.1.0", "6.1.0"), "pv", host, Guest("PV"))
     assert [finding.status for finding in findings] == [expected]
+
+
+MADE = GOOD._replace(size=100000, code_end=100000, memory=200000, unpacked=150000, initrd_limit=0x7FFFFFFF)
+BEHIND_SETUP = 100000 - 28 * 512
+
+
+@pytest.mark.parametrize("changed,place", [
+    ({}, None), ({"unpacked": None}, None), ({"memory": None}, None), ({"initrd_limit": None}, None),
+    ({"unpacked": 0}, ("offset 0x1f3c", "0x0")), ({"unpacked": 0, "payload_end": None}, ("offset 0x0", "0x0")),
+    ({"memory": BEHIND_SETUP, "unpacked": None}, None), ({"memory": BEHIND_SETUP - 1, "unpacked": None}, ("offset 0x260", "0x14e9f")),
+    ({"memory": 1 << 30}, None), ({"memory": (1 << 30) + 1}, ("offset 0x260", "0x40000001")),
+    ({"setup_sectors": 0, "memory": 100000 - 5 * 512, "unpacked": None}, None),
+    ({"setup_sectors": 0, "memory": 100000 - 5 * 512 - 1, "unpacked": None}, ("offset 0x260", "0x17c9f")),
+    ({"unpacked": 200000}, None), ({"unpacked": 200001}, ("offset 0x1f3c", "0x30d41")),
+    ({"unpacked": 200001, "payload_end": None}, ("offset 0x0", "0x30d41")), ({"unpacked": 200001, "memory": None}, None),
+    ({"initrd_limit": 0x37FFFFFF}, None), ({"initrd_limit": 0x37FFFFFE}, ("offset 0x22c", "0x37fffffe")),
+])
+def test_what_no_kernel_build_writes(changed, place):
+    kernel = Kernel("/boot/vmlinuz", MADE._replace(**changed), "6.1.0", "6.1.0")
+    (finding,) = judge_image(kernel, "pvh", profile("debian-12"), Guest("PV"))
+    if place is None:
+        assert (finding.id, finding.status) == ("image-form", "pass")
+    else:
+        assert (finding.id, finding.status, finding.evidence) == ("image-header", "unknown", (("/boot/vmlinuz",) + place,))
+        assert finding.remedies
+
+
+@pytest.mark.parametrize("flag,shown", [(0, "0x0000"), (None, "0x0000"), (0xAA56, "0xaa56")])
+def test_no_boot_signature(flag, shown):
+    for mode in ("pv", "pvh"):
+        kernel = Kernel("/boot/vmlinuz", GOOD._replace(boot_flag=flag), "6.1.0", "6.1.0")
+        (finding,) = judge_image(kernel, mode, profile("debian-12"), Guest("PV"))
+        assert (finding.id, finding.status, finding.evidence) == ("image-not-bzimage", "fail", (("/boot/vmlinuz", "offset 0x1fe", shown),))
+
+
+def test_no_payload_at_all_under_pv():
+    assert "payload missing" in judged(GOOD._replace(payload=None), "pv")[0][2]
+    assert "payload lz4" in judged(GOOD._replace(payload="lz4"), "pv")[0][2]
