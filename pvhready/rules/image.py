@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BOOT_FLAG = 0xAA55
 _PROTOCOL = {PVH: 0x0203, PV: 0x0208}
 _MAX_SETUP_SECTORS = 64
+_WITH_ZSTDIO = "2.14"  # its zstdio writes past the end of its buffer: the kernel starts, and panics (seen on Xen with Debian sid's)
 _MEMORY = 1 << 30  # bytes that no kernel asks for to unpack itself: real ones take 15 to 70 MB
 _INITRD_LIMIT = 0x37FFFFFF  # no kernel sets a lower one (Linux: arch/x86/boot/header.S; before, this was the limit for all)
 _NOTE_ENTRY = 1  # XEN_ELFNOTE_ENTRY: there with CONFIG_XEN_PV
@@ -206,6 +207,8 @@ def _payload_under_pv(kernel: Kernel, mode: str, host: Host, guest: Guest, modul
     answer = host.payloads.get(payload or "unknown", NO)
     if answer != YES:
         summary = 'payload {}, which the PV loader cannot read ("not xen image")'.format(payload or "missing")
+        if payload == "zstd" and host.grub == _WITH_ZSTDIO:
+            summary = 'payload zstd, over which GRUB {} spoils the initramfs that it reads next ("no cpio magic")'.format(host.grub)
         status = FAIL if answer == NO else UNKNOWN
         return _finding("image-payload", status, mode, kernel, summary, _payload_evidence(kernel), remedies.readable_under_pv())
     if payload == "xz" and host.xzio != YES and "xzio" not in modules:

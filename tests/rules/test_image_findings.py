@@ -153,3 +153,12 @@ def test_no_boot_signature(flag, shown):
 def test_no_payload_at_all_under_pv():
     assert "payload missing" in judged(GOOD._replace(payload=None), "pv")[0][2]
     assert "payload lz4" in judged(GOOD._replace(payload="lz4"), "pv")[0][2]
+
+
+@pytest.mark.parametrize("payload,host,words", [
+    ("zstd", "debian-sid", "GRUB 2.14 spoils the initramfs"), ("zstd", "upstream-2.14", "GRUB 2.14 spoils the initramfs"),
+    ("zstd", "debian-13", "not xen image"), ("zstd", "bitfolk", "not xen image"), ("lz4", "debian-sid", "not xen image"),
+])
+def test_zstd_under_pv(payload, host, words):
+    (finding,) = judged(GOOD._replace(payload=payload), "pv", host)
+    assert finding[:2] == ("image-payload", "fail") and words in finding[2]
