@@ -310,7 +310,7 @@ def test_empty_blocks_without_end_run_out_of_time() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from([form for form in unpack.FORMS if form != "none"]), st.binary(max_size=300), st.booleans())
+@given(st.sampled_from(["gzip", "xz", "bzip2", "lzma", "lzo", "lz4", "zstd"]), st.binary(max_size=300), st.booleans())
 def test_bytes_of_any_kind_end_in_an_answer(form: str, data: bytes, whole: bool) -> None:
     magic = {
         "gzip": b"\x1f\x8b\x08", "xz": b"\xfd7zXZ\x00", "bzip2": b"BZh9", "lzma": b"\x5d\x00\x00", "lzo": b"\x89LZO\x00\r\n\x1a\n",
