@@ -1,14 +1,14 @@
 """What may be the name of a kernel's release or of a module. Whoever made the file may have put anything there."""
 
 _MAX_NAME = 64  # MODULE_NAME_LEN
-_MAX_RELEASE = 64  # with its NUL this is __NEW_UTS_LEN + 1 of Linux
+MAX_RELEASE = 64  # with its NUL this is __NEW_UTS_LEN + 1 of Linux
 _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+")
 _RELEASE_CHARACTERS = _CHARACTERS | frozenset("-~:@")
 
 
 def is_release(name: str) -> bool:
     """Whether a folder's name is a kernel's release."""
-    return name[:1].isdigit() and len(name) <= _MAX_RELEASE and _RELEASE_CHARACTERS.issuperset(name)
+    return name[:1].isdigit() and len(name) <= MAX_RELEASE and _RELEASE_CHARACTERS.issuperset(name)
 
 
 def is_module(name: str) -> bool:

@@ -6,6 +6,7 @@ arch/x86/kernel/vmlinux.lds.S, init/version.c, kernel/configs.c).
 """
 
 from pvhready.probes.elf import read_layout, xen_notes
+from pvhready.probes.names import MAX_RELEASE
 from pvhready.records import NamedTuple
 from pvhready.unpack.source import Damaged
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _HEAD = 64 * 1024  # bytes that hold the headers of an ELF file
 _BANNER = b"Linux version "
-_MAX_RELEASE = 64  # with its NUL this is __NEW_UTS_LEN + 1 of Linux
 _CONFIG, _CONFIG_END = b"IKCFG_ST\x1f\x8b\x08", b"IKCFG_ED"
 _MARK = 8  # bytes of the mark before the packed configuration
 _MAX_CONFIG = 2 * 1024 * 1024  # packed; real ones have 30 to 70 KB
@@ -149,7 +149,7 @@ def _release_in(data: bytes) -> "Optional[str]":
     at = data.find(_BANNER)
     while at >= 0:
         start = at + len(_BANNER)
-        word, space, rest = data[start:start + _MAX_RELEASE + 2].partition(b" ")
+        word, space, rest = data[start:start + MAX_RELEASE + 2].partition(b" ")
         if space and rest[:1] == b"(" and word[:1].isdigit() and all(0x21 <= byte < 0x7F for byte in word):
             return word.decode("ascii")
         at = data.find(_BANNER, start)
