@@ -27,7 +27,7 @@ _HEADER = b"pvhready facts 2 %08x\n"
 _HEADER_SIZE = len(_HEADER % 0)
 _DEEP = (list, tuple, dict)
 # Folders of this package whose code makes facts, and what is said of them.
-_ROOMS = ("", "probes", "grub", "rules", "unpack", "archives", "disk", "memory", "report")
+_ROOMS = ("", "commands", "probes", "grub", "rules", "unpack", "archives", "disk", "memory", "report")
 
 
 class RememberedFacts:
