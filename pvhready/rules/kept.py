@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 def judge_kept(entry: Entry, kernels: "Tuple[Kernel, ...]", mode: str) -> "Iterator[Finding]":
     """Return what is to be said of an entry for PV whose kernel was kept decompressed: the next menu begins with it, too."""
-    release = kept_release(entry.kernel or "")
+    path = entry.kernel or ""
+    release = kept_release(path)
     if mode != PV or release is None:
         return
     others = [kernel for kernel in kernels if kernel.path.startswith("/boot/") and not is_kept(kernel.path)]
-    names = [kernel.named_release or kernel.release or "" for kernel in others]
+    names = [kernel.named_release or kernel.release for kernel in others]
     newer = [name for name in names if sort_key(name) > sort_key(release)]
     summary = "under PV the menu boots Linux {}, which was kept decompressed for that, as long as its package is installed".format(release)
     if newer:
         summary += "; newer ones, as {}, have no such copy and boot under PVH".format(max(newer, key=sort_key))
-    yield Finding("pv-kept", INFO, PV, entry.kernel or "", summary, (Evidence(entry.kernel or ""),))
+    yield Finding("pv-kept", INFO, PV, path, summary, (Evidence(path),))

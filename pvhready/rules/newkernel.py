@@ -36,7 +36,7 @@ def xen_kernel(guest: Guest) -> "Remedies":
     if guest.distribution.id == "ubuntu":
         return (
             command("install the generic kernel: the kvm flavour is built without Xen", "apt-get", "install", "linux-image-generic"),
-        ) + (_ubuntu_kernel(18)[:1] if remedies.release_number(guest) == 18 else ())
+        ) + (_ubuntu_kernel(18) if remedies.release_number(guest) == 18 else ())
     return newer_kernel(guest)
 
 
@@ -46,15 +46,17 @@ def plain_kernel(guest: Guest) -> "Remedies":
 
 
 def _ubuntu_kernel(version: int) -> "Remedies":
+    if version and version < 18:
+        return (hint("No kernel of this release boots under PVH: upgrade to Ubuntu 18.04 with its HWE kernel, or newer."),)
     if version == 18:
         return (command("install the HWE kernel (5.4)", "apt-get", "install", "--install-recommends", "linux-generic-hwe-18.04"),)
-    if version < 18 and version:
-        return (hint("No kernel of this release boots under PVH: upgrade to Ubuntu 18.04 with its HWE kernel, or newer."),)
     return (command("install the release's kernel", "apt-get", "install", "linux-generic"),)
 
 
 def _debian_kernel(guest: Guest, version: int) -> "Remedies":
     package = "linux-image-686-pae" if guest.architecture in ("i386", "i686") else "linux-image-amd64"
+    if version and version < 9:
+        return (hint("No kernel of this release boots under PVH: upgrade to Debian 10 or newer."),)
     if version == 9:
         # The archive of old releases is signed for a time that is over.
         line = "deb [check-valid-until=no] http://archive.debian.org/debian stretch-backports main"
@@ -64,8 +66,6 @@ def _debian_kernel(guest: Guest, version: int) -> "Remedies":
             command("read what it has", "apt-get", "update"),
             command("install its kernel, 4.19", "apt-get", "install", "-t", "stretch-backports", package),
         )
-    if version and version < 9:
-        return (hint("No kernel of this release boots under PVH: upgrade to Debian 10 or newer."),)
     return (command("install the release's kernel", "apt-get", "install", package),)
 
 

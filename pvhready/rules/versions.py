@@ -40,7 +40,7 @@ def known_regression(release: "Optional[str]", mode: str) -> "Optional[Tuple[str
     name = "{}.{}".format(numbers[0], numbers[1])
     for start, where, affected, harm, fixed in _REGRESSIONS:
         tells = start == name and where in (mode, "both") and len(numbers) >= 3 and numbers[2]
-        if tells and _is_within(numbers[:3], affected):
+        if tells and _is_within(numbers, affected):
             return harm, fixed
     return None
 
