@@ -43,6 +43,8 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
         summary = "{}, and the block front end is a module: the kernel finds no disks".format(absence)
         fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
         return [_finding("initramfs-missing", FAIL, mode, entry, summary, "", fix)]
+    if kernel.release is None:
+        return _side_conditions(entry, kernel, mode, facts)  # judge_config has said so: whose modules it needs is not known
     found = holds(entry, kernel, BLKFRONT, facts)
     return [_answer(found, entry, kernel, mode, facts)] + _side_conditions(entry, kernel, mode, facts)
 
@@ -65,16 +67,14 @@ def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional
 
 
 def _init_problem(archives: "List[Initramfs]") -> str:
-    if any(archive.init for archive in archives):
-        return ""
-    return next((archive.init_problem for archive in archives if archive.init_problem), "")
+    """Why the kernel could not run /init: of several archives that have one, the last puts its own in the place of the others'."""
+    return next((archive.init_problem for archive in reversed(archives) if archive.init or archive.init_problem), "")
 
 
-def _program(entry: Entry, kernel: Kernel, mode: str) -> str:
-    """What the kernel runs instead of /init, "" when nothing else is named."""
+def _program(entry: Entry, kernel: Kernel, mode: str) -> "Optional[str]":
+    """What the kernel runs instead of /init, None or "" when nothing else is named."""
     named = last(parse(effective_line(entry, kernel, mode)[0]), "rdinit")
-    value = named.value if named else None
-    return "" if value in (None, "", "/init") else value or ""
+    return named.value if named and named.value != "/init" else None
 
 
 def _built_in(entry: Entry, kernel: Kernel, mode: str, facts: Facts, absence: "Optional[str]") -> "List[Finding]":
@@ -96,7 +96,7 @@ def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> "Optional[
     archives = _archives(entry, facts)
     if is_proved(entry, facts):
         return True
-    if not archives or not _all_read(entry, archives):
+    if not archives or not _all_read(entry, archives) or kernel.release is None:
         return None
     found = any(module in archive.modules and kernel.release in archive.releases for archive in archives)
     if found and is_damaged(entry, module, facts):
@@ -136,8 +136,8 @@ def _answer(found: "Optional[bool]", entry: Entry, kernel: Kernel, mode: str, fa
         summary = "its modprobe settings (modprobe.d) keep xen-blkfront from being loaded, by some ways at least"
         return _finding("initramfs-blacklist", UNKNOWN, mode, entry, summary, path, fix)
     if found:
-        proof = next((archive.proved for archive in archives if archive.proved), None)
-        return _finding("initramfs", PASS, mode, entry, proof or "holds xen-blkfront for {}".format(kernel.release), path)
+        summary = archives[0].proved or "holds xen-blkfront for {}".format(kernel.release)  # one is proved where all are
+        return _finding("initramfs", PASS, mode, entry, summary, path)
     damaged = is_damaged(entry, BLKFRONT, facts)
     fix = remedies.rebuild_initramfs(facts.guest, kernel.release, BLKFRONT)
     if found is None and damaged:
@@ -214,7 +214,8 @@ def _can_unpack(compression: str, kernel: Kernel) -> "Optional[bool]":
         return value == "y"
     is_whole = kernel.config.whole and any(symbol in kernel.config.values for symbol in UNPACKERS.values())
     number = series(kernel.release)
-    return False if is_whole or number is None or number < _FIRST.get(compression, (0, 0)) else None
+    is_older = number is not None and compression in _FIRST and number < _FIRST[compression]
+    return False if is_whole or is_older else None
 
 
 def _finding(check: str, status: str, mode: str, entry: Entry, summary: str, path: str, fix: "Tuple[Remedy, ...]" = ()) -> Finding:
