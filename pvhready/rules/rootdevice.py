@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 # What the kernel finds without any program's help (Linux: block/early-lookup.c), of what a Xen guest can have.
 _FOUND_BY_KERNEL = ("/dev/xvd", "PARTUUID=", "PARTLABEL=") + FOREIGN
+_EXT4 = ("EXT4_FS", "ext4")
 # File system to its symbol and module; the ext4 driver serves its elders too.
 _FILE_SYSTEMS = {
-    "ext4": (("EXT4_FS", "ext4"),),
-    "ext3": (("EXT4_FS", "ext4"), ("EXT3_FS", "ext3")),
-    "ext2": (("EXT4_FS", "ext4"), ("EXT2_FS", "ext2")),
+    "ext4": (_EXT4,),
+    "ext3": (_EXT4, ("EXT3_FS", "ext3")),
+    "ext2": (_EXT4, ("EXT2_FS", "ext2")),
     "xfs": (("XFS_FS", "xfs"),),
     "btrfs": (("BTRFS_FS", "btrfs"),),
     "f2fs": (("F2FS_FS", "f2fs"),),
@@ -29,8 +30,11 @@ _FILE_SYSTEMS = {
     "reiserfs": (("REISERFS_FS", "reiserfs"),),
     "zfs": (("ZFS", "zfs"),),
 }
-# What a file system's driver does not load without, where that is a module of its own (Linux: fs/ext4/Kconfig).
-_LIBRARIES = {"ext4": (("JBD2", "jbd2"), ("FS_MBCACHE", "mbcache"))}
+# What ext4's driver does not load without, where that is a module of its own (Linux: fs/ext4/Kconfig).
+_LIBRARIES = (("JBD2", "jbd2"), ("FS_MBCACHE", "mbcache"))
+# The names by which a file system can be mounted, where its own is not the only one. By an elder's name ext4's driver refuses what
+# has a feature that the elder lacks, and ext3 without its journal (Linux: fs/ext4/super.c, ext2_feature_set_ok, ext3_feature_set_ok).
+_MOUNTED_AS = {"ext3": ("ext3", "ext4"), "ext2": ("ext2", "ext4")}
 # What a layer below the file system takes. Each driver of a layer is needed, while one of a file system's will do.
 _MAPPER = ("BLK_DEV_DM", "dm_mod")
 _LAYERS = {"lvm": (_MAPPER,), "crypt": (_MAPPER, ("DM_CRYPT", "dm_crypt")), "multipath": (_MAPPER,), "md": (("BLK_DEV_MD", "md_mod"),)}
@@ -51,7 +55,7 @@ SYMBOLS = tuple(
         _FILE_SYSTEM_SYMBOLS
         | {symbol for drivers in _LAYERS.values() for symbol, _ in drivers}
         | {symbol for symbol, _ in _LEVELS.values()}
-        | {symbol for libraries in _LIBRARIES.values() for symbol, _ in libraries}
+        | {symbol for symbol, _ in _LIBRARIES}
     )
 )
 
@@ -69,9 +73,9 @@ def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> 
     # An initramfs reads the whole of /proc/cmdline, with what stands after --.
     arguments = (parse_all if entry.initrd else parse)(effective_line(entry, kernel, mode)[0])
     named = last(arguments, "root")
-    if named is None or named.value in (None, "", "fstab"):  # root=fstab: systemd's initramfs has the name inside (NixOS)
+    text = (named.value if named else None) or ""
+    if text in ("", "fstab"):  # root=fstab: systemd's initramfs has the name inside (NixOS)
         return [_no_root(entry, arguments, mode, facts)]
-    text = named.value or ""
     kind, value = parse_spec(text)
     root = _Root(kind, value, text)
     findings = [_ambiguous(arguments, entry, mode, facts) or _device(root, entry, mode, facts)]
@@ -175,33 +179,52 @@ def _drivers(
     mode: str,
     facts: Facts,
 ) -> "Iterator[Finding]":
-    filesystem = _file_system(arguments, facts.storage)
     yield from _against_type(arguments, entry, mode, facts)
+    filesystems = _file_systems(arguments, facts.storage)
+    for filesystem in filesystems:
+        for finding in _of_file_system(filesystem, arguments, entry, kernel, mode, facts):
+            # Which of several it is nobody knows.
+            yield finding._replace(status=UNKNOWN) if len(filesystems) > 1 and finding.status == FAIL else finding
+    for symbol, module in _layer_drivers(root, facts.storage):
+        yield from _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts)
+
+
+def _of_file_system(
+    filesystem: str, arguments: "Tuple[Argument, ...]", entry: Entry, kernel: Kernel, mode: str, facts: Facts
+) -> "Iterator[Finding]":
     if filesystem in _FILE_SYSTEMS:
         yield from _driver(filesystem, _FILE_SYSTEMS[filesystem], arguments, entry, kernel, mode, facts)
+        for symbol, module in _libraries(_FILE_SYSTEMS[filesystem], entry, kernel, facts):
+            yield from _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts)
     elif filesystem not in ("", "auto"):
         summary = "whether this kernel has {}, which the root needs, is not judged".format(filesystem)
         yield Finding("root-driver", INFO, mode, entry.title, summary)
-    libraries = tuple(library for library in _LIBRARIES.get(filesystem, ()) if kernel.config.values.get(library[0]) == "m")
-    for symbol, module in libraries + _layer_drivers(root, facts.storage):
-        yield from _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts)
+
+
+def _libraries(drivers: "Tuple[Tuple[str, str], ...]", entry: Entry, kernel: Kernel, facts: Facts) -> "Tuple[Tuple[str, str], ...]":
+    """What ext4's driver needs, where no other can serve the root: before Linux 4.3 ext3 and ext2 may have their own."""
+    values = kernel.config.values
+    others = [(symbol, module) for symbol, module in drivers if (symbol, module) != _EXT4]
+    if _EXT4 not in drivers or any(values.get(symbol) == "y" or holds(entry, kernel, module, facts) for symbol, module in others):
+        return ()
+    return tuple((symbol, module) for symbol, module in _LIBRARIES if values.get(symbol) == "m")
 
 
 def _against_type(arguments: "Tuple[Argument, ...]", entry: Entry, mode: str, facts: Facts) -> "Iterator[Finding]":
     """rootfstype= that names another file system than the root is known to be: it would not be mounted."""
-    named = last(arguments, "rootfstype")
-    known = _mounted_type(facts.storage.mounts) or _mounted_type(facts.storage.fstab)
-    if named is None or named.value in (None, "", "auto") or known in ("", "auto", "none", "rootfs", "overlay") or is_proved(entry, facts):
+    text, named = _named_types(arguments)
+    known = _known_type(facts.storage)
+    if not named or known in ("", "auto", "none", "rootfs", "overlay") or is_proved(entry, facts):
         return
-    if not {_family(name) for name in (named.value or "").split(",")}.intersection({_family(name) for name in known.split(",")}):
-        summary = "{}, and the root is {}: it would not be mounted".format(named.text, known)
-        fix = remedies.remove_argument(facts.guest, named.text, entry)
-        yield _finding("root-file-system", UNKNOWN, mode, entry, summary, named.text, fix)
+    if not any(_is_mounted_as(name, known) for name in named):
+        summary = "{}, and the root is {}: it would not be mounted".format(text, known)
+        fix = remedies.remove_argument(facts.guest, text, entry)
+        yield _finding("root-file-system", UNKNOWN, mode, entry, summary, text, fix)
 
 
-def _family(filesystem: str) -> str:
-    """One name for what one driver serves."""
-    return "ext" if filesystem in ("ext2", "ext3", "ext4") else filesystem
+def _is_mounted_as(name: str, known: str) -> bool:
+    """Whether a file system that is known to be one of these can be mounted by this name."""
+    return any(name in _MOUNTED_AS.get(kind, (kind,)) for kind in known.split(","))
 
 
 def _driver(
@@ -238,7 +261,7 @@ def _driver(
     elif contrary:
         summary = "the root needs {}, and the configurations of this kernel contradict each other on it".format(name)
         yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence + (contrary,), fix)
-    elif off and True in found:
+    elif True in found:
         summary = "the root needs {}: this kernel is built without it, and the initramfs holds it".format(name)
         yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence)
     elif off:
@@ -261,10 +284,22 @@ def _driver(
         yield Finding("root-driver", UNKNOWN, mode, entry.title, summary, evidence, fix)
 
 
-def _file_system(arguments: "Tuple[Argument, ...]", storage: Storage) -> str:
+def _file_systems(arguments: "Tuple[Argument, ...]", storage: Storage) -> "Tuple[str, ...]":
+    """The file systems that the root may be. Of those that rootfstype= names it takes what the root is known to be."""
+    known = _known_type(storage)
+    _, named = _named_types(arguments)
+    return tuple(name for name in named if _is_mounted_as(name, known)) or named or tuple(known.split(","))
+
+
+def _named_types(arguments: "Tuple[Argument, ...]") -> "Tuple[str, Tuple[str, ...]]":
+    """rootfstype= as it is written, and the file systems that it names, none where it leaves them open."""
     named = last(arguments, "rootfstype")
-    if named and named.value:
-        return named.value.split(",")[0]
+    if named is None or not named.value or named.value == "auto":
+        return "", ()
+    return named.text, tuple(named.value.split(","))
+
+
+def _known_type(storage: Storage) -> str:
     return _mounted_type(storage.mounts) or _mounted_type(storage.fstab)
 
 
