@@ -38,8 +38,8 @@ ARGUMENTS = {
     ]),
     "cmdline-boot-script": ("unknown", ANOTHER_ROOT, ["boot=live", "boot=casper", "boot=nfs"]),
     "cmdline-rescue": ("warn", RESCUE, [
-        "single", "s", "S", "-s", "1", "rescue", "emergency", "-b", "systemd.unit=rescue.target", "systemd.unit=emergency.target", "init=sh",
-        "init=/bin/sh", "init=/bin/bash", "init=/usr/bin/dash", "init=/bin/ash", "init=/bin/zsh", "init=/bin/busybox",
+        "single", "s", "S", "-s", "1", "rescue", "emergency", "-b", "systemd.unit=rescue.target", "systemd.unit=emergency.target",
+        "init=sh", "init=/bin/sh", "init=/bin/bash", "init=/usr/bin/dash", "init=/bin/ash", "init=/bin/zsh", "init=/bin/busybox",
     ]),
 }
 EACH = [(check, argument) for check, (_, _, arguments) in ARGUMENTS.items() for argument in arguments]
