@@ -438,7 +438,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     "cmdline-boot-script": (
         CMDLINE,
         "boot=.",
-        "It names the script of an initramfs that looks for the root: live, casper, nfs. None of these finds the root of an installed system.",
+        "It names the script of an initramfs that looks for the root: live, casper, nfs. None of these finds the root of an installed system. A device there is for dracut: initramfs-tools looks for a script of that name, and ends.",
         "Remove it and write the menu anew.",
     ),
     "cmdline-volume": (

@@ -215,6 +215,16 @@ def test_a_configuration_that_its_kernel_denies_is_unknown(kernel, symbols, expe
         assert deep["verdict"] in ("unknown", "not-ready") and deep["modes"]["pvh"] != "boots"
 
 
+def test_a_kernel_with_no_place_for_notes_is_none_of_xen(guest, pvhready):
+    """It is no package's, so that nothing but the kernel itself says what it was built with."""
+    vmlinux = bytearray(elf_kernel(RELEASE))
+    assert vmlinux[64 + 56] == 4  # the program header of the notes
+    vmlinux[64 + 56] = 0
+    report = pvhready.check(guest({IMAGE: bzimage(RELEASE, kernel=bytes(vmlinux))}))
+    assert report["verdict"] == "unknown"
+    assert checks(report, "kernel-config-conflict")["kernel-config-conflict"][1].endswith("the kernel in the image lacks Xen's note 6")
+
+
 def test_the_configuration_inside_is_held_against_the_one_beside(guest, pvhready):
     inside = parts.configuration(RELEASE, trees.debian_symbols(XEN_BLKDEV_FRONTEND="n"))
     image = bzimage(RELEASE, kernel=elf_kernel(RELEASE, config=inside))

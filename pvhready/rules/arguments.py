@@ -41,8 +41,7 @@ def _of_initramfs(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, fa
             summary = "{} is not there: dracut waits for this volume, and then gives up".format(argument.value)
             yield _finding("cmdline-volume", UNKNOWN, entry, argument, summary, mode, facts)
     script = last(arguments, "boot")
-    # dracut takes the device of /boot from boot=, and nothing else.
-    if script and script.value not in (None, "", "local") and not is_proved(entry, facts) and not _names_device(script.value or ""):
+    if script and script.value and script.value != "local" and not is_proved(entry, facts) and not _is_device_of_boot(script.value, facts):
         summary = "{} lets the initramfs look for its root in another way, if it has one of that name".format(script.text)
         yield _finding("cmdline-boot-script", UNKNOWN, entry, script, summary, mode, facts)
 
@@ -53,8 +52,9 @@ def _is_gone(volume: str, facts: Facts) -> bool:
     return facts.root == "/" and storage.devices is not None and bool(volume) and mapper_name("/dev/" + volume) not in storage.mapped
 
 
-def _names_device(value: str) -> bool:
-    return value.startswith("/") or "=" in value
+def _is_device_of_boot(value: str, facts: Facts) -> bool:
+    """Whether ``boot=`` names the device of /boot, for dracut. initramfs-tools takes it for a script, and ends where there is none."""
+    return (value.startswith("/") or "=" in value) and remedies.family(facts.guest) not in ("debian", "")
 
 
 def _of_init(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> "Iterator[Finding]":

@@ -97,9 +97,10 @@ def _is_32bit(facts: Facts) -> bool:
 
 def _fate_of_32bit_pv(facts: Facts) -> str:
     text = "a 32-bit PV guest: Linux dropped 32-bit PV in 5.9, and Xen runs it only in a shim from 4.16 on"
-    newest = max((series(kernel.release) or (0, 0) for kernel in facts.kernels), default=(0, 0))
-    if newest >= (5, 9):
-        text += "; the kernel {}.{} installed here has no PV entry any more".format(*newest)
+    numbers = [series(kernel.release) for kernel in facts.kernels if width_of(kernel) == 32]
+    without_entry = [number for number in numbers if number and number >= (5, 9)]
+    if without_entry:
+        text += "; the kernel {}.{} installed here has no PV entry any more".format(*max(without_entry))
     if facts.guest.xen_version in ("4.15", "4.16"):
         text += "; this host's Xen {} is at that border".format(facts.guest.xen_version)
     elif facts.today > _SUPPORT_ENDS["4.14"]:

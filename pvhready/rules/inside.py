@@ -28,7 +28,7 @@ def judge_inside(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
     if inside is None:
         return findings
     if inside.problem:
-        return findings + [_not_read(kernel, mode, guest, inside)]
+        return findings + [_not_read(kernel, mode, guest, inside.problem.reason, inside.needs)]
     if kernel.config.source is None:
         return findings
     contradiction = _contradiction(kernel, inside)
@@ -37,7 +37,8 @@ def judge_inside(kernel: Kernel, mode: str, guest: Guest) -> "List[Finding]":
         summary = "contradictory configuration: " + summary
         return findings + [Finding("kernel-config-conflict", UNKNOWN, mode, kernel.path, summary, (evidence,))]
     if not findings:
-        proof = "unpacked to its end" if inside.whole else "looked into" + (", and is its package's own" if kernel.checksums else "")
+        pristine = ", and is its package's own" if any(_is_image(one, kernel) for one in kernel.checksums) else ""
+        proof = "unpacked to its end" if inside.whole else "looked into" + pristine
         summary = "{}; its Xen notes agree with its configuration".format(proof)
         findings.append(Finding("kernel-notes", PASS, mode, kernel.path, summary, (_notes(kernel, inside),)))
     return findings
@@ -66,8 +67,12 @@ def note_evidence(kernel: Kernel) -> "Tuple[Evidence, ...]":
     return (_notes(kernel, kernel.inside),) if kernel.inside and not kernel.inside.problem else ()
 
 
+def _is_image(checksum: Checksum, kernel: Kernel) -> bool:
+    return checksum.path == kernel.path or checksum.path in kernel.names
+
+
 def _altered(kernel: Kernel, mode: str, guest: Guest, checksum: Checksum) -> Finding:
-    what = "image" if checksum.path in kernel.names or checksum.path == kernel.path else "configuration"
+    what = "image" if _is_image(checksum, kernel) else "configuration"
     summary = "the {} is not the one that the package {} shipped: it was changed since, or is damaged".format(what, checksum.package)
     value = "{} {}, shipped {}".format(checksum.algorithm, checksum.actual, checksum.expected)
     evidence = (Evidence(checksum.path, "checksum", value),)
@@ -75,28 +80,24 @@ def _altered(kernel: Kernel, mode: str, guest: Guest, checksum: Checksum) -> Fin
     return Finding(check, UNKNOWN, mode, kernel.path, summary, evidence, remedies.restore_image(kernel, guest))
 
 
-def _not_read(kernel: Kernel, mode: str, guest: Guest, inside: Inside) -> Finding:
-    reason = inside.problem.reason if inside.problem else ""
+def _not_read(kernel: Kernel, mode: str, guest: Guest, reason: str, needs: "Optional[str]") -> Finding:
     evidence = (Evidence(kernel.path, "payload", kernel.image.payload or ""),)
-    if inside.needs:
-        return Finding("image-not-unpacked", UNKNOWN, mode, kernel.path, reason, evidence, remedies.install_package(guest, inside.needs))
+    if needs:
+        return Finding("image-not-unpacked", UNKNOWN, mode, kernel.path, reason, evidence, remedies.install_package(guest, needs))
     return Finding("image-damaged", UNKNOWN, mode, kernel.path, reason, evidence, remedies.restore_image(kernel, guest))
 
 
 def _contradiction(kernel: Kernel, inside: Inside) -> "Optional[Tuple[str, Evidence]]":
     """Return what the notes say that the configuration denies, or the other way round."""
-    if inside.notes is None:
-        return None
-    number = series(kernel.release) or (0, 0)
+    notes = inside.notes or ()  # where there is no place for notes there is no note 6 either
     says = {symbol: kernel.config.values.get(symbol, "n") == "y" for symbol in ("XEN", "XEN_PV", "XEN_PVH")}
-    has_xen = _GUEST_OS in inside.notes
-    claims: List[Tuple[str, Optional[bool], str]] = [("XEN", has_xen, "note 6")]
-    if has_xen and number >= _FIRST_XEN_PV:
-        claims += [("XEN_PV", _ENTRY in inside.notes, "note 1"), ("XEN_PV", _feature(kernel, inside, _PV_FEATURE), "bit 0 of note 17")]
-    if number >= _FIRST_PVH:
+    claims: List[Tuple[str, Optional[bool], str]] = [("XEN", _GUEST_OS in notes, "note 6")]
+    if _is_since(_FIRST_XEN_PV, kernel):
+        claims += [("XEN_PV", _ENTRY in notes, "note 1"), ("XEN_PV", _feature(kernel, inside, _PV_FEATURE), "bit 0 of note 17")]
+    if _is_since(_FIRST_PVH, kernel):
         # The note alone proves nothing: only its absence does.
         claims += [
-            ("XEN_PVH", None if _PHYS32_ENTRY in inside.notes else False, "note 18"),
+            ("XEN_PVH", None if _PHYS32_ENTRY in notes else False, "note 18"),
             ("XEN_PVH", _feature(kernel, inside, _PVH_FEATURE), "bit 15 of note 17"),
         ]
     for symbol, told, where in claims:
@@ -110,9 +111,14 @@ def _contradiction(kernel: Kernel, inside: Inside) -> "Optional[Tuple[str, Evide
 
 def _feature(kernel: Kernel, inside: Inside, bit: int) -> "Optional[bool]":
     """Whether a bit of note 17 is set, where that means something."""
-    if inside.features is None or (series(kernel.release) or (0, 0)) < _FIRST_TRUE_FEATURES:
+    if inside.features is None or not _is_since(_FIRST_TRUE_FEATURES, kernel):
         return None
     return bool(inside.features & bit)
+
+
+def _is_since(first: "Tuple[int, int]", kernel: Kernel) -> bool:
+    number = series(kernel.release)
+    return number is not None and number >= first
 
 
 def _notes(kernel: Kernel, inside: Inside) -> Evidence:

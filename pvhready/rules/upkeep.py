@@ -178,7 +178,7 @@ def _age(kernel: Kernel) -> "Tuple[object, ...]":
 def judge_wanted_default(facts: Facts, menu: Menu, answers: "Dict[str, str]", mode: str) -> "Iterator[Finding]":
     """Return whether /etc/default/grub names a kernel that does not boot, while the menu, older than that, has another default."""
     wanted = facts.defaults.values.get("GRUB_DEFAULT", "")
-    if wanted == (menu.default or "") or menu.uses_blscfg:
+    if wanted == menu.default or menu.uses_blscfg:
         return
     installed = [kernel for kernel in facts.kernels if kernel.path.startswith("/boot/")]
     named = [kernel for kernel in installed if kernel.named_release and kernel.named_release in wanted]
@@ -197,9 +197,9 @@ def judge_upgrade(facts: Facts, entry: Entry, answers: "Dict[str, str]", mode: s
 
     So it is where the guest boots a kernel of another source beside the distribution's: rpm's scriptlets set saved_entry.
     """
-    settings, kernels = facts.upgrades, facts.kernels
-    wanted = (settings.default_kernel or "").replace("-core", "")
-    if not settings.updates_default or not wanted or facts.defaults.values.get("GRUB_DEFAULT") != "saved":
+    kernels, package = facts.kernels, facts.upgrades.default_kernel or ""
+    wanted = package.replace("-core", "")
+    if not facts.upgrades.updates_default or facts.defaults.values.get("GRUB_DEFAULT") != "saved":
         return
     kernel = _named(entry.kernel, kernels)
     rivals = [other for other in kernels if other.path.startswith("/boot/") and _kind(other) == wanted and "-rescue-" not in other.path]
@@ -208,9 +208,9 @@ def judge_upgrade(facts: Facts, entry: Entry, answers: "Dict[str, str]", mode: s
     newest = max(rivals, key=_age)
     if answers.get(newest.path) != BOOTS:
         summary = "a new kernel of the package {} becomes the default once it is installed, and the newest of these {} under {}".format(
-            settings.default_kernel, _verb(answers.get(newest.path, "unknown")), mode.upper()
+            package, _verb(answers.get(newest.path, "unknown")), mode.upper()
         )
-        evidence = (Evidence("/etc/sysconfig/kernel", "DEFAULTKERNEL", settings.default_kernel or ""), Evidence(newest.path))
+        evidence = (Evidence("/etc/sysconfig/kernel", "DEFAULTKERNEL", package), Evidence(newest.path))
         yield Finding("upgrade-default", WARN, mode, newest.path, summary, evidence, remedies.keep_default_kind(_kind(kernel)))
 
 
