@@ -214,10 +214,16 @@ def _against_type(arguments: "Tuple[Argument, ...]", entry: Entry, mode: str, fa
     """rootfstype= that names another file system than the root is known to be: it would not be mounted."""
     text, named = _named_types(arguments)
     known = _known_type(facts.storage)
-    if not named or known in ("", "auto", "none", "rootfs", "overlay") or is_proved(entry, facts):
+    if not text or is_proved(entry, facts):
         return
-    if not any(_is_mounted_as(name, known) for name in named):
-        summary = "{}, and the root is {}: it would not be mounted".format(text, known)
+    reason = ""
+    if not named and not entry.initrd:
+        # The kernel tries this very name, and no other (Linux: init/do_mounts.c, split_fs_names).
+        reason = "a word for an initramfs, and this entry has none"
+    elif named and known not in ("", "auto", "none", "rootfs", "overlay") and not any(_is_mounted_as(name, known) for name in named):
+        reason = "and the root is {}".format(known)
+    if reason:
+        summary = "{}, {}: it would not be mounted".format(text, reason)
         fix = remedies.remove_argument(facts.guest, text, entry)
         yield _finding("root-file-system", UNKNOWN, mode, entry, summary, text, fix)
 
@@ -294,9 +300,9 @@ def _file_systems(arguments: "Tuple[Argument, ...]", storage: Storage) -> "Tuple
 def _named_types(arguments: "Tuple[Argument, ...]") -> "Tuple[str, Tuple[str, ...]]":
     """rootfstype= as it is written, and the file systems that it names, none where it leaves them open."""
     named = last(arguments, "rootfstype")
-    if named is None or not named.value or named.value == "auto":
+    if named is None or not named.value:
         return "", ()
-    return named.text, tuple(named.value.split(","))
+    return named.text, () if named.value == "auto" else tuple(named.value.split(","))
 
 
 def _known_type(storage: Storage) -> str:

@@ -443,6 +443,16 @@ def test_a_file_system_that_the_root_is_not(argument, known, fires):
         assert "root-file-system" not in [finding[0] for finding in drivers(argument, storage, values, [PROVED])]
 
 
+@pytest.mark.parametrize("known", ["ext4", "auto", ""])
+def test_a_type_that_only_an_initramfs_makes_out(known):
+    text = "rootfstype=auto, a word for an initramfs, and this entry has none: it would not be mounted"
+    expected = [said("root-file-system", "unknown", text, "rootfstype=auto", [REMOVE.format("rootfstype=auto")] + MENU)]
+    storage = LIVE._replace(fstab=(ROOT._replace(filesystem=known),))
+    for argument, found in (("rootfstype=auto", expected), ("rootfstype=auto,ext4", []), ("rootfstype=ext4", []), ("rootfstype=", [])):
+        findings = judged("root=/dev/xvda1 " + argument, storage, (), values={"EXT4_FS": "y"})
+        assert [finding for finding in findings if finding[0] == "root-file-system"] == found
+
+
 HAS_NOT = "the root needs {}, and this kernel is built without it"
 FOR_SOME = {"EXT4_FS": "y", "XFS_FS": "n", "BTRFS_FS": "n"}
 
