@@ -126,7 +126,7 @@ def answer_of(findings: "List[Finding]") -> str:
 
 
 def _judge_chain(mode: str, facts: Facts, host: Host) -> Chain:
-    menu = facts.menus.get(mode, Menu("xen_pvh" if mode == PVH else "xen-x86_64"))
+    menu = facts.menus.get(mode, Menu(""))
     findings = judge_menu(menu, mode, host, facts) + judge_boot_systems(mode, host, facts)
     if not menu.candidates:
         return Chain(mode, answer_of(findings), tuple(findings), None, ())
@@ -252,15 +252,13 @@ def _following(entry: Entry, kernel: Kernel, mode: str, facts: Facts, host: Host
 
 def _with_options(finding: Finding, facts: Facts, host: Host, target: str) -> Finding:
     """Let a remedy that runs this program be about this guest, on this host, for this target."""
-    if not any(remedy.argv[:3] in (RUN_AGAIN, UNDO) for remedy in finding.remedies):
-        return finding
     options = () if facts.root == "/" else ("--root", facts.root)  # type: Tuple[str, ...]
     options += () if host.name == DEFAULT else ("--host", host.name)
     words: Dict[Tuple[str, ...], Tuple[str, ...]] = {
         UNDO: (UNDO[1:] if facts.run_as_root else UNDO) + options,
         RUN_AGAIN: RUN_AGAIN + options + (() if target == PVH else ("--target", target)),
     }
-    again = [remedy._replace(argv=words.get(remedy.argv[:3], remedy.argv)) for remedy in finding.remedies]
+    again = [remedy._replace(argv=words.get(remedy.argv, remedy.argv)) for remedy in finding.remedies]
     return finding._replace(remedies=tuple(again))
 
 

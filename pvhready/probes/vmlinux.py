@@ -83,7 +83,7 @@ class _Search:
         self._notes: Dict[Tuple[int, int], bytes] = dict.fromkeys(layout.notes, b"")
         self._notes_start = min([offset for offset, _ in layout.notes], default=0)
         self._notes_end = max([offset + size for offset, size in layout.notes], default=0)
-        self._banner_at = layout.end  # where at the latest the banner was seen to begin
+        self._banner_at = layout.end  # where at the latest the banner was seen to begin, or how far it was not seen
         self._wants_config = True
         self._packed: Optional[bytes] = None  # what was seen of the configuration, while its end is not there yet
         self._tail = b""
@@ -111,13 +111,12 @@ class _Search:
         start, self.position = self.position, self.position + len(chunk)
         for place in self._notes:
             offset, size = place
-            if start < offset + size and offset < self.position:
-                self._notes[place] += chunk[max(0, offset - start):offset + size - start]
+            self._notes[place] += chunk[max(0, offset - start):max(0, offset + size - start)]
         if start < self._layout.text:
             border = self._tail + chunk[:_OVERLAP]
             if self.release is None:
                 self.release = _release_in(border) or _release_in(chunk)
-                self._banner_at = start + len(chunk) if self.release else self._banner_at
+                self._banner_at = self.position
             if self._wants_config:
                 self._look_for_config(chunk, border)
             self._tail = (self._tail + chunk[-_OVERLAP:])[-_OVERLAP:]
@@ -125,23 +124,21 @@ class _Search:
     def _look_for_config(self, chunk: bytes, border: bytes) -> None:
         if self._packed is not None:
             self._packed += chunk
-        else:
+        elif _CONFIG in border:
+            self._packed = _after_mark(border) + chunk[_OVERLAP:]
+        elif _CONFIG in chunk:
             self._packed = _after_mark(chunk)
-            across = border.find(_CONFIG) if self._packed is None else -1
-            if across >= 0:
-                self._packed = border[across + _MARK:] + chunk[_OVERLAP:]
-        if self._packed is None:
+        else:
             return
-        end = self._packed.find(_CONFIG_END)
-        if end >= 0:
-            self.config = self._packed[:end]
-        if end >= 0 or len(self._packed) > _MAX_CONFIG:
+        config, mark, _ = self._packed.partition(_CONFIG_END)
+        if mark:
+            self.config = config
+        if mark or len(self._packed) > _MAX_CONFIG:
             self._wants_config = False
 
 
-def _after_mark(data: bytes) -> "Optional[bytes]":
-    at = data.find(_CONFIG)
-    return data[at + _MARK:] if at >= 0 else None
+def _after_mark(data: bytes) -> bytes:
+    return data[data.index(_CONFIG) + _MARK:]
 
 
 def _release_in(data: bytes) -> "Optional[str]":
@@ -149,8 +146,8 @@ def _release_in(data: bytes) -> "Optional[str]":
     at = data.find(_BANNER)
     while at >= 0:
         start = at + len(_BANNER)
-        word, space, rest = data[start:start + MAX_RELEASE + 2].partition(b" ")
-        if space and rest[:1] == b"(" and word[:1].isdigit() and all(0x21 <= byte < 0x7F for byte in word):
+        word, _, rest = data[start:start + MAX_RELEASE + 2].partition(b" ")
+        if rest[:1] == b"(" and word[:1].isdigit() and all(0x21 <= byte < 0x7F for byte in word):
             return word.decode("ascii")
         at = data.find(_BANNER, start)
     return None

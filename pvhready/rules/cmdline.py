@@ -170,7 +170,7 @@ def _told_of_built_in(entry: Entry, kernel: Kernel, mode: str) -> "Iterator[Find
     if values.get("CMDLINE_BOOL", "n") == "n":
         return
     text = _built_in(kernel)
-    if text is None or any(conflict.symbol in _SYMBOLS for conflict in kernel.config.conflicts):
+    if text is None or conflict_on(kernel, *_SYMBOLS):
         summary = "the kernel has a command line of its own built in, and it is not known which"
         yield _finding("cmdline-built-in", UNKNOWN, mode, entry, summary, "CMDLINE_BOOL=" + values["CMDLINE_BOOL"])
     elif values.get("CMDLINE_OVERRIDE") == "y":

@@ -94,10 +94,17 @@ def _no_config(kernel: Kernel, mode: str) -> Finding:
 
 
 def conflict_on(kernel: Kernel, *symbols: str) -> "Optional[Evidence]":
-    """Return what another source of the configuration says of one of these symbols, where it contradicts the best one; else None."""
+    """Return what another source of the configuration says of one of these symbols, where it contradicts the best one; else None.
+
+    Or what the best one says, where it contradicts itself.
+    """
     for conflict in kernel.config.conflicts:
         if conflict.symbol in symbols:
             return Evidence(conflict.other_source, "CONFIG_" + conflict.symbol, conflict.other_value)
+    for symbol in symbols:
+        value = kernel.config.values.get(symbol, "")
+        if "/" in value and value[:1] != '"':
+            return Evidence(kernel.config.source or "", "CONFIG_" + symbol, value)
     return None
 
 

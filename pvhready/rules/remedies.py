@@ -30,7 +30,7 @@ _FAMILIES = (
 def family(guest: Guest) -> str:
     """Return the family of the guest's distribution: debian, redhat, suse, arch, alpine, gentoo, nixos, or ""."""
     distribution = guest.distribution
-    for identity in (distribution.id or "",) + distribution.like:
+    for identity in (distribution.id,) + distribution.like:
         for name, members in _FAMILIES:
             if identity in members:
                 return name
@@ -68,10 +68,10 @@ def image_package(package: str) -> str:
 
 def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
     """Get the package's own image again."""
-    kind, release = family(guest), kernel.release or ""
-    package = kernel.package or ("linux-image-" + release if kind == "debian" and release else None)
-    flavour = kernel.path.rpartition("/vmlinuz-")[2] or "linux"  # vmlinuz-linux-lts of Arch, vmlinuz-virt of Alpine
-    if kind == "debian" and package:
+    kind, release = family(guest), kernel.release
+    flavour = kernel.path.partition("/vmlinuz-")[2]  # vmlinuz-linux-lts of Arch, vmlinuz-virt of Alpine
+    if kind == "debian" and (kernel.package or release):
+        package = kernel.package or "linux-image-{}".format(release)
         return (
             command(
                 "install the packaged image again (disable any hook that decompresses it first)",
@@ -81,15 +81,15 @@ def restore_image(kernel: Kernel, guest: Guest) -> "Remedies":
                 *dict.fromkeys((package, image_package(package)))
             ),
         )
-    if kind == "redhat":
+    if kind == "redhat" and (kernel.package or release):
         tool = _yum_or_dnf(guest)
-        name = kernel.package or ("kernel-core-" if tool == "dnf" else "kernel-") + release
+        name = kernel.package or "{}-{}".format("kernel-core" if tool == "dnf" else "kernel", release)
         return (command("install the packaged image again", tool, "reinstall", name),)
     if kind == "suse":
         return (command("install the packaged image again", "zypper", "install", "--force", "kernel-default"),)
-    if kind == "arch":
+    if kind == "arch" and (kernel.package or flavour):
         return (command("install the packaged image again", "pacman", "-S", kernel.package or flavour),)
-    if kind == "alpine":
+    if kind == "alpine" and (kernel.package or flavour):
         return (command("install the packaged image again", "apk", "fix", kernel.package or "linux-" + flavour),)
     if kind == "nixos":
         return (command("verify and repair the store", "nix-store", "--verify", "--check-contents", "--repair"),)
