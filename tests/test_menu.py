@@ -681,6 +681,8 @@ def test_a_uuid_that_nothing_has_on_a_live_system(read):
     ("search.fs_uuid {} root".format(UUID.upper()), True), ("search --set {} --fs-uuid".format(UUID), True),
     ("set root=(xen/xvda,msdos1)", True),
     ("set root='xen/xvda,gpt2'", False), ("set root='lvm/vg-root'", True), ("set root=md/0", False), ("set root=hd0", False),
+    ("set root=(hd0,1)", True), ("set root='hd0,msdos1'", True), ("set root=hd0,gpt2", False), ("set root=hd1,msdos1", False),
+    ("set root=hdx,msdos1", False),
 ])
 def test_ways_to_a_device(read, search, works):
     storage = Storage(
@@ -693,6 +695,19 @@ def test_ways_to_a_device(read, search, works):
         files["/srv/boot/vmlinuz-6.1.0-2"] = "k"
     entry = chosen(read(files, storage=storage))
     assert (entry.errors == ()) == works, entry
+
+
+@pytest.mark.parametrize("device, devices, fatal", [
+    # GRUB counts a Xen guest's disks as pv-grub did (disk/xen/xendisk.c, grub_virtdisk_open), and one may have no partitions.
+    ("(hd0,msdos1)", ("/dev/xvdb", "/dev/xvda", "/dev/xvda1"), []), ("(hd1)", ("/dev/xvda1", "/dev/xvda2", "/dev/xvda10"), [None]),
+    ("(hd0)", ("/dev/xvda2", "/dev/xvda1", "/dev/xvda10"), []), ("(hd0,msdos1)", ("/dev/xvda1", "/dev/xvda2"), [True]),
+    ("(hd0)", ("/dev/dm-0", "/dev/loop0", "/dev/xvda1"), []), ("(hd1)", ("/dev/dm-0", "/dev/loop0", "/dev/xvda1"), [True]),
+    ("(hd0,msdos3)", ("/dev/xvda", "/dev/xvda1", "/dev/xvda2"), [True]), ("(hd0,msdos1)", None, [None]),
+])
+def test_disks_by_number(device, devices, fatal, read):
+    text = "set timeout=0\nmenuentry a {\nlinux %s/boot/vmlinuz-6.1.0-2 x\n}\n" % device
+    storage = Storage(mounts=(Mount("/", "/dev/xvda1", "ext4"),), uuids={}, labels={}, devices=devices)
+    assert [error.fatal for error in chosen(read(dict(KERNELS, **{CFG: text}), storage=storage)).errors] == fatal
 
 
 # What the host finds

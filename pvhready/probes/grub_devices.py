@@ -11,7 +11,7 @@ from pvhready.root import Denied, Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Sequence, Tuple
 
 HOME = "xen/xvda"  # $root when GRUB reads the configuration (measured: a disk without partitions)
 MEMDISK = "memdisk"
@@ -148,19 +148,35 @@ class GuestDevices(Devices):
         return self._named[device]
 
     def _match(self, device: str) -> "Optional[List[FileSystem]]":
-        names = linux_names(device)
+        names = self._numbered(device) if device.startswith("hd") else linux_names(device)
         if not names:
             return None
         for system in self.systems:
             if any("device:" + name in system.ids for name in names):
                 return [system]
         if self._storage.devices is not None:
-            if device.startswith("xen/") and not any(name in self._storage.devices for name in names):
+            if device.startswith(("xen/", "hd")) and not any(name in self._storage.devices for name in names):
                 return None
             raise NotKnown(names[0], "what GRUB finds on it cannot be told")
         self._demand_room("device", names[0])
         self._assume("({}) is taken for the guest's own file systems: /etc/fstab does not name it".format(device))
         return self._own()
+
+    def _numbered(self, device: str) -> "Tuple[str, ...]":
+        """Return the Linux name of hd0 and so on: the guest's disks by their numbers, as pv-grub had them (GRUB: disk/xen/xendisk.c).
+
+        Raises NotKnown where no disks are known: an entry with such a name boots or not, by whether the disk has partitions.
+        """
+        disk, _, partition = device.partition(",")
+        if not disk[2:].isdecimal() or len(disk) > 6:
+            return ()
+        if self._storage.devices is None:
+            raise NotKnown("({})".format(device), "which of the guest's disks it is cannot be told")
+        disks = xen_disks(self._storage.devices)
+        number = int(disk[2:])
+        if number >= len(disks) or partition and disks[number][-1:].isdigit():
+            return ()
+        return (disks[number] + _partition(partition),)
 
     def _own(self) -> "List[FileSystem]":
         """Return the file systems that hold / and /boot, first the one that GRUB starts from."""
@@ -333,13 +349,12 @@ def _is_in_dataset(path: str) -> bool:
 def linux_names(device: str) -> "Tuple[str, ...]":
     """Return the names that Linux may have for a device of GRUB; nothing for one that a Xen guest cannot have.
 
-    There are no BIOS disks (hd0) in a Xen guest: its disks are xen/xvda and so on, with partitions after a comma.
+    A Xen guest's disks are xen/xvda and so on, with partitions after a comma.
     """
     kind, slash, name = device.partition("/")
     if kind == "xen" and slash:
-        disk, comma, partition = name.partition(",")
-        number = partition.rpartition(",")[2].lstrip("abcdefghijklmnopqrstuvwxyz")
-        return ("/dev/" + disk + (number if comma else ""),) if disk else ()
+        disk, _, partition = name.partition(",")
+        return ("/dev/" + disk + _partition(partition),) if disk else ()
     if kind == "lvm" and slash:
         group, _, volume = name.replace("--", "\0").partition("-")
         pair = "{}/{}".format(group, volume).replace("\0", "-")
@@ -349,3 +364,18 @@ def linux_names(device: str) -> "Tuple[str, ...]":
     if kind in ("lvmid", "mduuid", "cryptouuid", "crypto") and slash:
         return (device,)
     return ()
+
+
+def _partition(text: str) -> str:
+    """Return the number of a partition in what GRUB calls it: 1, msdos1, gpt1."""
+    return text.rpartition(",")[2].lstrip("abcdefghijklmnopqrstuvwxyz")
+
+
+def xen_disks(devices: "Sequence[str]") -> "Tuple[str, ...]":
+    """Return the disks among block devices that Xen gives a guest, by their numbers. One may be called as a partition is: /dev/xvda1."""
+    found = []
+    for device in devices:
+        whole = device.rstrip("0123456789")
+        if device.startswith("/dev/xvd") and (whole == device or whole not in devices):
+            found.append((len(whole), whole, int(device[len(whole):] or 0), device))
+    return tuple(device for _, _, _, device in sorted(found))
