@@ -793,6 +793,32 @@ def test_a_configuration_that_never_ends(read):
     assert menu.problem == Problem(CFG + ":2", "more steps than any configuration needs: it may never end")
 
 
+LOOP = """set timeout=5
+set default=%s
+for kernel in /boot/vmlinuz-*; do
+  menuentry "$kernel" "$kernel" { linux $2 root=/dev/xvda1; }
+done
+"""
+
+
+@pytest.mark.parametrize("default, kernels_there, chosen_ones", [
+    # GRUB takes the names for a wildcard as the directory holds them, which is no order that can be told (commands/wildcard.c).
+    ("0", ("1", "2", "3"), ["1", "2", "3"]), ("1", ("1", "2", "3"), ["2", "3", "1"]), ("/boot/vmlinuz-2", ("1", "2", "3"), ["2"]),
+    ("0", ("1",), ["1"]), ("", ("1", "2"), ["1", "2"]),
+])
+def test_entries_made_by_a_wildcard_come_in_any_order(default, kernels_there, chosen_ones, read):
+    menu = read(dict(kernels(*kernels_there), **{CFG: LOOP % default}))
+    assert [menu.entries[candidate.index].kernel for candidate in menu.candidates] == ["/boot/vmlinuz-" + one for one in chosen_ones]
+    assert [entry.path for entry in menu.entries] == [str(number) for number in range(len(kernels_there))]
+    assert all(("order of names" in candidate.condition) == (len(chosen_ones) > 1) for candidate in menu.candidates)
+
+
+def test_a_wildcard_after_the_default_entry_decides_nothing(read):
+    text = debian() + "for iso in /boot/*.iso; do menuentry \"$iso\" { loopback loop $iso; linux (loop)/vmlinuz; }; done\n"
+    menu = read(dict(KERNELS, **{CFG: text, "/boot/a.iso": "a", "/boot/b.iso": "b"}))
+    assert (chosen(menu).kernel, menu.candidates[0].condition, len(menu.entries)) == ("/boot/vmlinuz-6.1.0-2", "", 5)
+
+
 def test_no_entries(read):
     assert read({CFG: "set timeout=0\n"}).reason == "no-entries"
 
