@@ -634,6 +634,10 @@ def test_boot_that_is_there_once_more_in_boot(read):
     assert (menu.config, chosen(menu).errors) == (CFG, ())
 
 
+HIDDEN = (
+    "the file system of / is taken to have no /boot/grub/grub.cfg of its own, hidden below /boot: the host's GRUB would take that first")
+
+
 def test_what_lies_below_a_boot_that_is_not_mounted(read):
     menu = read(dict(KERNELS, **{CFG: SEPARATE_MENU}), storage=SEPARATE)
     assert TAKEN in menu.assumptions  # a tree that was unpacked
@@ -641,7 +645,7 @@ def test_what_lies_below_a_boot_that_is_not_mounted(read):
     menu = read({}, storage=live)
     assert (menu.reason, menu.problem) == ("unreadable", Problem("/boot", "a file system of its own that is not mounted here"))
     menu = read({}, storage=live._replace(mounts=live.mounts + (Mount("/boot", "UUID=" + OTHER, "ext4"),)))
-    assert (chosen(menu).errors, menu.assumptions) == ((), ())
+    assert (chosen(menu).errors, menu.assumptions) == ((), (HIDDEN,))
 
 
 def test_kernels_below_a_boot_that_is_not_mounted(read):
@@ -743,6 +747,66 @@ def test_two_configurations_where_one_is_empty_or_unreadable(read):
     menu = read({"/boot/grub2/grub.cfg": "while true; do true; done\n"}, "bitfolk")
     assert (menu.reason, menu.candidates) == ("unreadable", ())
     assert menu.problem.path == "/boot/grub2/grub.cfg:1"
+
+
+def disks(own, other, point="/old"):
+    """Return what a live system says of two disks: its own, and another one that is mounted too."""
+    return Storage(
+        mounts=(Mount("/", own, "ext4"),) + ((Mount(point, other, "ext4"),) if point else ()), uuids={UUID: own, OTHER: other}, labels={},
+        devices=("/dev/xvda", "/dev/xvda1", "/dev/xvda2", "/dev/xvdb", "/dev/xvdb1", "/dev/dm-0"), root_device=own)
+
+
+OLD = dict(KERNELS, **{
+    CFG: debian(), "/old" + CFG: debian("1>1", uuid=OTHER), "/old/boot/vmlinuz-6.1.0-1": "old", "/old/boot/initrd.img-6.1.0-1": "old"})
+
+
+@pytest.mark.parametrize("host", ["debian-12", "bitfolk"])
+@pytest.mark.parametrize("own, other, taken", [
+    # GRUB searches the disks one after the other (commands/search.c), in the order in which Xen has them.
+    ("/dev/xvdb1", "/dev/xvda1", 2), ("/dev/xvda2", "/dev/xvda1", 2), ("/dev/dm-0", "/dev/xvda1", 2), ("/dev/xvdb1", "/dev/xvda", 2),
+    ("/dev/xvda1", "/dev/xvdb1", 1), ("/dev/xvda1", "/dev/xvda2", 1), ("/dev/xvda1", "/dev/dm-0", 2),
+])
+def test_a_configuration_on_a_disk_that_comes_first(host, own, other, taken, read):
+    menu = read(OLD, host, storage=disks(own, other))
+    assert [menu.entries[candidate.index].kernel for candidate in menu.candidates] == [
+        "/boot/vmlinuz-6.1.0-2", "/old/boot/vmlinuz-6.1.0-1"][:taken]
+    assert [candidate.condition for candidate in menu.candidates] == [
+        "if the host's GRUB takes " + path for path in (CFG, "/old" + CFG)] * (taken > 1) or [""]
+
+
+def test_a_configuration_on_another_disk_only(read):
+    menu = read({path: text for path, text in OLD.items() if path != CFG}, storage=disks("/dev/xvda1", "/dev/xvdb1"))
+    assert (menu.config, chosen(menu).kernel, chosen(menu).errors) == ("/old" + CFG, "/old/boot/vmlinuz-6.1.0-1", ())
+
+
+def test_a_file_system_that_a_look_would_mount_is_left_alone(read):
+    storage = disks("/dev/xvdb1", "/dev/xvda1")._replace(fstab=(Mount("/old", "/dev/xvda1", "ext4", "noauto,x-systemd.automount"),))
+    assert chosen(read(OLD, storage=storage)).kernel == "/boot/vmlinuz-6.1.0-2"
+
+
+@pytest.mark.parametrize("host", ["debian-12", "bitfolk"])
+def test_a_copy_of_all_files_on_a_second_disk_and_a_boot_of_its_own(host, read):
+    """Debian's host looks for /boot/grub/grub.cfg on every disk before it looks for /grub/grub.cfg on any."""
+    storage = SEPARATE._replace(
+        mounts=(Mount("/", "/dev/xvda2", "xfs"), Mount("/boot", "/dev/xvda1", "ext4"), Mount("/copy", "/dev/xvdb1", "xfs")),
+        uuids={UUID: "/dev/xvda2", OTHER: "/dev/xvda1"}, labels={}, devices=("/dev/xvda1", "/dev/xvda2", "/dev/xvdb1"))
+    menu = read(dict(KERNELS, **{CFG: SEPARATE_MENU, "/copy" + CFG: debian()}), host, storage=storage)
+    assert [candidate.condition for candidate in menu.candidates] == [
+        "if the host's GRUB takes " + path for path in (CFG, "/copy" + CFG)]
+
+
+@pytest.mark.parametrize("unmounted, own, condition", [
+    (("/dev/xvda1",), "/dev/xvdb1", "if GRUB finds no grub.cfg on /dev/xvda1, which it comes to first and which is not mounted here"),
+    (("/dev/xvda1",), "/dev/dm-0", "if GRUB finds no grub.cfg on /dev/xvda1, which it comes to first and which is not mounted here"),
+    (("/dev/xvda1", "/dev/xvda2"), "/dev/xvdb1",
+     "if GRUB finds no grub.cfg on /dev/xvda1, /dev/xvda2, which it comes to first and which is not mounted here"),
+    (("/dev/xvda2",), "/dev/xvda1", ""), ((), "/dev/xvdb1", ""),
+])
+def test_a_file_system_before_it_that_is_not_mounted(unmounted, own, condition, read):
+    storage = disks(own, "/dev/xvdc1", "")._replace(unmounted=unmounted)
+    menu = read(dict(KERNELS, **{CFG: debian()}), storage=storage, booted=True)
+    assert [candidate.condition for candidate in menu.candidates] == [condition]
+    assert menu.may_show_nothing == bool(condition)
 
 
 def test_two_configurations_that_agree(read):

@@ -4,6 +4,7 @@ GRUB's device names mean nothing to Linux, so every device is matched with a fil
 live mounts. Where that cannot be told, the file is taken where the guest has it, and that is said.
 """
 
+from pvhready.devicenames import xen_order
 from pvhready.facts import Storage
 from pvhready.grub.devices import DIRECTORY, FILE, OTHER, Devices, Information, NotKnown, not_found
 from pvhready.probes.filesystems import FileSystem, file_systems, point_above
@@ -38,6 +39,10 @@ class GuestDevices(Devices):
         """Return the path that GRUB has for a file of the guest on its first device."""
         point, subvolume = point_above(self.systems[0], guest)
         return (("/" + subvolume) if subvolume else "") + "/" + guest[len(point):].lstrip("/")
+
+    def home_order(self) -> "Optional[Tuple[int, str, int]]":
+        """Return where GRUB's first device stands among Xen's disks; None when that cannot be told."""
+        return next(filter(None, (xen_order(name[len("device:"):]) for name in self.systems[0].ids if name.startswith("device:"))), None)
 
     def subvolume(self, guest: str) -> str:
         """Return the btrfs subvolume that holds a file of the guest on GRUB's first device, "?" for one that fstab need not name.
@@ -375,7 +380,7 @@ def xen_disks(devices: "Sequence[str]") -> "Tuple[str, ...]":
     """Return the disks among block devices that Xen gives a guest, by their numbers. One may be called as a partition is: /dev/xvda1."""
     found = []
     for device in devices:
-        whole = device.rstrip("0123456789")
-        if device.startswith("/dev/xvd") and (whole == device or whole not in devices):
-            found.append((len(whole), whole, int(device[len(whole):] or 0), device))
-    return tuple(device for _, _, _, device in sorted(found))
+        order = xen_order(device)
+        if order and (not order[2] or order[1] not in devices):
+            found.append((order, device))
+    return tuple(device for _, device in sorted(found))
