@@ -42,7 +42,8 @@ class GuestDevices(Devices):
 
     def home_order(self) -> "Optional[Tuple[int, str, int]]":
         """Return where GRUB's first device stands among Xen's disks; None when that cannot be told."""
-        return next(filter(None, (xen_order(name[len("device:"):]) for name in self.systems[0].ids if name.startswith("device:"))), None)
+        orders = [xen_order(name[len("device:"):]) for name in self.systems[0].ids if name.startswith("device:")]
+        return min([order for order in orders if order], default=None)
 
     def subvolume(self, guest: str) -> str:
         """Return the btrfs subvolume that holds a file of the guest on GRUB's first device, "?" for one that fstab need not name.
