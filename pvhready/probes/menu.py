@@ -27,6 +27,7 @@ _PREFIX = "prefix"
 _BLSCFG = "blscfg"
 _ORDER = "order"
 _MAX_ORDERS = 20
+_STEPS_FOR_ORDERS = 30000  # more than two are tried of a menu that takes few steps only
 _SNIPPETS = "/boot/loader/entries"
 _CONDITIONS: "Dict[Tuple[str, int], str]" = {
     (_PREFIX, True): "the host's GRUB reads the guest's grubenv",
@@ -169,7 +170,7 @@ class _Reader:
             tuple(_entry(index, result, self._devices) for index, result in enumerate(results)), choice, _errors(complaints),
             Problem(unknown[0].path, unknown[0].reason) if unknown else None, _BLSCFG in run.used, tuple(run.assumptions),
             shown.environment.get("default"), menu.waits(shown.environment), bool(chosen and chosen.boots is None),
-            min(run.most_names, _MAX_ORDERS),
+            min(run.most_names, _MAX_ORDERS, max(2, _STEPS_FOR_ORDERS // max(1, run.steps))),
         )
 
     def _all_assumptions(self, more: "Sequence[str]") -> "Tuple[str, ...]":
