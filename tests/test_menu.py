@@ -707,8 +707,11 @@ def test_ways_to_a_device(read, search, works):
     ("(hd0)", ("/dev/xvda2", "/dev/xvda1", "/dev/xvda10"), []), ("(hd0,msdos1)", ("/dev/xvda1", "/dev/xvda2"), [True]),
     ("(hd0)", ("/dev/dm-0", "/dev/loop0", "/dev/xvda1"), []), ("(hd1)", ("/dev/dm-0", "/dev/loop0", "/dev/xvda1"), [True]),
     ("(hd0,msdos3)", ("/dev/xvda", "/dev/xvda1", "/dev/xvda2"), [True]), ("(hd0,msdos1)", None, [None]),
+    ("(xen/xvda1)", ("/dev/xvda1", "/dev/xvda2"), []), ("(xen/xvda,msdos1)", ("/dev/xvda1",), [True]),
+    ("(xen/xvda,msdos1)", ("/dev/xvda", "/dev/xvda1"), []), ("(xen/xvda1)", ("/dev/xvda", "/dev/xvda1"), [True]),
+    ("(xen/xvda,msdos1)", None, []),
 ])
-def test_disks_by_number(device, devices, fatal, read):
+def test_disks_by_number_and_name(device, devices, fatal, read):
     text = "set timeout=0\nmenuentry a {\nlinux %s/boot/vmlinuz-6.1.0-2 x\n}\n" % device
     storage = Storage(mounts=(Mount("/", "/dev/xvda1", "ext4"),), uuids={}, labels={}, devices=devices)
     assert [error.fatal for error in chosen(read(dict(KERNELS, **{CFG: text}), storage=storage)).errors] == fatal

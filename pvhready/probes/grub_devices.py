@@ -155,7 +155,7 @@ class GuestDevices(Devices):
 
     def _match(self, device: str) -> "Optional[List[FileSystem]]":
         names = self._numbered(device) if device.startswith("hd") else linux_names(device)
-        if not names:
+        if not names or device.startswith("xen/") and not self._is_disk(device):
             return None
         for system in self.systems:
             if any("device:" + name in system.ids for name in names):
@@ -167,6 +167,11 @@ class GuestDevices(Devices):
         self._demand_room("device", names[0])
         self._assume("({}) is taken for the guest's own file systems: /etc/fstab does not name it".format(device))
         return self._own()
+
+    def _is_disk(self, device: str) -> bool:
+        """Whether there may be such a disk: /dev/xvda1 is one or a partition, and GRUB has xen/xvda1 or xen/xvda,msdos1, not both."""
+        devices = self._storage.devices
+        return devices is None or "/dev/" + device[len("xen/"):].partition(",")[0] in xen_disks(devices)
 
     def _numbered(self, device: str) -> "Tuple[str, ...]":
         """Return the Linux name of hd0 and so on: the guest's disks by their numbers, as pv-grub had them (GRUB: disk/xen/xendisk.c).
