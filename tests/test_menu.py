@@ -898,6 +898,21 @@ def test_a_menu_that_waits(read, line, waits):
     assert read(dict(KERNELS, **{CFG: line + "\n" + entry("a", "a", "6.1.0-1")})).waits == waits
 
 
+@pytest.mark.parametrize("first, other, waits", [
+    # In another file's menu the timeout of this one does not count (commands/configfile.c); a submenu's is 0 (normal/menu.c).
+    ("menuentry a { configfile /boot/grub/b.cfg; }\n", "", True),
+    ("menuentry a { configfile /boot/grub/b.cfg; }\n", "set timeout=3\n", False),
+    ("submenu a {\nmenuentry a { configfile /boot/grub/b.cfg; }\n}\n", "", True),
+    ("menuentry a { linux /boot/vmlinuz-6.1.0-1; }\nmenuentry b { configfile /boot/grub/b.cfg; }\n", "", False),
+    ("submenu a {\nmenuentry b { linux /boot/vmlinuz-6.1.0-1; }\n}\n", "", False),
+    ("export timeout\nmenuentry a { configfile /boot/grub/b.cfg; }\n", "", False),
+])
+def test_a_menu_in_another_file_that_waits(first, other, waits, read):
+    files = {CFG: "set timeout=5\n" + first, "/boot/grub/b.cfg": other + "menuentry c { linux /boot/vmlinuz-6.1.0-1; }\n"}
+    menu = read(dict(KERNELS, **files))
+    assert (chosen(menu).kernel, menu.waits) == ("/boot/vmlinuz-6.1.0-1", waits)
+
+
 def test_a_password_for_the_default(read):
     text = "set timeout=0\nset superusers=root\npassword root x\n" + entry("a", "a", "6.1.0-1")
     error = chosen(read(dict(KERNELS, **{CFG: text}))).errors[-1]

@@ -169,7 +169,7 @@ class _Reader:
         return _Outcome(
             tuple(_entry(index, result, self._devices) for index, result in enumerate(results)), choice, _errors(complaints),
             Problem(unknown[0].path, unknown[0].reason) if unknown else None, _BLSCFG in run.used, tuple(run.assumptions),
-            shown.environment.get("default"), menu.waits(shown.environment), bool(chosen and chosen.boots is None),
+            shown.environment.get("default"), menu.waits(shown, choice.index), bool(chosen and chosen.boots is None),
             min(run.most_names, _MAX_ORDERS, max(2, _STEPS_FOR_ORDERS // max(1, run.steps))),
         )
 
