@@ -7,7 +7,7 @@ import pytest
 from pvhready.facts import Candidate, Mount, Problem, Storage
 from pvhready.host import profile
 from pvhready.probes.menu import read_menu
-from pvhready.root import Root
+from pvhready.root import Denied, Root
 from support.trees import grub_module
 
 UUID = "0f9ef5d5-3c3b-4a5c-9d6a-6a8d3c1b2e70"
@@ -782,6 +782,25 @@ def test_a_configuration_on_another_disk_only(read):
     assert (menu.config, chosen(menu).kernel, chosen(menu).errors) == ("/old" + CFG, "/old/boot/vmlinuz-6.1.0-1", ())
 
 
+def test_a_configuration_on_another_disk_that_only_root_may_see(read, monkeypatch):
+    real = Root.status
+
+    def denied(self, path):
+        if path.startswith("/old/"):
+            raise Denied(path)
+        return real(self, path)
+
+    monkeypatch.setattr(Root, "status", denied)
+    menu = read(OLD, storage=disks("/dev/xvdb1", "/dev/xvda1"))
+    assert (menu.reason, menu.candidates) == ("unreadable", ())
+    assert chosen(read({}, storage=disks("/dev/xvda1", "/dev/xvdb1"))).kernel == "/boot/vmlinuz-6.1.0-2"  # it comes later
+
+
+def test_links_on_another_disk_that_lead_nowhere(read):
+    files = dict(KERNELS, **{CFG: debian(), "/old/boot": Link("/old/boot")})
+    assert chosen(read(files, storage=disks("/dev/xvdb1", "/dev/xvda1"))).kernel == "/boot/vmlinuz-6.1.0-2"
+
+
 def test_a_file_system_that_a_look_would_mount_is_left_alone(read):
     storage = disks("/dev/xvdb1", "/dev/xvda1")._replace(fstab=(Mount("/old", "/dev/xvda1", "ext4", "noauto,x-systemd.automount"),))
     assert chosen(read(OLD, storage=storage)).kernel == "/boot/vmlinuz-6.1.0-2"
@@ -936,8 +955,6 @@ def test_grubenv_that_only_root_may_read(read, tmp_path, monkeypatch):
 
     def denied(self, path, limit=0):
         if path.endswith("grubenv"):
-            from pvhready.root import Denied
-
             raise Denied(path)
         return real(self, path, limit)
 

@@ -78,15 +78,20 @@ def _paths(root: Root, host: Host) -> "List[str]":
     return paths
 
 
+def _is_reached(devices: GuestDevices, path: str) -> bool:
+    """Whether GRUB gets to a file on its first device; where that cannot be told, reading it says why."""
+    try:
+        return devices.information(HOME, path) is not None
+    except NotKnown:
+        return True
+
+
 def _look(root: Root, host: Host, storage: Storage, path: str, booted: bool) -> "Tuple[Optional[Found], str]":
     """Return what the host finds under a path of the guest, and otherwise why it does not, "" when there is no more to say."""
     devices = GuestDevices(root, storage, path, memdisk=True)
     own = devices.home_path(path)
-    try:
-        if devices.information(HOME, own) is None:
-            return None, "its symbolic links leave its file system, which GRUB cannot follow"
-    except NotKnown:
-        pass  # reading it says why
+    if not _is_reached(devices, own):
+        return None, "its symbolic links leave its file system, which GRUB cannot follow"
     condition = "the host's GRUB looks for " + own
     subvolume = devices.subvolume(path)
     answer = NO if subvolume == "?" else host.configs.get(own, NO)
@@ -132,9 +137,9 @@ def _on_other_disks(root: Root, host: Host, storage: Storage, found: "List[Found
     others: List[Found] = []
     own = ["/", "/boot"] + [mount.point for mount in storage.fstab if "automount" in mount.options]  # a look into which would mount it
     for point in [point for system in file_systems(storage) for point, _ in system.points if point not in own]:
-        for config in [config for config in host.configs if root.is_file(point + config)]:
+        for config in [config for config in host.configs if root.exists(point + config)]:
             devices = GuestDevices(root, storage, point + config, memdisk=True)
-            if devices.home_path(point + config) == config:
+            if devices.home_path(point + config) == config and _is_reached(devices, config):
                 others.append(Found(point + config, devices))
     return tuple(place for place in others if all(_may_precede(host, place, own) for own in found))
 
