@@ -7,7 +7,7 @@ from pvhready.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Sequence
+    from typing import Dict, Optional, Sequence, Tuple
 
 # What root= and fstab(5) write before an id, and udev's folder of links for it (rules.d/60-persistent-storage.rules).
 TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
@@ -46,6 +46,12 @@ def parse_spec(text: str) -> Spec:
     if text.startswith(("nfs:", "nfs4:")):
         return Spec("nfs", text.partition(":")[2])
     return Spec("device" if text.startswith("/dev/") else "other", text)
+
+
+def xen_order(device: str) -> "Optional[Tuple[int, str, int]]":
+    """Return what sorts disks and partitions as GRUB comes to them, by the numbers of Xen's disks; None for what is none of these."""
+    disk = device.rstrip("0123456789")
+    return (len(disk), disk, int(device[len(disk):] or 0)) if disk.startswith("/dev/xvd") else None
 
 
 def device_of(spec: str, storage: Storage) -> "Optional[str]":

@@ -285,7 +285,8 @@ class Storage(NamedTuple):
     device of each name in /dev/mapper; all devices are paths. ``root_device`` is the device that holds the live root.
     ``root_stack`` are the layers below the live root file system, as lvm, md, crypt; ``root_below`` are the devices below its
     own, ``root_levels`` the levels of the RAIDs among them, as raid1. ``encrypted`` are the names that /etc/crypttab gives.
-    ``boot_free`` are the free bytes on the live /boot; looked at only where a file there is damaged.
+    ``boot_free`` are the free bytes on the live /boot; looked at only where a file there is damaged. ``unmounted`` are the devices of
+    file systems that are not mounted and that GRUB comes to before the live root's.
     """
 
     fstab: "Tuple[Mount, ...]" = ()
@@ -303,6 +304,7 @@ class Storage(NamedTuple):
     root_levels: "Tuple[str, ...]" = ()
     encrypted: "Tuple[str, ...]" = ()
     boot_free: "Optional[int]" = None
+    unmounted: "Tuple[str, ...]" = ()
 
 
 class BootFileSystem(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 from pvhready.facts import Candidate, Mount, Problem, Storage
 from pvhready.host import profile
 from pvhready.probes.menu import read_menu
-from pvhready.root import Root
+from pvhready.root import Denied, Root
 from support.trees import grub_module
 
 UUID = "0f9ef5d5-3c3b-4a5c-9d6a-6a8d3c1b2e70"
@@ -634,6 +634,10 @@ def test_boot_that_is_there_once_more_in_boot(read):
     assert (menu.config, chosen(menu).errors) == (CFG, ())
 
 
+HIDDEN = (
+    "the file system of / is taken to have no /boot/grub/grub.cfg of its own, hidden below /boot: the host's GRUB would take that first")
+
+
 def test_what_lies_below_a_boot_that_is_not_mounted(read):
     menu = read(dict(KERNELS, **{CFG: SEPARATE_MENU}), storage=SEPARATE)
     assert TAKEN in menu.assumptions  # a tree that was unpacked
@@ -641,7 +645,7 @@ def test_what_lies_below_a_boot_that_is_not_mounted(read):
     menu = read({}, storage=live)
     assert (menu.reason, menu.problem) == ("unreadable", Problem("/boot", "a file system of its own that is not mounted here"))
     menu = read({}, storage=live._replace(mounts=live.mounts + (Mount("/boot", "UUID=" + OTHER, "ext4"),)))
-    assert (chosen(menu).errors, menu.assumptions) == ((), ())
+    assert (chosen(menu).errors, menu.assumptions) == ((), (HIDDEN,))
 
 
 def test_kernels_below_a_boot_that_is_not_mounted(read):
@@ -681,6 +685,8 @@ def test_a_uuid_that_nothing_has_on_a_live_system(read):
     ("search.fs_uuid {} root".format(UUID.upper()), True), ("search --set {} --fs-uuid".format(UUID), True),
     ("set root=(xen/xvda,msdos1)", True),
     ("set root='xen/xvda,gpt2'", False), ("set root='lvm/vg-root'", True), ("set root=md/0", False), ("set root=hd0", False),
+    ("set root=(hd0,1)", True), ("set root='hd0,msdos1'", True), ("set root=hd0,gpt2", False), ("set root=hd1,msdos1", False),
+    ("set root=hdx,msdos1", False),
 ])
 def test_ways_to_a_device(read, search, works):
     storage = Storage(
@@ -693,6 +699,22 @@ def test_ways_to_a_device(read, search, works):
         files["/srv/boot/vmlinuz-6.1.0-2"] = "k"
     entry = chosen(read(files, storage=storage))
     assert (entry.errors == ()) == works, entry
+
+
+@pytest.mark.parametrize("device, devices, fatal", [
+    # GRUB counts a Xen guest's disks as pv-grub did (disk/xen/xendisk.c, grub_virtdisk_open), and one may have no partitions.
+    ("(hd0,msdos1)", ("/dev/xvdb", "/dev/xvda", "/dev/xvda1"), []), ("(hd1)", ("/dev/xvda1", "/dev/xvda2", "/dev/xvda10"), [None]),
+    ("(hd0)", ("/dev/xvda2", "/dev/xvda1", "/dev/xvda10"), []), ("(hd0,msdos1)", ("/dev/xvda1", "/dev/xvda2"), [True]),
+    ("(hd0)", ("/dev/dm-0", "/dev/loop0", "/dev/xvda1"), []), ("(hd1)", ("/dev/dm-0", "/dev/loop0", "/dev/xvda1"), [True]),
+    ("(hd0,msdos3)", ("/dev/xvda", "/dev/xvda1", "/dev/xvda2"), [True]), ("(hd0,msdos1)", None, [None]),
+    ("(xen/xvda1)", ("/dev/xvda1", "/dev/xvda2"), []), ("(xen/xvda,msdos1)", ("/dev/xvda1",), [True]),
+    ("(xen/xvda,msdos1)", ("/dev/xvda", "/dev/xvda1"), []), ("(xen/xvda1)", ("/dev/xvda", "/dev/xvda1"), [True]),
+    ("(xen/xvda,msdos1)", None, []),
+])
+def test_disks_by_number_and_name(device, devices, fatal, read):
+    text = "set timeout=0\nmenuentry a {\nlinux %s/boot/vmlinuz-6.1.0-2 x\n}\n" % device
+    storage = Storage(mounts=(Mount("/", "/dev/xvda1", "ext4"),), uuids={}, labels={}, devices=devices)
+    assert [error.fatal for error in chosen(read(dict(KERNELS, **{CFG: text}), storage=storage)).errors] == fatal
 
 
 # What the host finds
@@ -728,6 +750,85 @@ def test_two_configurations_where_one_is_empty_or_unreadable(read):
     menu = read({"/boot/grub2/grub.cfg": "while true; do true; done\n"}, "bitfolk")
     assert (menu.reason, menu.candidates) == ("unreadable", ())
     assert menu.problem.path == "/boot/grub2/grub.cfg:1"
+
+
+def disks(own, other, point="/old"):
+    """Return what a live system says of two disks: its own, and another one that is mounted too."""
+    return Storage(
+        mounts=(Mount("/", own, "ext4"),) + ((Mount(point, other, "ext4"),) if point else ()), uuids={UUID: own, OTHER: other}, labels={},
+        devices=("/dev/xvda", "/dev/xvda1", "/dev/xvda2", "/dev/xvdb", "/dev/xvdb1", "/dev/dm-0"), root_device=own)
+
+
+OLD = dict(KERNELS, **{
+    CFG: debian(), "/old" + CFG: debian("1>1", uuid=OTHER), "/old/boot/vmlinuz-6.1.0-1": "old", "/old/boot/initrd.img-6.1.0-1": "old"})
+
+
+@pytest.mark.parametrize("host", ["debian-12", "bitfolk"])
+@pytest.mark.parametrize("own, other, taken", [
+    # GRUB searches the disks one after the other (commands/search.c), in the order in which Xen has them.
+    ("/dev/xvdb1", "/dev/xvda1", 2), ("/dev/xvda2", "/dev/xvda1", 2), ("/dev/dm-0", "/dev/xvda1", 2), ("/dev/xvdb1", "/dev/xvda", 2),
+    ("/dev/xvda1", "/dev/xvdb1", 1), ("/dev/xvda1", "/dev/xvda2", 1), ("/dev/xvda1", "/dev/dm-0", 2),
+])
+def test_a_configuration_on_a_disk_that_comes_first(host, own, other, taken, read):
+    menu = read(OLD, host, storage=disks(own, other))
+    assert [menu.entries[candidate.index].kernel for candidate in menu.candidates] == [
+        "/boot/vmlinuz-6.1.0-2", "/old/boot/vmlinuz-6.1.0-1"][:taken]
+    assert [candidate.condition for candidate in menu.candidates] == [
+        "if the host's GRUB takes " + path for path in (CFG, "/old" + CFG)] * (taken > 1) or [""]
+
+
+def test_a_configuration_on_another_disk_only(read):
+    menu = read({path: text for path, text in OLD.items() if path != CFG}, storage=disks("/dev/xvda1", "/dev/xvdb1"))
+    assert (menu.config, chosen(menu).kernel, chosen(menu).errors) == ("/old" + CFG, "/old/boot/vmlinuz-6.1.0-1", ())
+
+
+def test_a_configuration_on_another_disk_that_only_root_may_see(read, monkeypatch):
+    real = Root.status
+
+    def denied(self, path):
+        if path.startswith("/old/"):
+            raise Denied(path)
+        return real(self, path)
+
+    monkeypatch.setattr(Root, "status", denied)
+    menu = read(OLD, storage=disks("/dev/xvdb1", "/dev/xvda1"))
+    assert (menu.reason, menu.candidates) == ("unreadable", ())
+    assert chosen(read({}, storage=disks("/dev/xvda1", "/dev/xvdb1"))).kernel == "/boot/vmlinuz-6.1.0-2"  # it comes later
+
+
+def test_links_on_another_disk_that_lead_nowhere(read):
+    files = dict(KERNELS, **{CFG: debian(), "/old/boot": Link("/old/boot")})
+    assert chosen(read(files, storage=disks("/dev/xvdb1", "/dev/xvda1"))).kernel == "/boot/vmlinuz-6.1.0-2"
+
+
+def test_a_file_system_that_a_look_would_mount_is_left_alone(read):
+    storage = disks("/dev/xvdb1", "/dev/xvda1")._replace(fstab=(Mount("/old", "/dev/xvda1", "ext4", "noauto,x-systemd.automount"),))
+    assert chosen(read(OLD, storage=storage)).kernel == "/boot/vmlinuz-6.1.0-2"
+
+
+@pytest.mark.parametrize("host", ["debian-12", "bitfolk"])
+def test_a_copy_of_all_files_on_a_second_disk_and_a_boot_of_its_own(host, read):
+    """Debian's host looks for /boot/grub/grub.cfg on every disk before it looks for /grub/grub.cfg on any."""
+    storage = SEPARATE._replace(
+        mounts=(Mount("/", "/dev/xvda2", "xfs"), Mount("/boot", "/dev/xvda1", "ext4"), Mount("/copy", "/dev/xvdb1", "xfs")),
+        uuids={UUID: "/dev/xvda2", OTHER: "/dev/xvda1"}, labels={}, devices=("/dev/xvda1", "/dev/xvda2", "/dev/xvdb1"))
+    menu = read(dict(KERNELS, **{CFG: SEPARATE_MENU, "/copy" + CFG: debian()}), host, storage=storage)
+    assert [candidate.condition for candidate in menu.candidates] == [
+        "if the host's GRUB takes " + path for path in (CFG, "/copy" + CFG)]
+
+
+@pytest.mark.parametrize("unmounted, own, condition", [
+    (("/dev/xvda1",), "/dev/xvdb1", "if GRUB finds no grub.cfg on /dev/xvda1, which it comes to first and which is not mounted here"),
+    (("/dev/xvda1",), "/dev/dm-0", "if GRUB finds no grub.cfg on /dev/xvda1, which it comes to first and which is not mounted here"),
+    (("/dev/xvda1", "/dev/xvda2"), "/dev/xvdb1",
+     "if GRUB finds no grub.cfg on /dev/xvda1, /dev/xvda2, which it comes to first and which is not mounted here"),
+    (("/dev/xvda2",), "/dev/xvda1", ""), ((), "/dev/xvdb1", ""),
+])
+def test_a_file_system_before_it_that_is_not_mounted(unmounted, own, condition, read):
+    storage = disks(own, "/dev/xvdc1", "")._replace(unmounted=unmounted)
+    menu = read(dict(KERNELS, **{CFG: debian()}), storage=storage, booted=True)
+    assert [candidate.condition for candidate in menu.candidates] == [condition]
+    assert menu.may_show_nothing == bool(condition)
 
 
 def test_two_configurations_that_agree(read):
@@ -778,6 +879,32 @@ def test_a_configuration_that_never_ends(read):
     assert menu.problem == Problem(CFG + ":2", "more steps than any configuration needs: it may never end")
 
 
+LOOP = """set timeout=5
+set default=%s
+for kernel in /boot/vmlinuz-*; do
+  menuentry "$kernel" "$kernel" { linux $2 root=/dev/xvda1; }
+done
+"""
+
+
+@pytest.mark.parametrize("default, kernels_there, chosen_ones", [
+    # GRUB takes the names for a wildcard as the directory holds them, which is no order that can be told (commands/wildcard.c).
+    ("0", ("1", "2", "3"), ["1", "2", "3"]), ("1", ("1", "2", "3"), ["2", "3", "1"]), ("/boot/vmlinuz-2", ("1", "2", "3"), ["2"]),
+    ("0", ("1",), ["1"]), ("", ("1", "2"), ["1", "2"]),
+])
+def test_entries_made_by_a_wildcard_come_in_any_order(default, kernels_there, chosen_ones, read):
+    menu = read(dict(kernels(*kernels_there), **{CFG: LOOP % default}))
+    assert [menu.entries[candidate.index].kernel for candidate in menu.candidates] == ["/boot/vmlinuz-" + one for one in chosen_ones]
+    assert [entry.path for entry in menu.entries] == [str(number) for number in range(len(kernels_there))]
+    assert all(("order of names" in candidate.condition) == (len(chosen_ones) > 1) for candidate in menu.candidates)
+
+
+def test_a_wildcard_after_the_default_entry_decides_nothing(read):
+    text = debian() + "for iso in /boot/*.iso; do menuentry \"$iso\" { loopback loop $iso; linux (loop)/vmlinuz; }; done\n"
+    menu = read(dict(KERNELS, **{CFG: text, "/boot/a.iso": "a", "/boot/b.iso": "b"}))
+    assert (chosen(menu).kernel, menu.candidates[0].condition, len(menu.entries)) == ("/boot/vmlinuz-6.1.0-2", "", 5)
+
+
 def test_no_entries(read):
     assert read({CFG: "set timeout=0\n"}).reason == "no-entries"
 
@@ -788,6 +915,21 @@ def test_no_entries(read):
 ])
 def test_a_menu_that_waits(read, line, waits):
     assert read(dict(KERNELS, **{CFG: line + "\n" + entry("a", "a", "6.1.0-1")})).waits == waits
+
+
+@pytest.mark.parametrize("first, other, waits", [
+    # In another file's menu the timeout of this one does not count (commands/configfile.c); a submenu's is 0 (normal/menu.c).
+    ("menuentry a { configfile /boot/grub/b.cfg; }\n", "", True),
+    ("menuentry a { configfile /boot/grub/b.cfg; }\n", "set timeout=3\n", False),
+    ("submenu a {\nmenuentry a { configfile /boot/grub/b.cfg; }\n}\n", "", True),
+    ("menuentry a { linux /boot/vmlinuz-6.1.0-1; }\nmenuentry b { configfile /boot/grub/b.cfg; }\n", "", False),
+    ("submenu a {\nmenuentry b { linux /boot/vmlinuz-6.1.0-1; }\n}\n", "", False),
+    ("export timeout\nmenuentry a { configfile /boot/grub/b.cfg; }\n", "", False),
+])
+def test_a_menu_in_another_file_that_waits(first, other, waits, read):
+    files = {CFG: "set timeout=5\n" + first, "/boot/grub/b.cfg": other + "menuentry c { linux /boot/vmlinuz-6.1.0-1; }\n"}
+    menu = read(dict(KERNELS, **files))
+    assert (chosen(menu).kernel, menu.waits) == ("/boot/vmlinuz-6.1.0-1", waits)
 
 
 def test_a_password_for_the_default(read):
@@ -813,8 +955,6 @@ def test_grubenv_that_only_root_may_read(read, tmp_path, monkeypatch):
 
     def denied(self, path, limit=0):
         if path.endswith("grubenv"):
-            from pvhready.root import Denied
-
             raise Denied(path)
         return real(self, path, limit)
 

@@ -135,6 +135,53 @@ def test_ids_are_those_of_udev(tmp_path: Path) -> None:
     assert (found.root_stack, found.mounts, found.problem) == ((), (), None)
 
 
+BEFORE = (("xvda1", "ext4"), ("xvda2", "swap"), ("xvda3", "vfat"), ("xvda5", "xfs"), ("xvdc1", "ext4"))
+
+
+def with_disks(top: Path, fstab: str = "") -> Path:
+    """Let a live system whose root is on xvdb1 have further file systems."""
+    live(top, "xvdb1")
+    write(top, "/etc/fstab", fstab)
+    for number, (name, kind) in enumerate(BEFORE):
+        link(top, "/dev/disk/by-uuid/{}".format(number), "../../" + name)
+        write(top, "/sys/class/block/{}/dev".format(name), "202:{}\n".format(number))
+        write(top, "/run/udev/data/b202:{}".format(number), "S:disk/by-uuid/{}\nE:ID_FS_TYPE={}\n".format(number, kind))
+    return top
+
+
+@pytest.mark.parametrize("mounts, expected", [
+    ((), ("/dev/xvda1", "/dev/xvda5")), ((Mount("/mnt", "/dev/xvda1", "ext4"),), ("/dev/xvda5",)),
+    ((Mount("/mnt", "/dev/xvda1", "ext4"), Mount("/srv", "/dev/xvda5", "xfs")), ()),
+])
+def test_file_systems_before_the_root_that_are_not_mounted(
+    mounts: Tuple[Mount, ...], expected: Tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage, "live_mounts", lambda: mounts)
+    found = read(with_disks(tmp_path))
+    assert (found.unmounted, found.mounts) == (expected, mounts)
+
+
+def test_where_fstab_tells_of_all_mounts_none_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "live_mounts", lambda: pytest.fail("read"))
+    top = with_disks(tmp_path, "/dev/xvda1 /boot ext4\nUUID=3 /boot xfs\n")
+    (top / "boot").mkdir()
+    for name in ("xvda1", "xvda5"):
+        write(top, "/sys/class/block/{}/dev".format(name), "{}:{}\n".format(*number_of(top)))
+    write(top, "/run/udev/data/b{}:{}".format(*number_of(top)), "E:ID_FS_TYPE=ext4\n")
+    assert (read(top).unmounted, read(top).mounts) == ((), ())
+
+
+def test_what_udev_does_not_tell_of_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Tuple[Mount, ...]:
+        raise Unreadable("/proc/self/mounts", "not read")
+
+    monkeypatch.setattr(storage, "live_mounts", refuse)
+    top = with_disks(tmp_path)
+    assert read(top).unmounted == ("/dev/xvda1", "/dev/xvda5")
+    shutil.rmtree(str(top / "run"))
+    assert read(top).unmounted == ()
+
+
 def test_without_udev_no_id_is_known(tmp_path: Path) -> None:
     found = read(live(tmp_path, "xvda1"))
     assert (found.uuids, found.labels, found.partuuids, found.partlabels) == (None, None, None, None)

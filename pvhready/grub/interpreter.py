@@ -318,9 +318,9 @@ class Interpreter(Run):
         names = wildcard.expand(pattern, self.devices, self.environment.get("root") or "", self.step)
         if not names:
             return [unescape(pattern)]
-        if len(names) > 1:
-            self.assume("names that a wildcard stands for are taken in alphabetical order; GRUB takes them as the directory holds them")
-        return names
+        self.most_names = max(self.most_names, len(names))
+        first = self.turn % len(names)
+        return names[first:] + names[:first]
 
     def show_menu_of(self, name: str, opened: bool) -> None:
         """Run another file for a menu of its own, in a new context when ``opened``. Raises TookOver when it has entries."""

@@ -39,12 +39,16 @@ class Result(NamedTuple):
 
 
 class Item:
-    """A line of a menu: an entry's number among all results, or the menu that it opens."""
+    """A line of a menu: an entry's number among all results, or the menu that it opens.
 
-    def __init__(self, entry: MenuEntry, result: "Optional[int]", menu: "Optional[Shown]") -> None:
+    ``waiting``: that menu has a timeout of its own, as another file's has. A submenu that is the default is not waited at.
+    """
+
+    def __init__(self, entry: MenuEntry, result: "Optional[int]", menu: "Optional[Shown]", waiting: bool = False) -> None:
         self.entry = entry
         self.result = result
         self.menu = menu
+        self.waiting = waiting
 
 
 class Shown:
@@ -155,7 +159,7 @@ class Collector:
         """Return the item of an entry that opens another menu. Where menus open each other without end, it is not known what boots."""
         known = len(self.results)
         try:
-            return Item(entry, None, self.collect(other.menu, other.environment, path + ">", "", depth + 1))
+            return Item(entry, None, self.collect(other.menu, other.environment, path + ">", "", depth + 1), waiting=True)
         except LimitReached as limit:
             if self._run.exhausted:
                 raise
@@ -348,9 +352,25 @@ def _fallbacks(shown: Shown) -> "List[int]":
     return found
 
 
-def waits(environment: Environment) -> bool:
-    """Whether GRUB waits at its menu for a key: no timeout is set, or it is no number. More than ten minutes count as for ever."""
+def waits(shown: Shown, index: "Optional[int]") -> bool:
+    """Whether GRUB waits for a key at its menu, or at a menu in another file that leads to the result ``index``."""
+    if _has_no_timeout(shown.environment):
+        return True
+    return any(_waits_within(item, index) for item in shown.items)
+
+
+def _waits_within(item: Item, index: "Optional[int]") -> bool:
+    if item.menu is None or not _leads_to(item, index):
+        return False
+    below = any(_waits_within(other, index) for other in item.menu.items)
+    return below or item.waiting and _has_no_timeout(item.menu.environment)
+
+
+def _leads_to(item: Item, index: "Optional[int]") -> bool:
+    return item.result == index if item.menu is None else any(_leads_to(other, index) for other in item.menu.items)
+
+
+def _has_no_timeout(environment: Environment) -> bool:
+    """Whether no timeout is set, or it is no number. More than ten minutes count as none."""
     timeout = numbers.unsigned(environment.get("timeout") or "")
     return timeout.error != 0 or timeout.value > MAX_WAIT
-
-

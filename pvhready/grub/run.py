@@ -26,6 +26,8 @@ class Run:
         self.assumptions: List[str] = []
         self.unknowns: List[NotKnown] = []
         self.used: Set[str] = set()  # commands that this GRUB lacks, or may lack
+        self.turn = 0  # by how many places the names for a wildcard are turned, as no order of them is known
+        self.most_names = 1  # that a wildcard stood for
         self.made: Set[str] = set()  # devices that GRUB makes from files or keys: what is on them is not known
         self.file = ""
         self.line = 0

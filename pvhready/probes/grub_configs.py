@@ -5,6 +5,7 @@ and in a btrfs subvolume @rootfs it is /@rootfs/boot/grub/grub.cfg (measured wit
 """
 
 from pvhready.answers import NO, UNKNOWN, YES
+from pvhready.devicenames import xen_order
 from pvhready.facts import UNMOUNTED, Problem, Storage
 from pvhready.grub.devices import NotKnown
 from pvhready.host import Host
@@ -56,7 +57,8 @@ def find_configs(root: Root, host: Host, storage: Storage, booted: bool) -> Sear
             found.append(place)
         elif reason:
             problem = Problem(path, reason)
-    return Search(_taken(host, found), None if found else problem, tuple(assumptions))
+    taken = _taken(host, found) + _on_other_disks(root, host, storage, found)
+    return Search(tuple(_behind_unmounted(place, storage) for place in taken), None if taken else problem, tuple(assumptions))
 
 
 def _paths(root: Root, host: Host) -> "List[str]":
@@ -76,20 +78,25 @@ def _paths(root: Root, host: Host) -> "List[str]":
     return paths
 
 
+def _is_reached(devices: GuestDevices, path: str) -> bool:
+    """Whether GRUB gets to a file on its first device; where that cannot be told, reading it says why."""
+    try:
+        return devices.information(HOME, path) is not None
+    except NotKnown:
+        return True
+
+
 def _look(root: Root, host: Host, storage: Storage, path: str, booted: bool) -> "Tuple[Optional[Found], str]":
     """Return what the host finds under a path of the guest, and otherwise why it does not, "" when there is no more to say."""
     devices = GuestDevices(root, storage, path, memdisk=True)
     own = devices.home_path(path)
-    try:
-        if devices.information(HOME, own) is None:
-            return None, "its symbolic links leave its file system, which GRUB cannot follow"
-    except NotKnown:
-        pass  # reading it says why
+    if not _is_reached(devices, own):
+        return None, "its symbolic links leave its file system, which GRUB cannot follow"
     condition = "the host's GRUB looks for " + own
     subvolume = devices.subvolume(path)
     answer = NO if subvolume == "?" else host.configs.get(own, NO)
     if answer != NO:
-        return Found(path, devices, condition if answer == UNKNOWN else ""), ""
+        return Found(path, devices, condition if answer == UNKNOWN else "", _nothing_below_boot(host, path, own)), ""
     if path not in host.configs:
         return None, ""
     if subvolume and booted:
@@ -105,6 +112,13 @@ def _look(root: Root, host: Host, storage: Storage, path: str, booted: bool) -> 
     return Found(path, devices, condition if host.configs[path] == UNKNOWN else "", more), ""
 
 
+def _nothing_below_boot(host: Host, path: str, own: str) -> str:
+    """Return what is taken for granted of the folder /boot below the mount there: nobody can look into it, and GRUB does."""
+    if path == own or not host.exact_configs:
+        return ""
+    return "the file system of / is taken to have no {} of its own, hidden below /boot: the host's GRUB would take that first".format(path)
+
+
 def _taken(host: Host, found: "List[Found]") -> "Tuple[Found, ...]":
     """Return the ones that the host may take: the first in its order, all that it surely looks for where that is not known."""
     if host.exact_configs:
@@ -112,6 +126,41 @@ def _taken(host: Host, found: "List[Found]") -> "Tuple[Found, ...]":
         return tuple(sorted(found, key=lambda place: order.index(_own(place)) if _own(place) in order else len(order))[:1])
     sure = tuple(place for place in found if YES in (host.configs.get(place.path), host.configs.get(_own(place))))
     return sure or tuple(found[:1])
+
+
+def _on_other_disks(root: Root, host: Host, storage: Storage, found: "List[Found]") -> "Tuple[Found, ...]":
+    """Return configurations that GRUB may come to before these: it searches the guest's disks, one after the other, for each path.
+
+    So it does with an old disk that has become a second one, or a copy of all files on one (grub-xen-host: grub-bootstrap.cfg; GRUB:
+    commands/search.c). Of two disks it is taken for granted that GRUB comes to /dev/xvda first.
+    """
+    others: List[Found] = []
+    own = ["/", "/boot"] + [mount.point for mount in storage.fstab if "automount" in mount.options]  # a look into which would mount it
+    for point in [point for system in file_systems(storage) for point, _ in system.points if point not in own]:
+        for config in [config for config in host.configs if root.exists(point + config)]:
+            devices = GuestDevices(root, storage, point + config, memdisk=True)
+            if devices.home_path(point + config) == config and _is_reached(devices, config):
+                others.append(Found(point + config, devices))
+    return tuple(place for place in others if all(_may_precede(host, place, own) for own in found))
+
+
+def _behind_unmounted(place: Found, storage: Storage) -> Found:
+    """Return a configuration with the condition that GRUB finds none on the file systems before it into which nobody can look."""
+    own = place.devices.home_order()
+    before = [name for name in storage.unmounted if own is None or (xen_order(name) or own) < own]
+    if not before:
+        return place
+    condition = "GRUB finds no grub.cfg on {}, which it comes to first and which is not mounted here".format(", ".join(before))
+    return place._replace(condition="{} and {}".format(place.condition, condition) if place.condition else condition)
+
+
+def _may_precede(host: Host, place: Found, own: Found) -> bool:
+    order = list(host.configs)
+    paths = order.index(_own(place)), order.index(_own(own)) if _own(own) in order else len(order)
+    if paths[0] != paths[1]:
+        return not host.exact_configs or paths[0] < paths[1]
+    first, second = place.devices.home_order(), own.devices.home_order()
+    return first is None or second is None or first < second
 
 
 def _own(place: Found) -> str:

@@ -4,6 +4,7 @@ GRUB's device names mean nothing to Linux, so every device is matched with a fil
 live mounts. Where that cannot be told, the file is taken where the guest has it, and that is said.
 """
 
+from pvhready.devicenames import xen_order
 from pvhready.facts import Storage
 from pvhready.grub.devices import DIRECTORY, FILE, OTHER, Devices, Information, NotKnown, not_found
 from pvhready.probes.filesystems import FileSystem, file_systems, point_above
@@ -11,7 +12,7 @@ from pvhready.root import Denied, Missing, Root, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Sequence, Tuple
 
 HOME = "xen/xvda"  # $root when GRUB reads the configuration (measured: a disk without partitions)
 MEMDISK = "memdisk"
@@ -38,6 +39,11 @@ class GuestDevices(Devices):
         """Return the path that GRUB has for a file of the guest on its first device."""
         point, subvolume = point_above(self.systems[0], guest)
         return (("/" + subvolume) if subvolume else "") + "/" + guest[len(point):].lstrip("/")
+
+    def home_order(self) -> "Optional[Tuple[int, str, int]]":
+        """Return where GRUB's first device stands among Xen's disks; None when that cannot be told."""
+        orders = [xen_order(name[len("device:"):]) for name in self.systems[0].ids if name.startswith("device:")]
+        return min([order for order in orders if order], default=None)
 
     def subvolume(self, guest: str) -> str:
         """Return the btrfs subvolume that holds a file of the guest on GRUB's first device, "?" for one that fstab need not name.
@@ -148,19 +154,40 @@ class GuestDevices(Devices):
         return self._named[device]
 
     def _match(self, device: str) -> "Optional[List[FileSystem]]":
-        names = linux_names(device)
-        if not names:
+        names = self._numbered(device) if device.startswith("hd") else linux_names(device)
+        if not names or device.startswith("xen/") and not self._is_disk(device):
             return None
         for system in self.systems:
             if any("device:" + name in system.ids for name in names):
                 return [system]
         if self._storage.devices is not None:
-            if device.startswith("xen/") and not any(name in self._storage.devices for name in names):
+            if device.startswith(("xen/", "hd")) and not any(name in self._storage.devices for name in names):
                 return None
             raise NotKnown(names[0], "what GRUB finds on it cannot be told")
         self._demand_room("device", names[0])
         self._assume("({}) is taken for the guest's own file systems: /etc/fstab does not name it".format(device))
         return self._own()
+
+    def _is_disk(self, device: str) -> bool:
+        """Whether there may be such a disk: /dev/xvda1 is one or a partition, and GRUB has xen/xvda1 or xen/xvda,msdos1, not both."""
+        devices = self._storage.devices
+        return devices is None or "/dev/" + device[len("xen/"):].partition(",")[0] in xen_disks(devices)
+
+    def _numbered(self, device: str) -> "Tuple[str, ...]":
+        """Return the Linux name of hd0 and so on: the guest's disks by their numbers, as pv-grub had them (GRUB: disk/xen/xendisk.c).
+
+        Raises NotKnown where no disks are known: an entry with such a name boots or not, by whether the disk has partitions.
+        """
+        disk, _, partition = device.partition(",")
+        if not disk[2:].isdecimal() or len(disk) > 6:
+            return ()
+        if self._storage.devices is None:
+            raise NotKnown("({})".format(device), "which of the guest's disks it is cannot be told")
+        disks = xen_disks(self._storage.devices)
+        number = int(disk[2:])
+        if number >= len(disks) or partition and disks[number][-1:].isdigit():
+            return ()
+        return (disks[number] + _partition(partition),)
 
     def _own(self) -> "List[FileSystem]":
         """Return the file systems that hold / and /boot, first the one that GRUB starts from."""
@@ -333,13 +360,12 @@ def _is_in_dataset(path: str) -> bool:
 def linux_names(device: str) -> "Tuple[str, ...]":
     """Return the names that Linux may have for a device of GRUB; nothing for one that a Xen guest cannot have.
 
-    There are no BIOS disks (hd0) in a Xen guest: its disks are xen/xvda and so on, with partitions after a comma.
+    A Xen guest's disks are xen/xvda and so on, with partitions after a comma.
     """
     kind, slash, name = device.partition("/")
     if kind == "xen" and slash:
-        disk, comma, partition = name.partition(",")
-        number = partition.rpartition(",")[2].lstrip("abcdefghijklmnopqrstuvwxyz")
-        return ("/dev/" + disk + (number if comma else ""),) if disk else ()
+        disk, _, partition = name.partition(",")
+        return ("/dev/" + disk + _partition(partition),) if disk else ()
     if kind == "lvm" and slash:
         group, _, volume = name.replace("--", "\0").partition("-")
         pair = "{}/{}".format(group, volume).replace("\0", "-")
@@ -349,3 +375,18 @@ def linux_names(device: str) -> "Tuple[str, ...]":
     if kind in ("lvmid", "mduuid", "cryptouuid", "crypto") and slash:
         return (device,)
     return ()
+
+
+def _partition(text: str) -> str:
+    """Return the number of a partition in what GRUB calls it: 1, msdos1, gpt1."""
+    return text.rpartition(",")[2].lstrip("abcdefghijklmnopqrstuvwxyz")
+
+
+def xen_disks(devices: "Sequence[str]") -> "Tuple[str, ...]":
+    """Return the disks among block devices that Xen gives a guest, by their numbers. One may be called as a partition is: /dev/xvda1."""
+    found = []
+    for device in devices:
+        order = xen_order(device)
+        if order and (not order[2] or order[1] not in devices):
+            found.append((order, device))
+    return tuple(device for _, device in sorted(found))

@@ -21,17 +21,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
-    Facts = Tuple[Tuple[str, bool], ...]  # what is supposed of the host: (_PREFIX or _BLSCFG, whether)
+    Facts = Tuple[Tuple[str, int], ...]  # what is supposed: (_PREFIX or _BLSCFG, whether), (_ORDER, which comes first)
 
 _PREFIX = "prefix"
 _BLSCFG = "blscfg"
+_ORDER = "order"
+_MAX_ORDERS = 20
+_STEPS_FOR_ORDERS = 30000  # more than two are tried of a menu that takes few steps only
 _SNIPPETS = "/boot/loader/entries"
-_CONDITIONS = {
+_CONDITIONS: "Dict[Tuple[str, int], str]" = {
     (_PREFIX, True): "the host's GRUB reads the guest's grubenv",
     (_PREFIX, False): "the host's GRUB does not read the guest's grubenv",
     (_BLSCFG, True): "the host's GRUB has the command blscfg",
     (_BLSCFG, False): "the host's GRUB lacks the command blscfg",
 }
+# The names for a wildcard (commands/wildcard.c, match_files).
+_ANY_ORDER = "the order of names in a directory, which GRUB does not sort, leads to it"
 # $prefix of Debian's host images (measured): a folder of the image itself.
 _HOST_PREFIX = "({})/boot/grub".format(MEMDISK)
 _HOST_CONFIG = "({})/grub.cfg".format(MEMDISK)
@@ -58,6 +63,7 @@ class _Outcome(NamedTuple):
     default: "Optional[str]"
     waits: bool
     doubtful: bool
+    orders: int
 
 
 def read_menu(
@@ -117,12 +123,15 @@ class _Reader:
         outcomes: Dict[Facts, _Outcome] = {}
         for prefix in _ways(self._prefix):
             first = self._try(prefix, self._host.command(_BLSCFG) != NO)
-            outcomes[((_PREFIX, prefix), (_BLSCFG, True))] = first
+            outcomes[((_PREFIX, prefix), (_BLSCFG, True), (_ORDER, 0))] = first
+            for turn in range(1, first.orders):
+                other = self._try(prefix, self._host.command(_BLSCFG) != NO, turn)
+                outcomes[((_PREFIX, prefix), (_BLSCFG, True), (_ORDER, turn))] = _listed_as(first.entries, other)
             if first.uses_blscfg and self._host.command(_BLSCFG) == UNKNOWN:
-                outcomes[((_PREFIX, prefix), (_BLSCFG, False))] = self._try(prefix, False)
+                outcomes[((_PREFIX, prefix), (_BLSCFG, False), (_ORDER, 0))] = self._try(prefix, False)
         return outcomes
 
-    def _try(self, prefix: bool, blscfg: bool) -> _Outcome:
+    def _try(self, prefix: bool, blscfg: bool, turn: int = 0) -> _Outcome:
         cpu, _, grub_platform = self._platform.partition("-")
         grub_cpu = grub_platform or "i386"
         device_path = self._devices.home_path(self._config)
@@ -135,6 +144,7 @@ class _Reader:
         table = commands.table(cpu, lambda name: blscfg if name == _BLSCFG else host.command(name) != NO)
         doubtful = frozenset(name for name in host.commands if host.command(name) == UNKNOWN and name != _BLSCFG)
         run = Interpreter(self._devices, environment, table, doubtful, self._scripts)
+        run.turn = turn
         return self._run(run, device_path)
 
     def _run(self, run: Interpreter, device_path: str) -> _Outcome:
@@ -159,7 +169,8 @@ class _Reader:
         return _Outcome(
             tuple(_entry(index, result, self._devices) for index, result in enumerate(results)), choice, _errors(complaints),
             Problem(unknown[0].path, unknown[0].reason) if unknown else None, _BLSCFG in run.used, tuple(run.assumptions),
-            shown.environment.get("default"), menu.waits(shown.environment), bool(chosen and chosen.boots is None),
+            shown.environment.get("default"), menu.waits(shown, choice.index), bool(chosen and chosen.boots is None),
+            min(run.most_names, _MAX_ORDERS, max(2, _STEPS_FOR_ORDERS // max(1, run.steps))),
         )
 
     def _all_assumptions(self, more: "Sequence[str]") -> "Tuple[str, ...]":
@@ -207,12 +218,19 @@ class _Reader:
             index = chosen[facts]
             if index is None:
                 continue
-            conditions = [self._condition] + [_CONDITIONS[fact] for fact in facts if fact[0] in deciding]
+            conditions = [self._condition] + [_CONDITIONS.get(fact, _ANY_ORDER) for fact in facts if fact[0] in deciding]
             found.extend(
                 candidate for candidate in _with_fallback(index, outcome, places[facts], conditions)
                 if (candidate.index, candidate.condition) not in [(other.index, other.condition) for other in found]
             )
         return tuple(found)
+
+
+def _listed_as(known: "Tuple[Entry, ...]", outcome: _Outcome) -> _Outcome:
+    """Return an outcome with the places in the menu that its entries have among the known ones."""
+    paths = {entry._replace(index=0, path=""): entry.path for entry in known}
+    entries = tuple(entry._replace(path=paths.get(entry._replace(index=0, path=""), entry.path)) for entry in outcome.entries)
+    return outcome._replace(entries=entries)
 
 
 def _ways(answer: str) -> "Tuple[bool, ...]":

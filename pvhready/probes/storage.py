@@ -2,7 +2,7 @@
 
 import os
 
-from pvhready.devicenames import TAGS, without_udev_escapes
+from pvhready.devicenames import TAGS, device_of, without_udev_escapes, xen_order
 from pvhready.facts import Mount, Problem, Storage
 from pvhready.records import NamedTuple
 from pvhready.root import Missing, Root, Unreadable
@@ -16,6 +16,8 @@ _CRYPTTAB = "/etc/crypttab"
 # Where systemd has a unit for /boot beside fstab, best first (systemd.unit(5)).
 _BOOT_UNITS = tuple(folder + "/systemd/system/boot.mount" for folder in ("/etc", "/usr/local/lib", "/usr/lib", "/lib"))
 _BLOCKS = "/sys/class/block"
+_UDEV = "/run/udev/data/b{}"  # by the number of a block device (udev: src/libsystemd/sd-device/device-private.c)
+_MAY_HOLD_BOOT = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs")
 _DEPTH = 16  # layers of block devices below a file system
 _SHORT = 4096  # bytes; no attribute of sysfs is longer
 
@@ -58,10 +60,52 @@ def read_storage(root: Root, live: bool) -> Storage:
         stack = _stack(root, device) if device else stack
     except Unreadable as error:
         problems.append(Problem(error.path, error.reason))
-    return Storage(
+    found = Storage(
         fstab, mounts, tables.get("uuid"), tables.get("label"), tables.get("partuuid"), tables.get("partlabel"),
         devices, device, stack.layers, problems[0] if problems else None, mapped, stack.devices, stack.levels, encrypted,
     )
+    return _with_unmounted(root, found)
+
+
+def _with_unmounted(root: Root, storage: Storage) -> Storage:
+    """Return ``storage`` with the file systems before the root's that are not mounted. Where there may be any, the mounts are read."""
+    own = xen_order(storage.root_device or "")
+    names = sorted(name for name in set((storage.uuids or {}).values()) if xen_order(name))
+    before = [name for name in names if own is None or (xen_order(name) or own) < own]
+    before = [name for name in before if _may_hold_boot(root, name) and not _is_mounted(root, name, storage)]
+    if not before:
+        return storage
+    try:
+        mounts = storage.mounts or live_mounts()
+    except Unreadable:
+        mounts = ()
+    mounted = [mount.device for mount in mounts]
+    return storage._replace(mounts=mounts, unmounted=tuple(name for name in before if name not in mounted))
+
+
+def _may_hold_boot(root: Root, device: str) -> bool:
+    """Whether udev has found a file system on a device that a guest's /boot may be on; swap space and an EFI partition are none."""
+    try:
+        lines = root.read_text(_UDEV.format(_number(root, device))).split("\n")
+    except Unreadable:
+        return False
+    return any("E:ID_FS_TYPE=" + name in lines for name in _MAY_HOLD_BOOT)
+
+
+def _is_mounted(root: Root, device: str, storage: Storage) -> bool:
+    """Whether a device is mounted where /etc/fstab says: the folder there has the device's number."""
+    for point in [mount.point for mount in storage.fstab if device_of(mount.device, storage) == device]:
+        try:
+            status = root.status(point)
+            if "{}:{}".format(os.major(status.st_dev), os.minor(status.st_dev)) == _number(root, device):
+                return True
+        except Unreadable:
+            continue
+    return False
+
+
+def _number(root: Root, device: str) -> str:
+    return root.read_text("{}/{}/dev".format(_BLOCKS, device[len("/dev/"):]), _SHORT).strip()
 
 
 def live_mounts() -> "Tuple[Mount, ...]":

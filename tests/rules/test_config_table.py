@@ -96,11 +96,15 @@ def test_419_is_debians_only_on_debian_and_under_its_name():
 
     assert answer("4.19.0-27-amd64", "debian") == "boots"
     assert answer("4.19.0-0.bpo.5-amd64", "debian", "linux-image-4.19.0-0.bpo.5-amd64") == "boots"
+    assert answer("4.19.0-0.deb9.24-amd64", "debian", "linux-image-4.19.0-0.deb9.24-amd64") == "boots"
     assert answer("4.19.0-26-cloud-amd64", "devuan") == "boots"
+    assert answer("4.19.0-26-rt-686-pae", "debian") == "boots"
     assert answer("4.19.0-27-amd64", "ubuntu") == "unknown"
     for release in ("4.19.0", "4.19.0-27", "4.19.1-27-amd64", "4.19.0-mine-amd64", "4.19.0-rc2-amd64"):
         assert answer(release, "debian") == "unknown"
     assert answer("4.19.0-27-amd64", "debian", "my-own-kernel") == "unknown"
+    for release in ("4.19.0-041900-generic", "4.19.0-5-custom"):  # Ubuntu's build of the kernel as it is, and one's own
+        assert answer(release, "debian", "linux-image-" + release, has_dpkg=True) == "unknown"
     assert answer("4.19.0-5-custom", "debian", has_dpkg=True) == "unknown"
     assert answer("4.19.0-27-amd64", "debian", "linux-image-4.19.0-27-amd64", has_dpkg=True) == "boots"
 
