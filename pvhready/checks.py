@@ -545,7 +545,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "root-device-name": (
         ROOT,
-        "root=/dev/sd*, hd*, vd*.",
+        "root=/dev/sd*, hd*, vd*, and udev's links for such disks: by-id/ata-*, scsi-*, virtio-*, by-path/pci-*.",
         "The disks of a Xen guest are called xvd*, in both modes.",
         "Use UUID=.",
     ),
@@ -587,7 +587,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "mount-device-name": (
         ROOT,
-        "The other lines of /etc/fstab: sd*, hd*, vd*.",
+        "The other lines of /etc/fstab: sd*, hd*, vd*, and udev's links for such disks.",
         "The disks of a Xen guest are called xvd*, and systemd stops in its emergency mode over a file system that cannot be mounted.",
         "Use UUID=, or add nofail to the options.",
     ),

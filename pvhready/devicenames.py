@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
 # Names that the kernel alone gives: when none of its devices has one, nothing has. Other names in /dev may be links.
 _KERNEL_NAMES = ("/dev/xvd", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme", "/dev/mapper/", "/dev/dm-")
-# Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
-FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
+# Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*), and udev's
+# links for such disks (rules.d/60-persistent-storage.rules): xvd* has no serial number, and its path is xen-vbd-NUMBER (path_id).
+FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme") + tuple(
+    "/dev/disk/by-" + link for link in ("id/ata-", "id/scsi-", "id/virtio-", "id/nvme-", "id/wwn-", "path/pci-", "path/virtio-pci-")
+)
 
 
 class Spec(NamedTuple):

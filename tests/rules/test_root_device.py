@@ -25,6 +25,7 @@ def judged(root, storage, values=None, modules=("ext4",), top="/mnt", conflicts=
 
 NOT_JUDGED = {"root-device-not-judged": "info"}
 CONTRADICTS = {"root-device-fstab": "unknown"}
+FOREIGN_NAME = {"root-device-name": "fail"}
 NOT_KNOWN = {"root-device-unknown": "unknown"}
 
 
@@ -37,10 +38,13 @@ NOT_KNOWN = {"root-device-unknown": "unknown"}
     ("/dev/md0", (ROOT._replace(device="/dev/md/root"),), NOT_JUDGED),
     ("UUID=" + UUID, (ROOT._replace(device="/dev/sda1"),), CONTRADICTS),
     ("UUID=b", (SUBVOLUME, SUBVOLUME._replace(point="/home")), None),
+    ("/dev/disk/by-id/ata-QEMU_HARDDISK_QM00001-part1", (ROOT,), FOREIGN_NAME), ("/dev/disk/by-path/pci-0000:00:04.0-part1", (), FOREIGN_NAME),
+    ("/dev/disk/by-path/xen-vbd-51712-part1", (ROOT,), NOT_JUDGED), ("/dev/disk/by-id/dm-uuid-LVM-a", (ROOT,), NOT_JUDGED),
+    ("UUID=" + UUID, (ROOT._replace(device="/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0-part2"),), CONTRADICTS),
     ("banana", (ROOT,), NOT_KNOWN), ("/dev/banana", (ROOT,), NOT_KNOWN), ("UUID=" + UUID, (), NOT_JUDGED),
 ])
 def test_against_fstab(root, fstab, expected):
-    said = judged(root, Storage(fstab), {"EXT4_FS": "y", "BTRFS_FS": "y", "BLK_DEV_MD": "y"})
+    said = judged(root, Storage(fstab), {"EXT4_FS": "y", "BTRFS_FS": "y", "BLK_DEV_MD": "y", "BLK_DEV_DM": "y"})
     assert said == (NOT_JUDGED if expected is None else expected)
 
 
