@@ -29,6 +29,9 @@ _FILE_SYSTEMS = {
     "reiserfs": (("REISERFS_FS", "reiserfs"),),
     "zfs": (("ZFS", "zfs"),),
 }
+# By which names a file system is mounted. As ext3 none with a feature of ext4's, nor one without a journal (Linux: fs/ext4/super.c,
+# ext3_feature_set_ok).
+_MOUNTED_AS = {"ext3": ("ext2", "ext3", "ext4"), "ext2": ("ext2", "ext4")}
 # What a file system's driver does not load without, where that is a module of its own (Linux: fs/ext4/Kconfig).
 _LIBRARIES = {"ext4": (("JBD2", "jbd2"), ("FS_MBCACHE", "mbcache"))}
 # What a layer below the file system takes. Each driver of a layer is needed, while one of a file system's will do.
@@ -193,15 +196,11 @@ def _against_type(arguments: "Tuple[Argument, ...]", entry: Entry, mode: str, fa
     known = _mounted_type(facts.storage.mounts) or _mounted_type(facts.storage.fstab)
     if named is None or named.value in (None, "", "auto") or known in ("", "auto", "none", "rootfs", "overlay") or is_proved(entry, facts):
         return
-    if not {_family(name) for name in (named.value or "").split(",")}.intersection({_family(name) for name in known.split(",")}):
+    fitting = {name for system in known.split(",") for name in _MOUNTED_AS.get(system, (system,))}
+    if fitting.isdisjoint((named.value or "").split(",")):
         summary = "{}, and the root is {}: it would not be mounted".format(named.text, known)
         fix = remedies.remove_argument(facts.guest, named.text, entry)
         yield _finding("root-file-system", UNKNOWN, mode, entry, summary, named.text, fix)
-
-
-def _family(filesystem: str) -> str:
-    """One name for what one driver serves."""
-    return "ext" if filesystem in ("ext2", "ext3", "ext4") else filesystem
 
 
 def _driver(

@@ -63,7 +63,8 @@ def test_two_root_arguments_that_differ():
 
 
 @pytest.mark.parametrize("argument,known,fires", [
-    ("ext4", "ext4", False), ("ext3", "ext4", False), ("xfs,ext4", "ext4", False), ("auto", "ext4", False), ("ext4", "auto", False),
+    ("ext4", "ext4", False), ("ext3", "ext4", True), ("ext2", "ext4", True), ("ext4", "ext3", False), ("ext4", "ext2", False),
+    ("ext3", "ext2", True), ("ext3,ext4", "ext4", False), ("xfs,ext4", "ext4", False), ("auto", "ext4", False), ("ext4", "auto", False),
     ("xfs", "ext4", True), ("nonsense", "ext4", True), ("ext4", "xfs", True),
 ])
 def test_a_file_system_named_on_the_command_line_is_the_one_that_is_there(argument, known, fires):
