@@ -621,6 +621,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "Built in or in the initramfs, else the root is not mounted.",
         "Build the initramfs anew with the module.",
     ),
+    "root-program": (
+        ROOT,
+        "lvm, cryptsetup and mdadm in the initramfs, where the root lies on such a volume, or an argument tells of one.",
+        "The modules alone put no volume together: an initramfs that was built without the package waits for a root that never comes.",
+        "Install the package, and build the initramfs anew.",
+    ),
     "hack": (
         HACK,
         "Hooks of kernel packages, and the images.",

@@ -250,7 +250,7 @@ class Initramfs(NamedTuple):
     ``proved`` says in a few words why this very file is known to bring the guest up, where the guest runs from it. ``needs``
     names the package of a missing tool. ``init``: it holds /init, which the kernel runs; ``init_problem`` says why it could not.
     ``damaged`` are the modules of which a file is there that the kernel cannot load, ``kept_out`` those that modprobe's
-    settings in it keep from being loaded.
+    settings in it keep from being loaded. ``programs`` are those by which volumes are put together, as lvm, that can be started.
     """
 
     path: str
@@ -265,6 +265,7 @@ class Initramfs(NamedTuple):
     init_problem: str = ""
     damaged: "Tuple[str, ...]" = ()
     kept_out: "Tuple[str, ...]" = ()
+    programs: "Tuple[str, ...]" = ()
 
 
 class Mount(NamedTuple):

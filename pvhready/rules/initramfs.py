@@ -104,6 +104,16 @@ def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> "Optional[
     return found
 
 
+def has_program(entry: Entry, names: "Tuple[str, ...]", facts: Facts) -> "Optional[bool]":
+    """Whether an initramfs of the entry has one of these programs of ``probes.names.PROGRAMS``; None when it cannot be told."""
+    archives = _archives(entry, facts)
+    if is_proved(entry, facts):
+        return True
+    if not archives or not _all_read(entry, archives):
+        return None
+    return any(name in archive.programs for archive in archives for name in names)
+
+
 def is_damaged(entry: Entry, module: str, facts: Facts) -> bool:
     """Whether an initramfs of the entry has a file of this module that the kernel cannot load."""
     return any(module in archive.damaged for archive in _archives(entry, facts))

@@ -9,11 +9,11 @@ from pvhready.rules import newkernel, remedies
 from pvhready.rules.cmdline import effective_line, kept_out
 from pvhready.rules.config import conflict_on
 from pvhready.rules.initramfs import SYMBOLS as INITRAMFS_SYMBOLS
-from pvhready.rules.initramfs import holds, is_damaged, is_kept_out, is_proved, why_none
+from pvhready.rules.initramfs import has_program, holds, is_damaged, is_kept_out, is_proved, why_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional, Tuple
+    from typing import Dict, Iterator, List, Optional, Tuple
 
 # What the kernel finds without any program's help (Linux: block/early-lookup.c), of what a Xen guest can have.
 _FOUND_BY_KERNEL = ("/dev/xvd", "PARTUUID=", "PARTLABEL=") + FOREIGN
@@ -37,6 +37,20 @@ _LIBRARIES = {"ext4": (("JBD2", "jbd2"), ("FS_MBCACHE", "mbcache"))}
 # What a layer below the file system takes. Each driver of a layer is needed, while one of a file system's will do.
 _MAPPER = ("BLK_DEV_DM", "dm_mod")
 _LAYERS = {"lvm": (_MAPPER,), "crypt": (_MAPPER, ("DM_CRYPT", "dm_crypt")), "multipath": (_MAPPER,), "md": (("BLK_DEV_MD", "md_mod"),)}
+# What puts a layer together, in what an initramfs is made of: initramfs-tools, dracut, mkinitcpio, mkinitfs. It is named by the kind of
+# volume, the programs, any of which will do, and the package that they come with.
+_PROGRAMS = {
+    "lvm": ("a logical volume", ("lvm",), "lvm2"),
+    "crypt": ("an encrypted volume", ("cryptsetup", "systemd-cryptsetup"), "cryptsetup"),
+    "md": ("a RAID", ("mdadm", "mdassemble"), "mdadm"),
+}
+# Arguments that have an initramfs put such a layer together: dracut.cmdline(7) with its elder names, systemd-cryptsetup-generator(8),
+# mkinitcpio's hook encrypt, initramfs-tools' cryptroot, genkernel.
+_ASKED = {
+    "rd.lvm.lv": "lvm", "rd.lvm.vg": "lvm", "rd_LVM_LV": "lvm", "rd_LVM_VG": "lvm", "rd.md.uuid": "md", "rd_MD_UUID": "md",
+    "rd.luks.uuid": "crypt", "rd.luks.name": "crypt", "rd_LUKS_UUID": "crypt", "luks.uuid": "crypt", "luks.name": "crypt",
+    "cryptdevice": "crypt", "cryptopts": "crypt", "crypt_root": "crypt",
+}
 # A RAID's level, as /sys says it, to its driver (Linux: drivers/md/Kconfig).
 _LEVELS = {
     "linear": ("MD_LINEAR", "linear"),
@@ -186,8 +200,41 @@ def _drivers(
         summary = "whether this kernel has {}, which the root needs, is not judged".format(filesystem)
         yield Finding("root-driver", INFO, mode, entry.title, summary)
     libraries = tuple(library for library in _LIBRARIES.get(filesystem, ()) if kernel.config.values.get(library[0]) == "m")
-    for symbol, module in libraries + _layer_drivers(root, facts.storage):
+    device = _named_device(root, facts.storage)
+    layers = _layers(device, facts.storage)
+    for symbol, module in libraries + _layer_drivers(layers, facts.storage):
         yield from _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts)
+    asked = _asked(arguments, layers, facts.storage) if entry.initrd else {}
+    for layer, text in asked.items():
+        for symbol, module in _LAYERS[layer]:
+            for finding in _driver(module, ((symbol, module),), arguments, entry, kernel, mode, facts):
+                # Whether the root lies there, nobody knows.
+                status = UNKNOWN if finding.status == FAIL else finding.status
+                yield finding._replace(status=status, summary="{}: {}".format(text, finding.summary))
+    # LVM's names are GROUP-VOLUME: /dev/mapper/root may be anything.
+    anything = device.startswith("/dev/mapper/") and "-" not in device and "lvm" not in facts.storage.root_stack
+    known = [layer for layer in layers if layer != "lvm" or not anything]
+    yield from _programs(known + list(asked), entry, kernel, mode, facts)
+
+
+def _asked(arguments: "Tuple[Argument, ...]", layers: "List[str]", storage: Storage) -> "Dict[str, str]":
+    """Return the layers below a root of which only arguments and crypttab tell, with what tells of each; none where the system tells."""
+    if storage.root_device:
+        return {}
+    asked = {_ASKED[argument.name]: argument.text for argument in reversed(arguments) if argument.name in _ASKED}
+    if "lvm" in layers and storage.encrypted:
+        asked.setdefault("crypt", "/etc/crypttab")  # the volume group may lie on an encrypted partition, as installers make it
+    return {layer: text for layer, text in asked.items() if layer not in layers}
+
+
+def _programs(layers: "List[str]", entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Iterator[Finding]":
+    """A layer that the initramfs has no program for: not known, as another that is not known here may do it."""
+    for layer in layers:
+        what, names, package = _PROGRAMS.get(layer, ("", (), ""))
+        if names and entry.initrd and has_program(entry, names, facts) is False:
+            summary = "the root may lie on {}, and the initramfs has no program that puts it together ({})".format(what, names[0])
+            fix = remedies.rebuild_with(facts.guest, package, kernel.release)
+            yield Finding("root-program", UNKNOWN, mode, entry.title, summary, (Evidence(entry.initrd[-1], "", names[0]),), fix)
 
 
 def _against_type(arguments: "Tuple[Argument, ...]", entry: Entry, mode: str, facts: Facts) -> "Iterator[Finding]":
@@ -271,15 +318,19 @@ def _mounted_type(mounts: "Tuple[Mount, ...]") -> str:
     return next((mount.filesystem for mount in reversed(mounts) if mount.point == "/"), "")
 
 
-def _layer_drivers(root: _Root, storage: Storage) -> "Tuple[Tuple[str, str], ...]":
-    """The drivers of what lies below the root file system: from the live system, else from the device's name."""
+def _named_device(root: _Root, storage: Storage) -> str:
+    """The path that the root device has on the command line, else in fstab, "" for none."""
+    return root.value if root.kind == "device" else next((mount.device for mount in storage.fstab if mount.point == "/"), "")
+
+
+def _layers(device: str, storage: Storage) -> "List[str]":
+    """The layers below the root file system: from the live system, else from the device's name."""
     layers = [layer for layer in storage.root_stack if layer in _LAYERS]
-    device = root.value if root.kind == "device" else ""
-    if not device:
-        device = next((mount.device for mount in storage.fstab if mount.point == "/"), "")
     named = layer_of(device, storage.encrypted)
-    if named and (named == "md" or not layers):
-        layers.append(named)
+    return layers + [named] if named and (named == "md" or not layers) else layers
+
+
+def _layer_drivers(layers: "List[str]", storage: Storage) -> "Tuple[Tuple[str, str], ...]":
     drivers = [driver for layer in layers for driver in _LAYERS[layer]]
     drivers += [_LEVELS[level] for level in storage.root_levels if level in _LEVELS]
     return tuple(dict.fromkeys(drivers))
