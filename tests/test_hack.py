@@ -131,6 +131,8 @@ IN_PLACE = [
     'shift\nextract-vmlinux "$1" > /tmp/x; sudo mv /tmp/x "$1"',
     'D=$(dirname "$2"); zcat "$2" > $D/.new; mv $D/.new "$D/vmlinuz-$1"',
     'cat <<EOF\nit\'s an "unfinished quote\nEOF\nextract-vmlinux $2 >/tmp/x;mv /tmp/x $2',
+    'main() { extract-vmlinux "$2" > "$2.t" && mv "$2.t" "$2"; }\nmain "$@"',
+    'for k in "$@"; do [ -f "$k" ] || continue; extract-vmlinux "$k" > /tmp/x; mv /tmp/x "$k"; done',
     'extract-vmlinux \\\n  "$2" \\\n  > /tmp/x\nmv /tmp/x \\\n "$2"',
 ]
 
@@ -139,6 +141,19 @@ IN_PLACE = [
 def test_other_ways_to_do_it(tmp_path: Path, text: str) -> None:
     hook = find_one(tmp_path, {POSTINST + "zz-unpack": "#!/bin/sh\n" + text + "\n"})
     assert hook and (hook.form, hook.active) == ("other", True)
+
+
+@pytest.mark.parametrize("call, image", [
+    ('exec {} "$@"', "$2"), ("{} $@", "$2"), ('sh {} "$2"', "$1"), ('bash -e {} "$1" "$2"', "$2"), (". {}", "$2"), ("source {} $2", "$1"),
+])
+def test_scripts_that_a_hook_passes_its_arguments_to(tmp_path: Path, call: str, image: str) -> None:
+    called = "#!/bin/sh\nextract-vmlinux {0} > {0}.new && mv {0}.new {0}\n".format(image)
+    tree: Tree = {POSTINST + "zz-unpack": "#!/bin/sh\n" + call.format("/opt/xen/kernel.sh") + "\n", "/opt/xen/kernel.sh": called}
+    hook = find_one(tmp_path, tree)
+    assert hook and hook.active and hook.helper == "/opt/xen/kernel.sh"
+    called = "#!/bin/sh\nextract-vmlinux {0} > /tmp/x\n".format(image)
+    tree = {POSTINST + "zz-unpack": "#!/bin/sh\n" + call.format("/opt/xen/other.sh") + "\n", "/opt/xen/other.sh": called}
+    assert find_one(tmp_path / "other", tree) is None
 
 
 INNOCENT = [

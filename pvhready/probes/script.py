@@ -136,9 +136,9 @@ class _Walk:
         while words and self._assign(words[0]):
             del words[0]
         if words and shell.literal(words[0]) == "for" and len(words) > 1:
-            self._loop([shell.literal(words[1])], [self._text(word) for word in words[3:]])
+            self._loop([shell.literal(words[1])], [text for word in words[3:] for text in self._texts(word)])
             return []
-        texts = [self._text(word) for word in words]
+        texts = [text for word in words for text in self._texts(word)]
         while texts and os.path.basename(texts[0]) in _WRAPPERS and texts[1:2] != ["-v"]:
             del texts[0]
         return texts[0].split() + texts[1:] if texts else []
@@ -155,6 +155,14 @@ class _Walk:
     def _loop(self, names: "List[str]", values: "List[str]") -> None:
         for name in names:
             self._values[name] = next((value for value in values if is_image(value)), " ".join(values)[:_LETTERS])
+
+    def _texts(self, word: "Word") -> "List[str]":
+        """Return what a word becomes: "$@" is a word for each parameter."""
+        parts = [part for part in word if part.text or part.kind != shell.LITERAL]
+        if [(part.kind, part.text) for part in parts] == [(shell.VARIABLE, "@")]:
+            self._spend(len(self._parameters))
+            return [text[:_LETTERS] for text in self._parameters]
+        return [self._text(word)]
 
     def _text(self, word: "Word") -> str:
         text = ""
@@ -214,6 +222,7 @@ class _Walk:
                 (targets if redirection.operator in _OUTWARD else sources).append(self._text(redirection.target))
             if not words:
                 continue
+            words = self._of_script(words)
             name = os.path.basename(words[0])
             if name == "read":
                 readers.extend(words[1:])
@@ -228,6 +237,14 @@ class _Walk:
         self._conclude(sources, targets, unpacks)
         if readers and any(is_image(source) for source in sources):
             self._loop(readers, [IMAGE])
+
+    def _of_script(self, words: "List[str]") -> "List[str]":
+        """Return the call of a script that a shell is started for (sh -e FILE ...) or that is read in (. FILE); else the words."""
+        name = os.path.basename(words[0])
+        if name in (".", "source") and len(words) > 1:
+            return words[1:] if len(words) > 2 else words[1:] + self._parameters
+        plain = [number for number, word in enumerate(words) if number and not word.startswith("-")]
+        return words[plain[0]:] if name in _SHELLS and plain and "-c" not in words else words
 
     def _is_builtin(self, name: str, arguments: "List[str]") -> bool:
         """Carry out what changes the script itself, or runs another piece of it."""
