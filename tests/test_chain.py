@@ -271,6 +271,18 @@ def test_an_initramfs_with_nothing_to_run_is_none(content, symbols, guest, pvhre
     assert verdict == NOT_READY, said
 
 
+@pytest.mark.parametrize("symbols", [BUILT_IN, debian_symbols()])
+def test_an_initramfs_that_is_built_into_the_kernel_is_not_looked_into(symbols, guest, pvhready):
+    """As Gentoo's users make it. One of the entry's with an /init takes its place."""
+    own, none = dict(symbols, INITRAMFS_SOURCE='"/usr/src/initramfs"'), dict(symbols, INITRAMFS_SOURCE='""')
+    menu = "".join(line for line in menus.debian_menu([RELEASE], UUID, "console=hvc0").splitlines(True) if "initrd" not in line)
+    for changes in ({GRUB_CFG: menu}, {INITRD: MICROCODE}):
+        verdict, said = judged(pvhready, guest(changes, symbols=own), "pvh")
+        assert verdict == UNKNOWN and "initramfs-unreadable" in said
+        assert judged(pvhready, guest(changes, symbols=none), "pvh")[0] == NOT_READY
+    assert judged(pvhready, guest(symbols=own), "pvh")[0] == judged(pvhready, guest(symbols=none), "pvh")[0] == READY
+
+
 def test_another_program_than_init_is_not_looked_for(guest, pvhready):
     verdict, said = judged(pvhready, guest(cmdline="console=hvc0 rdinit=/sbin/other"), "pvh")
     assert verdict == UNKNOWN and "initramfs-program" in said

@@ -28,7 +28,8 @@ UNPACKERS = {
 }
 _FIRST = {"lz4": (3, 11), "zstd": (5, 9)}  # the first Linux that can unpack it; the others are older than all that matters
 SUPPORT = "BLK_DEV_INITRD"
-SYMBOLS = (SUPPORT,) + tuple(sorted(UNPACKERS.values()))
+_OWN = "INITRAMFS_SOURCE"  # what an initramfs was made of that is built into the kernel; empty for none (Linux: usr/Kconfig)
+SYMBOLS = (SUPPORT, _OWN) + tuple(sorted(UNPACKERS.values()))
 
 
 def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
@@ -36,6 +37,10 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
     value = kernel.config.values.get(FRONT_END)
     if value not in ("y", "m"):
         return []  # judge_config has said why
+    if runs_from_its_own(entry, kernel, mode, facts):
+        summary = "is built into the kernel ({}): what it does and holds is not looked at".format(_OWN)
+        own = Evidence(kernel.config.source or "", "CONFIG_" + _OWN, kernel.config.values[_OWN])
+        return [Finding("initramfs-unreadable", UNKNOWN, mode, kernel.path, summary, (own,))]
     absence = why_none(entry, kernel, mode, facts)
     if value == "y":
         return _built_in(entry, kernel, mode, facts, absence)
@@ -45,6 +50,11 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
         return [_finding("initramfs-missing", FAIL, mode, entry, summary, "", fix)]
     found = holds(entry, kernel, BLKFRONT, facts)
     return [_answer(found, entry, kernel, mode, facts)] + _side_conditions(entry, kernel, mode, facts)
+
+
+def runs_from_its_own(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> bool:
+    """Whether the kernel runs from an initramfs that is built into it: nothing takes its place (Linux: init/initramfs.c)."""
+    return kernel.config.values.get(_OWN, "n") not in ("n", '""') and why_none(entry, kernel, mode, facts) is not None
 
 
 def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional[str]":

@@ -9,7 +9,7 @@ from pvhready.rules import newkernel, remedies
 from pvhready.rules.cmdline import effective_line, kept_out
 from pvhready.rules.config import conflict_on
 from pvhready.rules.initramfs import SYMBOLS as INITRAMFS_SYMBOLS
-from pvhready.rules.initramfs import has_program, holds, is_damaged, is_kept_out, is_proved, why_none
+from pvhready.rules.initramfs import has_program, holds, is_damaged, is_kept_out, is_proved, runs_from_its_own, why_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class _Root(NamedTuple):
 
 def judge_root_device(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
     """Return the findings on the root device of an entry and on the drivers that it needs."""
+    if runs_from_its_own(entry, kernel, mode, facts):
+        return []  # another finding says so: its own /init decides on what is mounted
     if why_none(entry, kernel, mode, facts) is not None:
         entry = entry._replace(initrd=())
     # An initramfs reads the whole of /proc/cmdline, with what stands after --.
