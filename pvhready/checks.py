@@ -449,7 +449,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-rescue": (
         CMDLINE,
-        "single, rescue, emergency, 1, -s, -b, systemd.unit=rescue.target, init=/bin/sh.",
+        "single, rescue, emergency, 1, -s, -b, systemd.unit=rescue.target, init=/bin/sh, Ubuntu's recovery.",
         "The guest comes up without network, and waits for somebody at the console.",
         "Remove it and write the menu anew, or choose another entry.",
     ),

@@ -20,6 +20,7 @@ _STOPS = ("break", "rd.break", "rdbreak")  # in a shell of the initramfs: initra
 # Bare words that systemd goes by: in the initramfs, and in the system itself (src/basic/proc-cmdline.c, runlevel_to_target).
 _STOPPING_WORDS = ("rd.rescue", "rd.emergency")
 _RUNLEVELS = ("single", "s", "S", "-s", "1", "rescue", "emergency", "-b")
+_MENU = "recovery"  # of Ubuntu's package friendly-recovery, where its grub-mkconfig writes single elsewhere
 _SHELL_UNITS = ("rescue.target", "emergency.target")
 _SHELLS = ("sh", "bash", "dash", "ash", "zsh", "busybox")
 
@@ -58,8 +59,9 @@ def _names_device(value: str) -> bool:
 
 
 def _of_init(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> "Iterator[Finding]":
+    is_ubuntu = "ubuntu" in (facts.guest.distribution.id,) + facts.guest.distribution.like
     for argument in arguments:
-        named = argument.text in _RUNLEVELS
+        named = argument.text in _RUNLEVELS or argument.text == _MENU and is_ubuntu
         program = argument.name == "init" and (argument.value or "").rpartition("/")[2] in _SHELLS
         if named or program or argument.name == "systemd.unit" and argument.value in _SHELL_UNITS:
             summary = "{} leads to a shell on the console: no network, no services".format(argument.text)

@@ -157,6 +157,9 @@ def _unknown_device(root: _Root, entry: Entry, mode: str, facts: Facts) -> Findi
         return _finding(
             "root-device-unknown", UNKNOWN, mode, entry, "{} cannot be looked up: {}".format(root.text, reason), "root=" + root.text
         )
+    if root.kind == "nfs":  # initramfs-tools takes it for boot=nfs, dracut for a network to be set up
+        summary = "{} is a root on another machine, and whether the guest gets there is not looked at".format(root.text)
+        return _finding("root-device-unknown", UNKNOWN, mode, entry, summary, "root=" + root.text)
     if not is_plausible(root.text):
         summary = "{} is no name that a root device of a Xen guest is known to have".format(root.text)
         return _finding("root-device-unknown", UNKNOWN, mode, entry, summary, "root=" + root.text)

@@ -43,6 +43,7 @@ NOT_KNOWN = {"root-device-unknown": "unknown"}
     ("/dev/disk/by-path/pci-0000:00:04.0-part1", (), FOREIGN_NAME),
     ("/dev/disk/by-path/xen-vbd-51712-part1", (ROOT,), NOT_JUDGED), ("/dev/disk/by-id/dm-uuid-LVM-a", (ROOT,), NOT_JUDGED),
     ("UUID=" + UUID, (ROOT._replace(device="/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0-part2"),), CONTRADICTS),
+    ("/dev/nfs", (ROOT,), NOT_KNOWN), ("nfs:10.0.0.1:/srv/root", (), NOT_KNOWN),
     ("banana", (ROOT,), NOT_KNOWN), ("/dev/banana", (ROOT,), NOT_KNOWN), ("UUID=" + UUID, (), NOT_JUDGED),
 ])
 def test_against_fstab(root, fstab, expected):
