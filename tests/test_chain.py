@@ -214,7 +214,10 @@ def test_a_change_that_was_never_generated(guest, pvhready):
     assert "grub-config-stale" in findings(report, "info", "warn")
 
 
-@pytest.mark.parametrize("argument", ["nolapic", "disableapic", "acpi=off", "acpi_rsdp=0x1000", "nopv", "xen_no_vector_callback"])
+@pytest.mark.parametrize("argument", [
+    "nolapic", "disableapic", "acpi=off", "acpi_rsdp=0x1000", "nopv", "xen_no_vector_callback", "break=mount", "init=/bin/sh", "single",
+    "mem=256M", "rootfstype=xfs",
+])
 def test_a_change_that_was_never_generated_and_stops_a_guest(argument, guest, pvhready):
     report = pvhready.check(guest({"/etc/default/grub": parts.default_grub("", "console=hvc0 " + argument)}))
     assert report["verdict"] == WARNINGS and "grub-config-stale" in findings(report, "warn")

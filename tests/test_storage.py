@@ -310,7 +310,8 @@ def test_device_of(text: str, expected: Optional[str]) -> None:
 @pytest.mark.parametrize("spec, other, expected", [
     ("UUID=a", "UUID=b", True), ("UUID=a", "/dev/disk/by-uuid/a", False), ("UUID=a", "LABEL=b", False), ("UUID=a", "/dev/xvda1", False),
     ("LABEL=a", "LABEL=b", True), ("/dev/xvda1", "/dev/xvda2", True), ("/dev/md0", "/dev/md/root", False),
-    ("/dev/vg/a", "/dev/mapper/vg-b", False), ("/dev/mapper/a", "/dev/mapper/b", True), ("banana", "apple", False),
+    ("/dev/vg/a", "/dev/mapper/vg-b", False), ("/dev/mapper/a", "/dev/mapper/b", True), ("/dev/xvda1", "/dev/mapper/vg-root", True),
+    ("/dev/xvda1", "/dev/vg/root", False), ("banana", "apple", False),
 ])
 def test_names_that_contradict_each_other(spec: str, other: str, expected: bool) -> None:
     assert contradict(spec, other) == contradict(other, spec) == expected
