@@ -627,6 +627,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "The modules alone put no volume together: an initramfs that was built without the package waits for a root that never comes.",
         "Install the package, and build the initramfs anew.",
     ),
+    "root-passphrase": (
+        ROOT,
+        "console=, where the root lies on an encrypted volume, or an argument tells of one.",
+        "Its passphrase is asked for at /dev/console. Under PV that is hvc0 by itself; under PVH it is tty0, which nobody sees.",
+        "Add console=hvc0 and write the menu anew.",
+    ),
     "hack": (
         HACK,
         "Hooks of kernel packages, and the images.",

@@ -2,11 +2,11 @@
 
 from pvhready.cmdline import Argument, last, parse, parse_all
 from pvhready.devicenames import FOREIGN, contradict, device_of, is_plausible, layer_of, parse_spec
-from pvhready.facts import Entry, Facts, Kernel, Mount, Storage
+from pvhready.facts import PVH, Entry, Facts, Kernel, Mount, Storage
 from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.records import NamedTuple
 from pvhready.rules import newkernel, remedies
-from pvhready.rules.cmdline import effective_line, kept_out
+from pvhready.rules.cmdline import effective_line, has_xen_console, kept_out
 from pvhready.rules.config import conflict_on
 from pvhready.rules.initramfs import SYMBOLS as INITRAMFS_SYMBOLS
 from pvhready.rules.initramfs import has_program, holds, is_damaged, is_kept_out, is_proved, runs_from_its_own, why_none
@@ -220,6 +220,16 @@ def _drivers(
     anything = device.startswith("/dev/mapper/") and "-" not in device and "lvm" not in facts.storage.root_stack
     known = [layer for layer in layers if layer != "lvm" or not anything]
     yield from _programs(known + list(asked), entry, kernel, mode, facts)
+    if mode == PVH and ("crypt" in layers or "crypt" in asked):
+        yield from _passphrase(entry, arguments, facts)
+
+
+def _passphrase(entry: Entry, arguments: "Tuple[Argument, ...]", facts: Facts) -> "Iterator[Finding]":
+    """Under PV /dev/console is hvc0 by itself; under PVH it is tty0, where nobody types (cryptsetup-initramfs: askpass)."""
+    if has_xen_console(arguments) or facts.guest.type == "PVH" and is_proved(entry, facts):
+        return
+    summary = "the root may lie on an encrypted volume: without console=hvc0 its passphrase is asked for where nobody can type it"
+    yield _finding("root-passphrase", UNKNOWN, PVH, entry, summary, "no console=hvc0", remedies.add_console(facts.guest, entry))
 
 
 def _asked(arguments: "Tuple[Argument, ...]", layers: "List[str]", storage: Storage) -> "Dict[str, str]":

@@ -14,14 +14,14 @@ SUBVOLUME = Mount("/", "UUID=b", "btrfs", "subvol=@", "/etc/fstab:1")
 SWAP = Mount("none", "UUID=swap", "swap", "", "/etc/fstab:2")
 
 
-def judged(root, storage, values=None, modules=("ext4",), top="/mnt", conflicts=(), arguments="", programs=PROGRAMS):
+def judged(root, storage, values=None, modules=("ext4",), top="/mnt", conflicts=(), arguments="", programs=PROGRAMS, mode="pvh"):
     """The findings on root= of an entry: id to status."""
     config = Config("/boot/config", {"EXT4_FS": "y", "RD_GZIP": "y"} if values is None else values, conflicts)
     kernel = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047), RELEASE, config=config)
     entry = Entry(0, "0", "Debian", kernel="/boot/vmlinuz", initrd=(INITRD,), cmdline="root={} {}".format(root, arguments))
     archive = Initramfs(INITRD, modules, (RELEASE,), ("gzip",), complete=True, init=True, programs=programs)
     facts = Facts(top, True, "2026-01-01", Guest("PV"), initramfs={INITRD: archive}, storage=storage)
-    return {finding.id: finding.status for finding in judge_root_device(entry, kernel, "pvh", facts)}
+    return {finding.id: finding.status for finding in judge_root_device(entry, kernel, mode, facts)}
 
 
 NOT_JUDGED = {"root-device-not-judged": "info"}
@@ -165,3 +165,15 @@ def test_layers_of_which_only_arguments_and_crypttab_tell(root, storage, argumen
     assert judged(root, storage, MAPPED, left, arguments=arguments)["root-driver"] == "unknown"
     # The system itself knows what lies below its root.
     assert "root-driver" not in judged("UUID=a", Storage(root_device="/dev/xvda1", encrypted=("a",)), MAPPED, (), arguments=arguments)
+
+
+@pytest.mark.parametrize("root,storage,arguments,expected", [
+    ("/dev/mapper/luks-a", Storage(), "", "unknown"), ("UUID=a", Storage(root_stack=("lvm", "crypt")), "console=tty0", "unknown"),
+    ("UUID=a", Storage(), "rd.luks.uuid=1 console=ttyS0", "unknown"), ("/dev/mapper/luks-a", Storage(), "console=hvc0", None),
+    ("/dev/mapper/luks-a", Storage(), "console=hvc0 console=tty0", None), ("/dev/mapper/vg-root", Storage(), "", None),
+])
+def test_a_passphrase_is_asked_for_where_it_can_be_typed(root, storage, arguments, expected):
+    """Under PV it is asked for on hvc0 whatever the command line says, so that such a guest runs."""
+    modules = ("dm_mod", "dm_crypt")
+    assert judged(root, storage, MAPPED, modules, arguments=arguments).get("root-passphrase") == expected
+    assert "root-passphrase" not in judged(root, storage, MAPPED, modules, arguments=arguments, mode="pv")
