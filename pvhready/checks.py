@@ -425,8 +425,9 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-mem": (
         CMDLINE,
-        "mem=, memmap=.",
-        "It limits what kernel and initramfs are unpacked into, and under PVH it also lowers the place where GRUB puts the initramfs.",
+        "mem=, memmap=, crashkernel=, hugepages=.",
+        "It limits what kernel and initramfs are unpacked into, and under PVH it also lowers the place where GRUB puts the initramfs. PV guests "
+        "ignore the last two.",
         "Remove it, unless it is known to be enough.",
     ),
     "cmdline-stops": (
