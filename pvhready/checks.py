@@ -365,9 +365,9 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "kernel-netfront": (
         KERNEL,
-        "CONFIG_XEN_NETDEV_FRONTEND.",
+        "CONFIG_XEN_NETDEV_FRONTEND; where it is a module, /lib/modules and the initramfs of the kernel that boots next.",
         "Without it there is no network.",
-        "Install a kernel that has it.",
+        "Install a kernel that has it, with its modules.",
     ),
     "kernel-console": (
         KERNEL,

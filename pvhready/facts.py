@@ -155,7 +155,8 @@ class Kernel(NamedTuple):
     """An installed kernel image. ``named_release`` is the one in the file's name, ``names`` are all paths that lead to the file.
 
     ``has_dpkg``: there is a dpkg database, so that a file without a package is no distribution's. ``inside`` is None where the image
-    was not unpacked. ``checksums`` are those of the image and its configuration, as far as they were looked at.
+    was not unpacked. ``checksums`` are those of the image and its configuration, as far as they were looked at. ``has_modules``: the root
+    file system has modules for its release; None where it has none for any, or was not looked at.
     """
 
     path: str
@@ -169,6 +170,7 @@ class Kernel(NamedTuple):
     has_dpkg: bool = False
     inside: "Optional[Inside]" = None
     checksums: "Tuple[Checksum, ...]" = ()
+    has_modules: "Optional[bool]" = None
 
 
 class EntryError(NamedTuple):

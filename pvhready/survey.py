@@ -218,7 +218,7 @@ class _KernelReader:
 
     def read(self, names: "Tuple[str, ...]") -> Kernel:
         """Return a kernel by its names."""
-        from pvhready.probes.kernels import read_kernel
+        from pvhready.probes.kernels import has_modules, read_kernel
         from pvhready.rules import config, initramfs, rootdevice
 
         extra = () if self.chosen.isdisjoint(names) else rootdevice.SYMBOLS + initramfs.SYMBOLS
@@ -226,6 +226,8 @@ class _KernelReader:
         kernel = read_kernel(self._root, names, self._guest, self._owners.owner, extra, self._deep)
         kernel = kernel._replace(has_dpkg=self._owners.has_dpkg)
         decisive = not self.decisive.isdisjoint(names)
+        if decisive:
+            kernel = kernel._replace(has_modules=has_modules(self._root, kernel.release))
         if self._deep or kernel.package and decisive:
             from pvhready.probes.checksums import read_checksums
 

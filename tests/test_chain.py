@@ -274,6 +274,23 @@ def test_an_initramfs_with_nothing_to_run_is_none(content, symbols, guest, pvhre
     assert verdict == NOT_READY, said
 
 
+@pytest.mark.parametrize("folder", ["/lib/modules", "/usr/lib/modules"])
+def test_a_kernel_that_was_copied_without_its_modules_has_no_network(folder, guest, pvhready):
+    def warns(releases, symbols, content):
+        changes = {"{}/{}/kernel/fs/ext4/ext4.ko".format(folder, release): "" for release in releases}
+        changes.update({"{}/{}/updates/dkms/left.ko".format(folder, RELEASE): "", INITRD: content})
+        verdict, said = judged(pvhready, guest(changes, symbols=symbols), "pvh")
+        assert verdict in (READY, WARNINGS) and ("kernel-netfront" in said) == (verdict == WARNINGS)
+        return verdict == WARNINGS
+
+    bare, whole = (initramfs(RELEASE, (FRONT, EXT4) + more) for more in ((), ("drivers/net/xen-netfront",)))
+    assert warns(["6.1.0-49-amd64"], debian_symbols(), bare)
+    assert not warns(["6.1.0-49-amd64", RELEASE], debian_symbols(), bare)
+    assert not warns(["6.1.0-49-amd64"], debian_symbols(), whole)  # loaded there, as initramfs-tools' MODULES=most has it
+    assert not warns(["6.1.0-49-amd64"], debian_symbols(XEN_NETDEV_FRONTEND="y"), bare)
+    assert not warns([], debian_symbols(), bare)  # they may lie elsewhere, as NixOS' do
+
+
 @pytest.mark.parametrize("symbols", [BUILT_IN, debian_symbols()])
 def test_an_initramfs_that_is_built_into_the_kernel_is_not_looked_into(symbols, guest, pvhready):
     """As Gentoo's users make it. One of the entry's with an /init takes its place."""

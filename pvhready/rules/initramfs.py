@@ -5,7 +5,7 @@ An entry may name several archives. The kernel takes them for one, and stops at 
 
 from pvhready.cmdline import last, parse
 from pvhready.facts import Entry, Facts, Guest, Initramfs, Kernel
-from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy, hint
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.config import FRONT_END, conflict_on
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Iterator, List, Optional, Tuple
 
 BLKFRONT = "xen_blkfront"
+NETFRONT = "xen_netfront"
 # Compression to the symbol that lets the kernel unpack it (Linux: usr/Kconfig).
 UNPACKERS = {
     "gzip": "RD_GZIP",
@@ -50,6 +51,18 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
         return [_finding("initramfs-missing", FAIL, mode, entry, summary, "", fix)]
     found = holds(entry, kernel, BLKFRONT, facts)
     return [_answer(found, entry, kernel, mode, facts)] + _side_conditions(entry, kernel, mode, facts)
+
+
+def judge_network(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
+    """Return a warning where the network's front end is a module that is nowhere: of a kernel that was copied without its modules."""
+    if kernel.has_modules is not False or kernel.config.values.get("XEN_NETDEV_FRONTEND") != "m":
+        return []
+    if entry.initrd and holds(entry, kernel, NETFRONT, facts) is not False:
+        return []
+    folder = "/lib/modules/{}".format(kernel.release)
+    summary = "its xen-netfront is a module, and neither {} nor the initramfs has it: no network".format(folder)
+    fix = (hint("Install the kernel's package again, or put its modules there and run depmod {}.".format(kernel.release)),)
+    return [Finding("kernel-netfront", WARN, mode, kernel.path, summary, (Evidence(folder, "", "missing"),), fix)]
 
 
 def runs_from_its_own(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> bool:
