@@ -616,6 +616,12 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "The kernel panics over one that is empty, cut short, of another machine, or whose loader (/lib64/ld-linux-x86-64.so.2) is missing.",
         "Install the package again that it belongs to.",
     ),
+    "init-target": (
+        ROOT,
+        "/etc/systemd/system/default.target.",
+        "One that leads to rescue.target or emergency.target, or is masked, ends in a shell on the console, without network.",
+        "systemctl set-default multi-user.target.",
+    ),
     "root-driver": (
         ROOT,
         "The drivers of the root file system and the layers below it.",

@@ -394,7 +394,7 @@ class Facts(NamedTuple):
     """All that was seen of a guest. ``today`` is a date as YYYY-MM-DD; ``denied`` are paths that only root may read.
 
     ``boot_names`` are the names in /boot. ``inits`` tells of each path that an ``init=`` names, and of those that are tried
-    without one, whether the kernel can start it.
+    without one, whether the kernel can start it. ``default_unit`` is what systemd's default.target was made a link to, "" for nothing.
     """
 
     root: str
@@ -413,3 +413,4 @@ class Facts(NamedTuple):
     boot_names: "Tuple[str, ...]" = ()
     upgrades: Upgrades = Upgrades()
     inits: "Dict[str, Program]" = {}
+    default_unit: str = ""

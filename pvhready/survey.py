@@ -90,7 +90,7 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
     from pvhready.memory.results import Memory
     from pvhready.probes.defaults import read_defaults
     from pvhready.probes.hack import find_hack
-    from pvhready.probes.inits import read_inits
+    from pvhready.probes.inits import read_default_unit, read_inits
     from pvhready.probes.menu import read_menu
     from pvhready.probes.packages import Owners
     from pvhready.probes.upgrades import read_upgrades
@@ -122,6 +122,7 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
         boot_names=names,
         upgrades=read_upgrades(root),
         inits=read_inits(root, _next_entries(menus) + following),
+        default_unit=read_default_unit(root),
     )
 
 
