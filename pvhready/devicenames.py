@@ -81,7 +81,7 @@ def is_plausible(text: str) -> bool:
         return True
     if value.startswith("/dev/xvd"):
         return value[8:9].isalpha()
-    return bool(layer_of(value, ())) or value.startswith("/dev/disk/") and value.count("/") == 4
+    return bool(layer_of(value, ())) or value.startswith("/dev/disk/by-path/xen-")  # of other links udev makes none for xvd*
 
 
 def layer_of(device: str, encrypted: "Sequence[str]") -> str:

@@ -331,7 +331,8 @@ def test_the_layer_that_a_name_tells_of(text: str, layer: str) -> None:
     ("banana", False), ("/dev/banana", False), ("/dev/xvd", False), ("/dev/xvd1", False), ("/dev/sda1", False), ("/dev/disk/by-id", False),
     ("", False), ("xvda1", False), ("ca01", True), ("202:1", True), ("PARTUUID=0a/PARTNROFF=1", True), ("UUID=1", True),
     ("/dev/xvda", True),
-    ("/dev/disk/by-id/x", True), ("/dev/mapper/x", True), ("/dev/vg/lv", True), ("/dev/md0", True), ("zfs:AUTO", True),
+    ("/dev/disk/by-id/x", False), ("/dev/disk/by-id/dm-name-x", True),
+    ("/dev/mapper/x", True), ("/dev/vg/lv", True), ("/dev/md0", True), ("zfs:AUTO", True),
 ])
 def test_what_may_be_a_root_device(text: str, expected: bool) -> None:
     assert is_plausible(text) == expected

@@ -41,6 +41,7 @@ NOT_KNOWN = {"root-device-unknown": "unknown"}
     ("UUID=b", (SUBVOLUME, SUBVOLUME._replace(point="/home")), None),
     ("/dev/disk/by-id/ata-QEMU_HARDDISK_QM00001-part1", (ROOT,), FOREIGN_NAME),
     ("/dev/disk/by-path/pci-0000:00:04.0-part1", (), FOREIGN_NAME),
+    ("/dev/disk/by-id/edd-int13_dev80-part1", (ROOT,), NOT_KNOWN), ("/dev/disk/by-id/google-persistent-disk-0-part1", (ROOT,), NOT_KNOWN),
     ("/dev/disk/by-path/xen-vbd-51712-part1", (ROOT,), NOT_JUDGED), ("/dev/disk/by-id/dm-uuid-LVM-a", (ROOT,), NOT_JUDGED),
     ("UUID=" + UUID, (ROOT._replace(device="/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0-part2"),), CONTRADICTS),
     ("/dev/nfs", (ROOT,), NOT_KNOWN), ("nfs:10.0.0.1:/srv/root", (), NOT_KNOWN),
