@@ -365,9 +365,9 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "kernel-netfront": (
         KERNEL,
-        "CONFIG_XEN_NETDEV_FRONTEND.",
+        "CONFIG_XEN_NETDEV_FRONTEND; where it is a module, /lib/modules and the initramfs of the kernel that boots next.",
         "Without it there is no network.",
-        "Install a kernel that has it.",
+        "Install a kernel that has it, with its modules.",
     ),
     "kernel-console": (
         KERNEL,
@@ -425,8 +425,9 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-mem": (
         CMDLINE,
-        "mem=, memmap=.",
-        "It limits what kernel and initramfs are unpacked into, and under PVH it also lowers the place where GRUB puts the initramfs.",
+        "mem=, memmap=, crashkernel=, hugepages=.",
+        "It limits what kernel and initramfs are unpacked into, and under PVH it also lowers the place where GRUB puts the initramfs. PV guests "
+        "ignore the last two.",
         "Remove it, unless it is known to be enough.",
     ),
     "cmdline-stops": (
@@ -449,7 +450,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "cmdline-rescue": (
         CMDLINE,
-        "single, rescue, emergency, 1, -s, -b, systemd.unit=rescue.target, init=/bin/sh.",
+        "single, rescue, emergency, 1, -s, -b, systemd.unit=rescue.target, init=/bin/sh, Ubuntu's recovery.",
         "The guest comes up without network, and waits for somebody at the console.",
         "Remove it and write the menu anew, or choose another entry.",
     ),
@@ -545,7 +546,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "root-device-name": (
         ROOT,
-        "root=/dev/sd*, hd*, vd*.",
+        "root=/dev/sd*, hd*, vd*, and udev's links for such disks: by-id/ata-*, scsi-*, virtio-*, by-path/pci-*.",
         "The disks of a Xen guest are called xvd*, in both modes.",
         "Use UUID=.",
     ),
@@ -587,7 +588,7 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     ),
     "mount-device-name": (
         ROOT,
-        "The other lines of /etc/fstab: sd*, hd*, vd*.",
+        "The other lines of /etc/fstab: sd*, hd*, vd*, and udev's links for such disks.",
         "The disks of a Xen guest are called xvd*, and systemd stops in its emergency mode over a file system that cannot be mounted.",
         "Use UUID=, or add nofail to the options.",
     ),
@@ -615,11 +616,29 @@ _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
         "The kernel panics over one that is empty, cut short, of another machine, or whose loader (/lib64/ld-linux-x86-64.so.2) is missing.",
         "Install the package again that it belongs to.",
     ),
+    "init-target": (
+        ROOT,
+        "/etc/systemd/system/default.target.",
+        "One that leads to rescue.target or emergency.target, or is masked, ends in a shell on the console, without network.",
+        "systemctl set-default multi-user.target.",
+    ),
     "root-driver": (
         ROOT,
         "The drivers of the root file system and the layers below it.",
         "Built in or in the initramfs, else the root is not mounted.",
         "Build the initramfs anew with the module.",
+    ),
+    "root-program": (
+        ROOT,
+        "lvm, cryptsetup and mdadm in the initramfs, where the root lies on such a volume, or an argument tells of one.",
+        "The modules alone put no volume together: an initramfs that was built without the package waits for a root that never comes.",
+        "Install the package, and build the initramfs anew.",
+    ),
+    "root-passphrase": (
+        ROOT,
+        "console=, where the root lies on an encrypted volume, or an argument tells of one.",
+        "Its passphrase is asked for at /dev/console. Under PV that is hvc0 by itself; under PVH it is tty0, which nobody sees.",
+        "Add console=hvc0 and write the menu anew.",
     ),
     "hack": (
         HACK,

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 TAGS = {"UUID": "uuid", "LABEL": "label", "PARTUUID": "partuuid", "PARTLABEL": "partlabel"}
 # Names that the kernel alone gives: when none of its devices has one, nothing has. Other names in /dev may be links.
 _KERNEL_NAMES = ("/dev/xvd", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme", "/dev/mapper/", "/dev/dm-")
-# Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*).
-FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme")
+_ONE_NAME = ("/dev/xvd", "/dev/mapper/")  # a disk or partition, and what device mapper makes of some
+# Names of disks that the Xen block front end never gives (Linux: drivers/block/xen-blkfront.c, xlvbd_alloc_gendisk: xvd*), and udev's
+# links for such disks (rules.d/60-persistent-storage.rules): xvd* has no serial number, and its path is xen-vbd-NUMBER (path_id).
+FOREIGN = ("/dev/sd", "/dev/hd", "/dev/vd", "/dev/nvme") + tuple(
+    "/dev/disk/by-" + link for link in ("id/ata-", "id/scsi-", "id/virtio-", "id/nvme-", "id/wwn-", "path/pci-", "path/virtio-pci-")
+)
 
 
 class Spec(NamedTuple):
@@ -83,7 +87,7 @@ def is_plausible(text: str) -> bool:
         return True
     if value.startswith("/dev/xvd"):
         return value[8:9].isalpha()
-    return bool(layer_of(value, ())) or value.startswith("/dev/disk/") and value.count("/") == 4
+    return bool(layer_of(value, ())) or value.startswith("/dev/disk/by-path/xen-")  # of other links udev makes none for xvd*
 
 
 def layer_of(device: str, encrypted: "Sequence[str]") -> str:
@@ -105,12 +109,12 @@ def layer_of(device: str, encrypted: "Sequence[str]") -> str:
 
 
 def contradict(spec: str, other: str) -> bool:
-    """Whether two names cannot be one device: both of a kind that has one name for each. A link may be any device."""
+    """Whether two names cannot be one device: both of a kind that has one name for each, or of two such kinds. A link may be any device."""
     (kind, value), (other_kind, other_value) = parse_spec(spec), parse_spec(other)
     if kind != other_kind or value == other_value:
         return False
     if kind == "device":
-        return any(value.startswith(prefix) and other_value.startswith(prefix) for prefix in ("/dev/xvd", "/dev/mapper/"))
+        return value.startswith(_ONE_NAME) and other_value.startswith(_ONE_NAME)
     return kind in TAGS.values()
 
 

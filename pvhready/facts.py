@@ -155,7 +155,8 @@ class Kernel(NamedTuple):
     """An installed kernel image. ``named_release`` is the one in the file's name, ``names`` are all paths that lead to the file.
 
     ``has_dpkg``: there is a dpkg database, so that a file without a package is no distribution's. ``inside`` is None where the image
-    was not unpacked. ``checksums`` are those of the image and its configuration, as far as they were looked at.
+    was not unpacked. ``checksums`` are those of the image and its configuration, as far as they were looked at. ``has_modules``: the root
+    file system has modules for its release; None where it has none for any, or was not looked at.
     """
 
     path: str
@@ -169,6 +170,7 @@ class Kernel(NamedTuple):
     has_dpkg: bool = False
     inside: "Optional[Inside]" = None
     checksums: "Tuple[Checksum, ...]" = ()
+    has_modules: "Optional[bool]" = None
 
 
 class EntryError(NamedTuple):
@@ -250,7 +252,7 @@ class Initramfs(NamedTuple):
     ``proved`` says in a few words why this very file is known to bring the guest up, where the guest runs from it. ``needs``
     names the package of a missing tool. ``init``: it holds /init, which the kernel runs; ``init_problem`` says why it could not.
     ``damaged`` are the modules of which a file is there that the kernel cannot load, ``kept_out`` those that modprobe's
-    settings in it keep from being loaded.
+    settings in it keep from being loaded. ``programs`` are those by which volumes are put together, as lvm, that can be started.
     """
 
     path: str
@@ -265,6 +267,7 @@ class Initramfs(NamedTuple):
     init_problem: str = ""
     damaged: "Tuple[str, ...]" = ()
     kept_out: "Tuple[str, ...]" = ()
+    programs: "Tuple[str, ...]" = ()
 
 
 class Mount(NamedTuple):
@@ -393,7 +396,7 @@ class Facts(NamedTuple):
     """All that was seen of a guest. ``today`` is a date as YYYY-MM-DD; ``denied`` are paths that only root may read.
 
     ``boot_names`` are the names in /boot. ``inits`` tells of each path that an ``init=`` names, and of those that are tried
-    without one, whether the kernel can start it.
+    without one, whether the kernel can start it. ``default_unit`` is what systemd's default.target was made a link to, "" for nothing.
     """
 
     root: str
@@ -412,3 +415,4 @@ class Facts(NamedTuple):
     boot_names: "Tuple[str, ...]" = ()
     upgrades: Upgrades = Upgrades()
     inits: "Dict[str, Program]" = {}
+    default_unit: str = ""

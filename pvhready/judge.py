@@ -19,7 +19,7 @@ from pvhready.rules.guest import judge_guest
 from pvhready.rules.hack import judge_hack
 from pvhready.rules.image import judge_image
 from pvhready.rules.init import judge_init
-from pvhready.rules.initramfs import judge_initramfs
+from pvhready.rules.initramfs import judge_initramfs, judge_network
 from pvhready.rules.inside import judge_inside
 from pvhready.rules.kept import judge_kept
 from pvhready.rules.menu import judge_entry, judge_menu
@@ -153,7 +153,7 @@ def _judge_candidate(entry: Entry, mode: str, facts: Facts, host: Host) -> "List
         return findings
     findings += _judge_load(entry, kernel, mode, facts, host)
     findings += judge_root_device(entry, kernel, mode, facts) + judge_init(entry, kernel, mode, facts)
-    findings += judge_arguments(entry, kernel, mode, facts)
+    findings += judge_arguments(entry, kernel, mode, facts) + judge_network(entry, kernel, mode, facts)
     return findings + judge_defaults(facts.defaults, entry, facts.menus[mode], mode, facts.guest)
 
 

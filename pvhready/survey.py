@@ -90,7 +90,7 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
     from pvhready.memory.results import Memory
     from pvhready.probes.defaults import read_defaults
     from pvhready.probes.hack import find_hack
-    from pvhready.probes.inits import read_inits
+    from pvhready.probes.inits import read_default_unit, read_inits
     from pvhready.probes.menu import read_menu
     from pvhready.probes.packages import Owners
     from pvhready.probes.upgrades import read_upgrades
@@ -122,6 +122,7 @@ def _read(root: Root, host: Host, guest: Guest, storage: Storage, deep: bool, fo
         boot_names=names,
         upgrades=read_upgrades(root),
         inits=read_inits(root, _next_entries(menus) + following),
+        default_unit=read_default_unit(root),
     )
 
 
@@ -218,14 +219,16 @@ class _KernelReader:
 
     def read(self, names: "Tuple[str, ...]") -> Kernel:
         """Return a kernel by its names."""
-        from pvhready.probes.kernels import read_kernel
-        from pvhready.rules import config, initramfs, rootdevice
+        from pvhready.probes.kernels import has_modules, read_kernel
+        from pvhready.rules import config, initramfs, rootfilesystem, rootlayers
 
-        extra = () if self.chosen.isdisjoint(names) else rootdevice.SYMBOLS + initramfs.SYMBOLS
+        extra = () if self.chosen.isdisjoint(names) else initramfs.SYMBOLS + tuple(sorted(rootfilesystem.SYMBOLS | rootlayers.SYMBOLS))
         extra += config.SYMBOLS if self._guest.programs == "i386" else ()
         kernel = read_kernel(self._root, names, self._guest, self._owners.owner, extra, self._deep)
         kernel = kernel._replace(has_dpkg=self._owners.has_dpkg)
         decisive = not self.decisive.isdisjoint(names)
+        if decisive:
+            kernel = kernel._replace(has_modules=has_modules(self._root, kernel.release))
         if self._deep or kernel.package and decisive:
             from pvhready.probes.checksums import read_checksums
 

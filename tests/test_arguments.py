@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from pvhready.demo import parts
 from pvhready.demo.tree import Link
 from pvhready.facts import Entry, Facts, Guest, Image, Initramfs, Kernel, Mount, Storage
 from pvhready.rules.arguments import judge_arguments
@@ -43,6 +44,15 @@ def test_what_stops_the_boot_or_leads_to_a_shell(argument, check, verdict, guest
     report = pvhready.check(guest(cmdline="console=hvc0 " + argument))
     assert report["verdict"] == verdict
     assert check in findings(report, "unknown", "warn")
+
+
+@pytest.mark.parametrize("name,like,warns", [("ubuntu", "debian", True), ("linuxmint", "ubuntu debian", True), ("debian", "", False)])
+def test_ubuntus_recovery_mode(name, like, warns, guest, pvhready):
+    """A menu on the console, before there is a network: friendly-recovery.target (GRUB_DEFAULT=saved may have kept the entry)."""
+    changes = {"/etc/os-release": parts.os_release(name, name, "22", like)}
+    report = pvhready.check(guest(changes, cmdline="console=hvc0 recovery nomodeset dis_ucode_ldr"))
+    assert report["verdict"] == ("ready-with-warnings" if warns else "ready")
+    assert ("cmdline-rescue" in findings(report, "warn")) == warns
 
 
 @pytest.mark.parametrize("argument", [

@@ -214,7 +214,10 @@ def test_a_change_that_was_never_generated(guest, pvhready):
     assert "grub-config-stale" in findings(report, "info", "warn")
 
 
-@pytest.mark.parametrize("argument", ["nolapic", "disableapic", "acpi=off", "acpi_rsdp=0x1000", "nopv", "xen_no_vector_callback"])
+@pytest.mark.parametrize("argument", [
+    "nolapic", "disableapic", "acpi=off", "acpi_rsdp=0x1000", "nopv", "xen_no_vector_callback", "break=mount", "init=/bin/sh", "single",
+    "mem=256M", "rootfstype=xfs",
+])
 def test_a_change_that_was_never_generated_and_stops_a_guest(argument, guest, pvhready):
     report = pvhready.check(guest({"/etc/default/grub": parts.default_grub("", "console=hvc0 " + argument)}))
     assert report["verdict"] == WARNINGS and "grub-config-stale" in findings(report, "warn")
@@ -269,6 +272,35 @@ def test_every_part_of_an_initramfs_must_be_unpacked(guest, pvhready):
 def test_an_initramfs_with_nothing_to_run_is_none(content, symbols, guest, pvhready):
     verdict, said = judged(pvhready, guest({INITRD: content}, symbols=symbols), "pvh")
     assert verdict == NOT_READY, said
+
+
+@pytest.mark.parametrize("folder", ["/lib/modules", "/usr/lib/modules"])
+def test_a_kernel_that_was_copied_without_its_modules_has_no_network(folder, guest, pvhready):
+    def warns(releases, symbols, content):
+        changes = {"{}/{}/kernel/fs/ext4/ext4.ko".format(folder, release): "" for release in releases}
+        changes.update({"{}/{}/updates/dkms/left.ko".format(folder, RELEASE): "", INITRD: content})
+        verdict, said = judged(pvhready, guest(changes, symbols=symbols), "pvh")
+        assert verdict in (READY, WARNINGS) and ("kernel-netfront" in said) == (verdict == WARNINGS)
+        return verdict == WARNINGS
+
+    bare, whole = (initramfs(RELEASE, (FRONT, EXT4) + more) for more in ((), ("drivers/net/xen-netfront",)))
+    assert warns(["6.1.0-49-amd64"], debian_symbols(), bare)
+    assert not warns(["6.1.0-49-amd64", RELEASE], debian_symbols(), bare)
+    assert not warns(["6.1.0-49-amd64"], debian_symbols(), whole)  # loaded there, as initramfs-tools' MODULES=most has it
+    assert not warns(["6.1.0-49-amd64"], debian_symbols(XEN_NETDEV_FRONTEND="y"), bare)
+    assert not warns([], debian_symbols(), bare)  # they may lie elsewhere, as NixOS' do
+
+
+@pytest.mark.parametrize("symbols", [BUILT_IN, debian_symbols()])
+def test_an_initramfs_that_is_built_into_the_kernel_is_not_looked_into(symbols, guest, pvhready):
+    """As Gentoo's users make it. One of the entry's with an /init takes its place."""
+    own, none = dict(symbols, INITRAMFS_SOURCE='"/usr/src/initramfs"'), dict(symbols, INITRAMFS_SOURCE='""')
+    menu = "".join(line for line in menus.debian_menu([RELEASE], UUID, "console=hvc0").splitlines(True) if "initrd" not in line)
+    for changes in ({GRUB_CFG: menu}, {INITRD: MICROCODE}):
+        verdict, said = judged(pvhready, guest(changes, symbols=own), "pvh")
+        assert verdict == UNKNOWN and "initramfs-unreadable" in said
+        assert judged(pvhready, guest(changes, symbols=none), "pvh")[0] == NOT_READY
+    assert judged(pvhready, guest(symbols=own), "pvh")[0] == judged(pvhready, guest(symbols=none), "pvh")[0] == READY
 
 
 def test_another_program_than_init_is_not_looked_for(guest, pvhready):

@@ -203,3 +203,14 @@ def test_paths_of_a_btrfs_snapshot_that_is_not_mounted(fstab, guest, pvhready):
         "initrd\t/@/.snapshots/1/snapshot/boot")
     report = pvhready.check(guest({GRUB_CFG: menu, "/etc/fstab": fstab.format(UUID)}, symbols=trees.debian_symbols(BTRFS_FS="y")))
     assert report["verdict"] == UNKNOWN, findings(report, "fail", "unknown")
+
+
+@pytest.mark.parametrize("target,cmdline,warns", [
+    ("/lib/systemd/system/rescue.target", "", True), ("/usr/lib/systemd/system/emergency.target", "", True), ("/dev/null", "", True),
+    ("/lib/systemd/system/multi-user.target", "", False), ("/lib/systemd/system/graphical.target", "", False),
+    ("/dev/null", "systemd.unit=multi-user.target", False), ("/lib/systemd/system/rescue.target", "3", False), (None, "", False),
+])
+def test_a_default_target_that_is_a_shell(target, cmdline, warns, guest, pvhready):
+    changes = {"/etc/systemd/system/default.target": Link(target)} if target else {}
+    report = pvhready.check(guest(changes, cmdline="console=hvc0 " + cmdline))
+    assert (report["verdict"], "init-target" in findings(report, "warn")) == (("ready-with-warnings", True) if warns else ("ready", False))

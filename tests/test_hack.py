@@ -127,10 +127,18 @@ IN_PLACE = [
     'function go {\n  local img=$1 out; out=$(mktemp)\n  if extract-vmlinux "$img" > "$out"; then cp "$out" "$img"; fi; }\ngo "$2"',
     'X="/opt/extract-vmlinux"; K="${2:-/boot/vmlinuz-$1}"; "$X" "$K" | sponge "$K"',
     'sh -c "extract-vmlinux $2 > /tmp/x; mv /tmp/x $2"',
+    'bash -euc "extract-vmlinux $2 > /tmp/x; mv /tmp/x $2"',
     'U="lz4 -dc"; $U "$2" > /tmp/x; mv /tmp/x $2',
     'shift\nextract-vmlinux "$1" > /tmp/x; sudo mv /tmp/x "$1"',
     'D=$(dirname "$2"); zcat "$2" > $D/.new; mv $D/.new "$D/vmlinuz-$1"',
     'cat <<EOF\nit\'s an "unfinished quote\nEOF\nextract-vmlinux $2 >/tmp/x;mv /tmp/x $2',
+    'nice -n 19 extract-vmlinux "$2" > /tmp/x && ionice -c3 nice mv /tmp/x "$2"',
+    'env -i PATH=/bin timeout -k 5 60s extract-vmlinux "$2" > /tmp/x; flock -n /run/lock mv /tmp/x "$2"',
+    'lz4 -dc <(tail -c +16385 "$2") > /tmp/x; mv /tmp/x "$2"',
+    "ls /boot/vmlinuz-* | xargs -I {} sh -c 'extract-vmlinux {} > {}.x; mv {}.x {}'",
+    "find /boot -name 'vmlinuz-*' -exec sh -c 'extract-vmlinux {} > {}.x; mv {}.x {}' \\;",
+    'main() { extract-vmlinux "$2" > "$2.t" && mv "$2.t" "$2"; }\nmain "$@"',
+    'for k in "$@"; do [ -f "$k" ] || continue; extract-vmlinux "$k" > /tmp/x; mv /tmp/x "$k"; done',
     'extract-vmlinux \\\n  "$2" \\\n  > /tmp/x\nmv /tmp/x \\\n "$2"',
 ]
 
@@ -139,6 +147,21 @@ IN_PLACE = [
 def test_other_ways_to_do_it(tmp_path: Path, text: str) -> None:
     hook = find_one(tmp_path, {POSTINST + "zz-unpack": "#!/bin/sh\n" + text + "\n"})
     assert hook and (hook.form, hook.active) == ("other", True)
+
+
+@pytest.mark.parametrize("call, image", [
+    ('exec {} "$@"', "$2"), ("{} $@", "$2"), ('sh {} "$2"', "$1"), ('bash -e {} "$1" "$2"', "$2"), (". {}", "$2"), ("source {} $2", "$1"),
+    ("find /boot -name 'vmlinuz-*' -exec {} {{}} \\;", "$1"), ("find /boot -name 'vmlinuz-*' -print0 | xargs -0 -r -n1 {}", "$1"),
+    ('timeout 60 {} "$2"', "$1"),
+])
+def test_scripts_that_a_hook_passes_its_arguments_to(tmp_path: Path, call: str, image: str) -> None:
+    called = "#!/bin/sh\nextract-vmlinux {0} > {0}.new && mv {0}.new {0}\n".format(image)
+    tree: Tree = {POSTINST + "zz-unpack": "#!/bin/sh\n" + call.format("/opt/xen/kernel.sh") + "\n", "/opt/xen/kernel.sh": called}
+    hook = find_one(tmp_path, tree)
+    assert hook and hook.active and hook.helper == "/opt/xen/kernel.sh"
+    called = "#!/bin/sh\nextract-vmlinux {0} > /tmp/x\n".format(image)
+    tree = {POSTINST + "zz-unpack": "#!/bin/sh\n" + call.format("/opt/xen/other.sh") + "\n", "/opt/xen/other.sh": called}
+    assert find_one(tmp_path / "other", tree) is None
 
 
 INNOCENT = [
@@ -152,6 +175,8 @@ INNOCENT = [
     'unpack() { extract-vmlinux "$2" > /tmp/x; mv /tmp/x "$2"; }',  # never called
     'cp /lib/modules/$1/vmlinuz "$2"; zstd -d /lib/firmware/a.zst',  # what an undo would do
     'sbsign --output "$2.signed" "$2"; mv "$2.signed" "$2"; unxz /tmp/a.xz',
+    "ls /boot/vmlinuz-* | xargs -n 1 ls -l; find /boot -name 'vmlinuz-*' -exec chmod 600 {} +; unxz /tmp/a.xz",
+    'cat <(unlz4 /tmp/a) > /tmp/b; timeout 5 mv /tmp/c "$2"',
     'update-initramfs -c -k "$1"; xz -d /tmp/a; update-grub',
     'unlz4 < "/boot/initrd.img-$1" | cpio -t; echo "vmlinuz-$1" > /run/last',
     'BT=/boot/firmware; mv $BT/vmlinux $BT/vmlinux.bak; zcat $BT/vmlinuz > $BT/vmlinux',  # a Raspberry Pi

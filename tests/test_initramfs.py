@@ -112,6 +112,17 @@ def test_every_compression_is_read_with_and_without_microcode(form: str, early: 
     demand_whole(maker.read(microcode + pack(form, maker.main())), form)
 
 
+def test_programs_that_put_volumes_together(maker: Maker) -> None:
+    """A script of the same name is none (initramfs-tools' scripts/local-block/mdadm), and what cannot be started is none."""
+    memory = Memory(Folder(str(maker.top / "memory"), os.geteuid(), settled=0))
+    scripts = ("sbin/vgchange -> /usr/sbin/lvm", "scripts/local-block/mdadm")
+    found = maker.read(maker.main("usr/sbin/lvm", "lib/systemd/systemd-cryptsetup", *scripts))
+    assert found.programs == ("lvm", "systemd-cryptsetup")
+    assert maker.read(memory=memory) == maker.read(memory=memory) == found
+    assert maker.read(maker.main("sbin/cryptsetup -> ../lib/gone")).programs == ()
+    assert maker.read(maker.archive("bin/mdadm", content=b"")).programs == ()
+
+
 @pytest.mark.parametrize("suffix", ["", ".xz", ".zst", ".gz"])
 @pytest.mark.parametrize("base", ["lib/modules", "usr/lib/modules"])
 def test_modules_are_found_packed_or_not_in_both_places(base: str, suffix: str, maker: Maker) -> None:
@@ -357,11 +368,12 @@ def test_what_was_not_read_whole_is_not_remembered(maker: Maker) -> None:
 
 
 @pytest.mark.parametrize("fields", [
-    (), ("gzip",), ("gzip", RELEASE), ("gzip", RELEASE, "ext4", "", "", "init"), ("rar", RELEASE, "ext4", "", "", "init", ""),
-    ("gzip", "keys", "ext4", "", "", "init", ""), ("gzip", RELEASE, "ext4 ../x", "", "", "init", ""), ("",) * 7,
-    ("gzip", RELEASE, "ext4", "", "", "more", ""), ("gzip", RELEASE, "ext4", "", "", "init", "", "more"),
-    ("gzip", RELEASE, "xen-blkfront", "", "", "init", ""), ("gzip", "6.1 x" * 30, "ext4", "", "", "init", ""),
-    ("gzip", RELEASE, "ext4", "a/b", "", "init", ""), ("gzip", RELEASE, "ext4", "", "a=b", "init", ""),
+    (), ("gzip",), ("gzip", RELEASE), ("gzip", RELEASE, "ext4", "", "", "init", ""), ("rar", RELEASE, "ext4", "", "", "init", "", ""),
+    ("gzip", "keys", "ext4", "", "", "init", "", ""), ("gzip", RELEASE, "ext4 ../x", "", "", "init", "", ""), ("",) * 8,
+    ("gzip", RELEASE, "ext4", "", "", "more", "", ""), ("gzip", RELEASE, "ext4", "", "", "init", "", "", "more"),
+    ("gzip", RELEASE, "xen-blkfront", "", "", "init", "", ""), ("gzip", "6.1 x" * 30, "ext4", "", "", "init", "", ""),
+    ("gzip", RELEASE, "ext4", "a/b", "", "init", "", ""), ("gzip", RELEASE, "ext4", "", "a=b", "init", "", ""),
+    ("gzip", RELEASE, "ext4", "", "", "init", "", "lvm sh"),
 ])
 def test_an_odd_memory_is_not_believed(fields: Any, maker: Maker) -> None:
     maker.write(pack("gzip", maker.main()))

@@ -357,7 +357,8 @@ def test_device_of(text: str, expected: Optional[str]) -> None:
 @pytest.mark.parametrize("spec, other, expected", [
     ("UUID=a", "UUID=b", True), ("UUID=a", "/dev/disk/by-uuid/a", False), ("UUID=a", "LABEL=b", False), ("UUID=a", "/dev/xvda1", False),
     ("LABEL=a", "LABEL=b", True), ("/dev/xvda1", "/dev/xvda2", True), ("/dev/md0", "/dev/md/root", False),
-    ("/dev/vg/a", "/dev/mapper/vg-b", False), ("/dev/mapper/a", "/dev/mapper/b", True), ("banana", "apple", False),
+    ("/dev/vg/a", "/dev/mapper/vg-b", False), ("/dev/mapper/a", "/dev/mapper/b", True), ("/dev/xvda1", "/dev/mapper/vg-root", True),
+    ("/dev/xvda1", "/dev/vg/root", False), ("banana", "apple", False),
 ])
 def test_names_that_contradict_each_other(spec: str, other: str, expected: bool) -> None:
     assert contradict(spec, other) == contradict(other, spec) == expected
@@ -377,7 +378,8 @@ def test_the_layer_that_a_name_tells_of(text: str, layer: str) -> None:
     ("banana", False), ("/dev/banana", False), ("/dev/xvd", False), ("/dev/xvd1", False), ("/dev/sda1", False), ("/dev/disk/by-id", False),
     ("", False), ("xvda1", False), ("ca01", True), ("202:1", True), ("PARTUUID=0a/PARTNROFF=1", True), ("UUID=1", True),
     ("/dev/xvda", True),
-    ("/dev/disk/by-id/x", True), ("/dev/mapper/x", True), ("/dev/vg/lv", True), ("/dev/md0", True), ("zfs:AUTO", True),
+    ("/dev/disk/by-id/x", False), ("/dev/disk/by-id/dm-name-x", True),
+    ("/dev/mapper/x", True), ("/dev/vg/lv", True), ("/dev/md0", True), ("zfs:AUTO", True),
 ])
 def test_what_may_be_a_root_device(text: str, expected: bool) -> None:
     assert is_plausible(text) == expected

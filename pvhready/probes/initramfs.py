@@ -8,7 +8,7 @@ import os
 from binascii import crc32
 
 from pvhready.facts import Initramfs, Problem
-from pvhready.probes.names import is_module, is_release
+from pvhready.probes.names import PROGRAMS, is_module, is_release
 from pvhready.root import File, Root, Stamp, Unreadable
 
 TYPE_CHECKING = False
@@ -84,7 +84,7 @@ def _read(file: File, seconds: float, vital: "Optional[FrozenSet[str]]") -> Init
     init, objection = found.init()
     return Initramfs(
         file.path, found.modules(), found.releases(), tuple(compressions), complete=True, init=init, init_problem=objection,
-        damaged=found.damaged(), kept_out=found.kept_out(),
+        damaged=found.damaged(), kept_out=found.kept_out(), programs=found.programs(),
     )
 
 
@@ -156,19 +156,20 @@ def _identity(status: os.stat_result) -> "Tuple[int, int, int, int, int]":
 def _recall(memory: "Memory", kind: str, stamp: Stamp) -> "Optional[Initramfs]":
     """Return the remembered result, or None when there is none or anything about it is odd."""
     fields = memory.recall(kind, stamp)
-    if fields is None or len(fields) != 7 or fields[5] not in _INIT_WORDS:
+    if fields is None or len(fields) != 8 or fields[5] not in _INIT_WORDS:
         return None
     compressions, releases, modules, damaged, kept_out = (tuple(field.split()) for field in fields[:5])
-    if not set(compressions).issubset(_COMPRESSIONS):
+    programs = tuple(fields[7].split())
+    if not set(compressions).issubset(_COMPRESSIONS) or not set(programs).issubset(PROGRAMS):
         return None
     if not all(map(is_release, releases)) or not all(map(is_module, modules + damaged + kept_out)):
         return None
     return Initramfs(
         stamp.path, modules, releases, compressions, complete=True, init=fields[5] == _INIT_WORDS[True], init_problem=fields[6],
-        damaged=damaged, kept_out=kept_out,
+        damaged=damaged, kept_out=kept_out, programs=programs,
     )
 
 
 def _remember(memory: "Memory", kind: str, stamp: Stamp, found: Initramfs) -> None:
     texts = tuple(" ".join(words) for words in (found.compressions, found.releases, found.modules, found.damaged, found.kept_out))
-    memory.remember(kind, stamp, texts + (_INIT_WORDS[found.init], found.init_problem))
+    memory.remember(kind, stamp, texts + (_INIT_WORDS[found.init], found.init_problem, " ".join(found.programs)))

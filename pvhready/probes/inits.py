@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from pvhready.facts import Entry
 
+_DEFAULT_UNIT = "/etc/systemd/system/default.target"  # a link (systemctl(1): set-default, mask)
+
 
 def read_inits(root: Root, entries: "Iterable[Entry]") -> "Dict[str, Program]":
     """Return for each path that may be the first program whether the kernel can start it, and why not.
@@ -25,6 +27,14 @@ def read_inits(root: Root, entries: "Iterable[Entry]") -> "Dict[str, Program]":
         if found[path].there is not False and path in INITS:
             break
     return found
+
+
+def read_default_unit(root: Root) -> str:
+    """Return the unit that systemd's default.target leads to by the administrator's wish; "" for none, and where it cannot be seen."""
+    try:
+        return root.link(_DEFAULT_UNIT).rpartition("/")[2]
+    except (Missing, Unreadable):
+        return ""
 
 
 def _program(root: Root, path: str) -> Program:

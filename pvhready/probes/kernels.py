@@ -60,6 +60,15 @@ def with_release(root: Root, kernel: Kernel, release: str, guest: Guest, extra: 
     return kernel._replace(release=release, running=running, config=read_config(root, release, running, extra))
 
 
+def has_modules(root: Root, release: "Optional[str]") -> "Optional[bool]":
+    """Whether the root file system has the modules of a release; None where it has none of any kernel: they may lie elsewhere."""
+    try:
+        found = {name for folder in _MODULES for name in _names(root, folder) if root.is_directory("{}/{}/kernel".format(folder, name))}
+    except Unreadable:
+        return None
+    return release in found if found and release else None
+
+
 def _package(path: str, named: "Optional[str]", owner: "Owner") -> "Optional[str]":
     """Return the package that owns an image, or the one that it is a copy of: Debian 14's are copied from beside their modules."""
     package = owner(path)

@@ -1,5 +1,7 @@
 """What may be the name of a kernel's release or of a module. Whoever made the file may have put anything there."""
 
+# Programs of an initramfs by which volumes are put together.
+PROGRAMS = ("lvm", "cryptsetup", "systemd-cryptsetup", "mdadm", "mdassemble")
 _MAX_NAME = 64  # MODULE_NAME_LEN
 MAX_RELEASE = 64  # with its NUL this is __NEW_UTS_LEN + 1 of Linux
 _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+")

@@ -24,7 +24,7 @@ _DEPTH = 6  # functions, substitutions and scripts within scripts
 _LETTERS = 4096  # of one value: variables can double each other
 
 _RESERVED = ("if", "then", "else", "elif", "while", "until", "do", "!", "{", "time", "fi", "done", "esac", "}")
-_WRAPPERS = ("exec", "command", "sudo", "nice", "ionice", "busybox", "nohup", "env", "builtin")
+_WRAPPERS = ("exec", "command", "sudo", "nice", "ionice", "busybox", "nohup", "env", "builtin", "timeout", "setsid", "flock", "systemd-run")
 _DECLARE = ("export", "local", "readonly", "declare", "typeset")
 _SHELLS = ("sh", "bash", "dash", "ksh", "ash")
 
@@ -136,11 +136,11 @@ class _Walk:
         while words and self._assign(words[0]):
             del words[0]
         if words and shell.literal(words[0]) == "for" and len(words) > 1:
-            self._loop([shell.literal(words[1])], [self._text(word) for word in words[3:]])
+            self._loop([shell.literal(words[1])], [text for word in words[3:] for text in self._texts(word)])
             return []
-        texts = [self._text(word) for word in words]
+        texts = [text for word in words for text in self._texts(word)]
         while texts and os.path.basename(texts[0]) in _WRAPPERS and texts[1:2] != ["-v"]:
-            del texts[0]
+            texts = _behind(texts)
         return texts[0].split() + texts[1:] if texts else []
 
     def _assign(self, word: "Word") -> bool:
@@ -155,6 +155,14 @@ class _Walk:
     def _loop(self, names: "List[str]", values: "List[str]") -> None:
         for name in names:
             self._values[name] = next((value for value in values if is_image(value)), " ".join(values)[:_LETTERS])
+
+    def _texts(self, word: "Word") -> "List[str]":
+        """Return what a word becomes: "$@" is a word for each parameter."""
+        parts = [part for part in word if part.text or part.kind != shell.LITERAL]
+        if [(part.kind, part.text) for part in parts] == [(shell.VARIABLE, "@")]:
+            self._spend(len(self._parameters))
+            return [text[:_LETTERS] for text in self._parameters]
+        return [self._text(word)]
 
     def _text(self, word: "Word") -> str:
         text = ""
@@ -209,9 +217,12 @@ class _Walk:
         targets: List[str] = []
         unpacks = False
         readers: List[str] = []
+        of_image = any(is_image(word) for words, _ in pipeline for word in words)
         for words, command in pipeline:
             for redirection in command.redirections:
+                sources.extend(self._read_within(redirection.target))
                 (targets if redirection.operator in _OUTWARD else sources).append(self._text(redirection.target))
+            words = self._of_script(_for_each(words) if of_image else words) if words else words
             if not words:
                 continue
             name = os.path.basename(words[0])
@@ -229,6 +240,20 @@ class _Walk:
         if readers and any(is_image(source) for source in sources):
             self._loop(readers, [IMAGE])
 
+    def _read_within(self, target: "Word") -> "List[str]":
+        """Return what the commands of a process substitution name, as <(tail -c +99 "$2")."""
+        inner = target[0].text if target and target[0].kind == shell.OTHER else ""
+        self._spend(len(inner))
+        return [text for command in shell.commands(inner) for word in command.words for text in self._texts(word)]
+
+    def _of_script(self, words: "List[str]") -> "List[str]":
+        """Return the call of a script that a shell is started for (sh -e FILE ...) or that is read in (. FILE); else the words."""
+        name = os.path.basename(words[0])
+        if name in (".", "source") and len(words) > 1:
+            return words[1:] if len(words) > 2 else words[1:] + self._parameters
+        plain = [number for number, word in enumerate(words) if number and not word.startswith("-")]
+        return words[plain[0]:] if name in _SHELLS and plain and not _given_text(words) else words
+
     def _is_builtin(self, name: str, arguments: "List[str]") -> bool:
         """Carry out what changes the script itself, or runs another piece of it."""
         if name == "shift":
@@ -241,8 +266,8 @@ class _Walk:
             self._run(self._functions[name])
             self._parameters = parameters
             self._depth -= 1
-        elif name in _SHELLS and "-c" in arguments:
-            self.script(" ".join(arguments[arguments.index("-c") + 1:][:1]))
+        elif name in _SHELLS and _given_text(arguments):
+            self.script(_given_text(arguments))
         elif name == "eval":
             self.script(" ".join(arguments))
         else:
@@ -271,6 +296,33 @@ class _Walk:
                 self._unpacked.add(target)
             if is_image(target) and (unpacks or from_unpacked or not any(is_image(source) for source in sources)):
                 self.overwrites = True
+
+
+def _given_text(arguments: "List[str]") -> str:
+    """Return the script that a shell is given as an argument (-c, -ec), "" for none."""
+    options = [number for number, word in enumerate(arguments) if word[:1] == "-" and word[:2] != "--" and "c" in word]
+    return "".join(arguments[options[0] + 1:options[0] + 2]) if options else ""
+
+
+def _behind(words: "List[str]") -> "List[str]":
+    """Return the command that a wrapper starts: it stands behind options, their numbers, and settings of the environment."""
+    at = 1
+    while at < len(words) and (words[at][:1] == "-" or words[at].rstrip("smhd").isdigit() or "=" in words[at].partition("/")[0]):
+        at += 1
+    return words[at + (os.path.basename(words[0]) == "flock"):]
+
+
+def _for_each(words: "List[str]") -> "List[str]":
+    """Return the command that find or xargs runs for each file, with the image for it; else the words themselves."""
+    name = os.path.basename(words[0]) if words else ""
+    if name == "find" and "-exec" in words:
+        return [word.replace("{}", IMAGE) for word in words[words.index("-exec") + 1:]]
+    if name != "xargs":
+        return words
+    command = _behind(words)
+    command = command[command[:1] == ["{}"]:]  # of -I {}
+    replaced = [word.replace("{}", IMAGE) for word in command]
+    return replaced if replaced != command else command + [IMAGE]
 
 
 def _function_that_begins(body: "List[Command]", at: int) -> str:

@@ -6,7 +6,7 @@ What comes later takes the place of what came before, and links are followed, as
 import stat
 
 from pvhready.probes.modules import CONTENT, SETTINGS, Settings, damage, module_name
-from pvhready.probes.names import is_release
+from pvhready.probes.names import PROGRAMS, is_release
 from pvhready.probes.programs import HEAD, Executable, objection
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ _PREFIXES = ("", "usr/")
 _MAX_LINKS = 40
 _MAX_TARGET = 4096  # PATH_MAX
 _DEPENDENCIES = ("modules.dep", "modules.dep.bin")
+_PROGRAM_FOLDERS = ("bin", "sbin", "systemd")  # elsewhere the hooks of initramfs-tools have scripts of the same names
 _LOADERS = ("bin/modprobe", "bin/kmod")  # also in /sbin
 _MAX_LIST = 8 << 20  # bytes of a modules.dep; a distribution's kernel has 600 KB of it
 _MAX_SETTINGS = 1 << 20  # bytes of all files of settings
@@ -113,6 +114,12 @@ class Unpacked:
             return False, ""
         said = objection("/init", self._look)
         return said is None, said or ""
+
+    def programs(self) -> "Tuple[str, ...]":
+        """Return which of ``PROGRAMS`` are there and can be started."""
+        paths = [path for path in self._nodes if path.endswith(PROGRAMS) and path.rpartition("/")[0].rpartition("/")[2] in _PROGRAM_FOLDERS]
+        found = {path.rpartition("/")[2] for path in paths if objection("/" + path, self._look) is None}
+        return tuple(sorted(found.intersection(PROGRAMS)))
 
     def doubt(self) -> "Optional[str]":
         """Say why the modules seen may not be the whole truth although everything was read."""

@@ -7,7 +7,7 @@ read the whole of /proc/cmdline, with what stands after ``--``.
 from pvhready.cmdline import Argument, last, parse_all
 from pvhready.devicenames import mapper_name
 from pvhready.facts import Entry, Facts, Kernel
-from pvhready.findings import UNKNOWN, WARN, Evidence, Finding, hint
+from pvhready.findings import UNKNOWN, WARN, Evidence, Finding, command, hint
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.initramfs import is_proved, why_none
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _STOPS = ("break", "rd.break", "rdbreak")  # in a shell of the initramfs: initramfs-tools, dracut, and what dracut called it before
 # Bare words that systemd goes by: in the initramfs, and in the system itself (src/basic/proc-cmdline.c, runlevel_to_target).
 _STOPPING_WORDS = ("rd.rescue", "rd.emergency")
+_TARGETS = ("init", "systemd.unit", "2", "3", "4", "5")  # what takes the place of the default, without being a rescue shell
 _RUNLEVELS = ("single", "s", "S", "-s", "1", "rescue", "emergency", "-b")
+_MENU = "recovery"  # of Ubuntu's package friendly-recovery, where its grub-mkconfig writes single elsewhere
 _SHELL_UNITS = ("rescue.target", "emergency.target")
+_MASKED = "null"  # in the place of a default.target that is masked, systemd starts rescue.target (src/core/main.c, do_queue_default_job)
 _SHELLS = ("sh", "bash", "dash", "ash", "zsh", "busybox")
 
 
@@ -58,12 +61,19 @@ def _is_device_of_boot(value: str, facts: Facts) -> bool:
 
 
 def _of_init(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, facts: Facts) -> "Iterator[Finding]":
+    is_ubuntu = "ubuntu" in (facts.guest.distribution.id,) + facts.guest.distribution.like
     for argument in arguments:
-        named = argument.text in _RUNLEVELS
+        named = argument.text in _RUNLEVELS or argument.text == _MENU and is_ubuntu
         program = argument.name == "init" and (argument.value or "").rpartition("/")[2] in _SHELLS
         if named or program or argument.name == "systemd.unit" and argument.value in _SHELL_UNITS:
             summary = "{} leads to a shell on the console: no network, no services".format(argument.text)
             yield _finding("cmdline-rescue", WARN, entry, argument, summary, mode, facts)
+    if facts.default_unit in _SHELL_UNITS + (_MASKED,) and not any(argument.name in _TARGETS for argument in arguments):
+        summary = "systemd's default.target is {}: it leads to a shell on the console, no network, no services".format(
+            "masked" if facts.default_unit == _MASKED else facts.default_unit)
+        where = Evidence("/etc/systemd/system/default.target", "", facts.default_unit)
+        fix = (command("let it be the usual one", "systemctl", "set-default", "multi-user.target"),)
+        yield Finding("init-target", WARN, mode, entry.title, summary, (where,), fix)
 
 
 def _finding(check: str, status: str, entry: Entry, argument: Argument, summary: str, mode: str, facts: Facts) -> Finding:

@@ -24,6 +24,9 @@ _OF_INITRAMFS = {"rd.driver.blacklist": "dracut's", "rdblacklist": "dracut's", "
 # In the names of functions: the second is what starts the block front end (Linux: drivers/block/xen-blkfront.c).
 _PARTS_OF_XEN = ("xen", "xlblk", "pvh")
 _MEMORY = 512 << 20  # bytes: with less it is a question of the kernel and its initramfs whether they fit
+# Arguments that a PV guest ignores (Linux: arch/x86/kernel/setup.c, arch_reserve_crashkernel; arch/x86/include/asm/hugetlb.h: without PSE
+# there are no huge pages), and what their taking effect weighs. How much memory the guest has is not known here.
+_TAKE_EFFECT = {"crashkernel": INFO, "hugepages": WARN}
 _SHOWN = 80  # characters of what is left out
 
 
@@ -143,6 +146,11 @@ def _memory(entry: Entry, arguments: "Tuple[Argument, ...]", mode: str, guest: G
             summary = "{} takes memory away or moves it: whether kernel and initramfs still fit cannot be told".format(argument.text)
             fix = remedies.remove_argument(guest, argument.text, entry)
             yield _finding("cmdline-mem", UNKNOWN, mode, entry, summary, argument.text, fix)
+        if argument.name in _TAKE_EFFECT and mode == PVH:
+            summary = "{} may take memory away under PVH; under PV it is ignored".format(argument.text)
+            status = _TAKE_EFFECT[argument.name]
+            fix = remedies.remove_argument(guest, argument.text, entry) if status == WARN else ()
+            yield _finding("cmdline-mem", status, PVH, entry, summary, argument.text, fix)
         if argument.name != "mem":
             continue
         size = size_of(argument.value or "")

@@ -5,7 +5,7 @@ An entry may name several archives. The kernel takes them for one, and stops at 
 
 from pvhready.cmdline import last, parse
 from pvhready.facts import Entry, Facts, Guest, Initramfs, Kernel
-from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, Evidence, Finding, Remedy, hint
+from pvhready.findings import FAIL, INFO, PASS, UNKNOWN, WARN, Evidence, Finding, Remedy, hint
 from pvhready.rules import remedies
 from pvhready.rules.cmdline import effective_line
 from pvhready.rules.config import FRONT_END, conflict_on
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Iterator, List, Optional, Tuple
 
 BLKFRONT = "xen_blkfront"
+NETFRONT = "xen_netfront"
 # Compression to the symbol that lets the kernel unpack it (Linux: usr/Kconfig).
 UNPACKERS = {
     "gzip": "RD_GZIP",
@@ -28,7 +29,8 @@ UNPACKERS = {
 }
 _FIRST = {"lz4": (3, 11), "zstd": (5, 9)}  # the first Linux that can unpack it; the others are older than all that matters
 SUPPORT = "BLK_DEV_INITRD"
-SYMBOLS = (SUPPORT,) + tuple(sorted(UNPACKERS.values()))
+_OWN = "INITRAMFS_SOURCE"  # what an initramfs was made of that is built into the kernel; empty for none (Linux: usr/Kconfig)
+SYMBOLS = (SUPPORT, _OWN) + tuple(sorted(UNPACKERS.values()))
 
 
 def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
@@ -36,6 +38,10 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
     value = kernel.config.values.get(FRONT_END)
     if value not in ("y", "m"):
         return []  # judge_config has said why
+    if runs_from_its_own(entry, kernel, mode, facts):
+        summary = "is built into the kernel ({}): what it does and holds is not looked at".format(_OWN)
+        own = Evidence(kernel.config.source or "", "CONFIG_" + _OWN, kernel.config.values[_OWN])
+        return [Finding("initramfs-unreadable", UNKNOWN, mode, kernel.path, summary, (own,))]
     absence = why_none(entry, kernel, mode, facts)
     if value == "y":
         return _built_in(entry, kernel, mode, facts, absence)
@@ -47,6 +53,23 @@ def judge_initramfs(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "L
         return _side_conditions(entry, kernel, mode, facts)  # judge_config has said so: whose modules it needs is not known
     found = holds(entry, kernel, BLKFRONT, facts)
     return [_answer(found, entry, kernel, mode, facts)] + _side_conditions(entry, kernel, mode, facts)
+
+
+def judge_network(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "List[Finding]":
+    """Return a warning where the network's front end is a module that is nowhere: of a kernel that was copied without its modules."""
+    if kernel.has_modules is not False or kernel.config.values.get("XEN_NETDEV_FRONTEND") != "m":
+        return []
+    if entry.initrd and holds(entry, kernel, NETFRONT, facts) is not False:
+        return []
+    folder = "/lib/modules/{}".format(kernel.release)
+    summary = "its xen-netfront is a module, and neither {} nor the initramfs has it: no network".format(folder)
+    fix = (hint("Install the kernel's package again, or put its modules there and run depmod {}.".format(kernel.release)),)
+    return [Finding("kernel-netfront", WARN, mode, kernel.path, summary, (Evidence(folder, "", "missing"),), fix)]
+
+
+def runs_from_its_own(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> bool:
+    """Whether the kernel runs from an initramfs that is built into it: nothing takes its place (Linux: init/initramfs.c)."""
+    return kernel.config.values.get(_OWN, "n") not in ("n", '""') and why_none(entry, kernel, mode, facts) is not None
 
 
 def why_none(entry: Entry, kernel: Kernel, mode: str, facts: Facts) -> "Optional[str]":
@@ -102,6 +125,16 @@ def holds(entry: Entry, kernel: Kernel, module: str, facts: Facts) -> "Optional[
     if found and is_damaged(entry, module, facts):
         return None  # there is more than one, and which one is loaded is not known
     return found
+
+
+def has_program(entry: Entry, names: "Tuple[str, ...]", facts: Facts) -> "Optional[bool]":
+    """Whether an initramfs of the entry has one of these programs of ``probes.names.PROGRAMS``; None when it cannot be told."""
+    archives = _archives(entry, facts)
+    if is_proved(entry, facts):
+        return True
+    if not archives or not _all_read(entry, archives):
+        return None
+    return any(name in archive.programs for archive in archives for name in names)
 
 
 def is_damaged(entry: Entry, module: str, facts: Facts) -> bool:

@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, List, Optional
 
-_NOT_WAITED_FOR = ("noauto", "nofail", "_netdev", "x-systemd.automount")
+# The last is an older name for the one before it (systemd: src/core/mount.c, mount_is_automount).
+_NOT_WAITED_FOR = ("noauto", "nofail", "_netdev", "x-systemd.automount", "comment=systemd.automount")
 _FIX = hint("Correct the line in /etc/fstab, or add nofail to its options.")
 
 

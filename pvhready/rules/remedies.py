@@ -268,6 +268,14 @@ def rebuild_initramfs(guest: Guest, release: "Optional[str]", module: str = "") 
     return _ask_for_module(kind, name) + (command("build the initramfs anew", *build),)
 
 
+def rebuild_with(guest: Guest, package: str, release: "Optional[str]") -> "Remedies":
+    """An initramfs that has the programs of a package."""
+    kind = family(guest)
+    if package == "cryptsetup" and kind == "debian":
+        package = "cryptsetup-initramfs"  # Debian 10 and newer: cryptsetup itself has no hooks for the initramfs
+    return (hint("Install {}, and let the initramfs have it.".format(package)),) + rebuild_initramfs(guest, release)
+
+
 def _ask_for_module(kind: str, name: str) -> "Remedies":
     """What lets every initramfs to come hold a module. Nothing for no name."""
     if not name:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Optional, Tuple
 
 _INSTALLONLY_LIMIT = 3  # dnf.conf(5)
-_DECISIVE = ("console", "nopv", "xen_nopv", "acpi", "acpi_rsdp", "xen_no_vector_callback", "root", "nolapic", "disableapic")
+# Arguments that stop a boot, silence it or lead it to a shell, whatever their value.
+_DECISIVE = (
+    "console", "nopv", "xen_nopv", "acpi", "acpi_rsdp", "xen_no_vector_callback", "root", "nolapic", "disableapic", "rootfstype", "init",
+    "rdinit", "mem", "memmap", "break", "rd.break", "single", "rescue", "emergency",
+)
 ROOM_FOR_A_KERNEL = 150  # MiB: an image, and an initramfs twice while it is written
 _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 

@@ -47,6 +47,8 @@ ARGUMENTS = {
     "earlyprintk=ttyS0": (None, None, ""),
     "earlyprintk": (None, None, ""),
     "memmap=1G$2G": (("cmdline-mem", "unknown"), ("cmdline-mem", "unknown"), "takes memory away or moves it"),
+    "crashkernel=384M-:128M": (("cmdline-mem", "info"), None, "may take memory away under PVH; under PV it is ignored"),
+    "hugepages=512": (("cmdline-mem", "warn"), None, "may take memory away under PVH; under PV it is ignored"),
     "mem=511M": (("cmdline-mem", "unknown"), ("cmdline-mem", "unknown"), "may leave too little memory"),
     "mem=much": (("cmdline-mem", "unknown"), ("cmdline-mem", "unknown"), "may leave too little memory"),
     "mem": (("cmdline-mem", "unknown"), ("cmdline-mem", "unknown"), "may leave too little memory"),

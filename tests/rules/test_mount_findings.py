@@ -13,10 +13,13 @@ def judged(device, point="/data", options="defaults", root="/", **storage):
 
 @pytest.mark.parametrize("device,options,point,expected", [
     ("/dev/sdb1", "defaults", "/data", "mount-device-name"), ("/dev/vdb", "defaults", "/data", "mount-device-name"),
+    ("/dev/disk/by-id/virtio-a-part1", "defaults", "/data", "mount-device-name"),
+    ("/dev/disk/by-path/xen-vbd-1", "defaults", "/data", None),
     ("/dev/xvdb1", "defaults", "/data", None), ("UUID=1", "defaults", "/data", "mount-device-missing"),
     ("UUID=2", "defaults", "/data", None),
     ("/dev/sdb1", "rw,nofail", "/data", None), ("/dev/sdb1", "noauto", "/data", None), ("/dev/sdb1", "_netdev", "/data", None),
-    ("/dev/sdb1", "x-systemd.automount", "/data", None), ("/dev/sdb1", "nofailing", "/data", "mount-device-name"),
+    ("/dev/sdb1", "x-systemd.automount", "/data", None), ("/dev/sdb1", "comment=systemd.automount", "/data", None),
+    ("/dev/sdb1", "nofailing", "/data", "mount-device-name"),
     ("/dev/sdb1", "defaults", "/", None), ("/dev/sdb1", "defaults", "none", None), ("tmpfs", "defaults", "/tmp", None),
 ])
 def test_a_line_that_the_boot_waits_for(device, options, point, expected):

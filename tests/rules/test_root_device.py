@@ -3,6 +3,7 @@
 import pytest
 
 from pvhready.facts import Config, Conflict, Entry, Facts, Guest, Image, Initramfs, Kernel, Mount, Problem, Storage
+from pvhready.probes.names import PROGRAMS
 from pvhready.rules.rootdevice import judge_root_device
 
 UUID = "0f9ef5d5-3c3b-4a5c-9d6a-6a8d3c1b2e70"
@@ -13,18 +14,19 @@ SUBVOLUME = Mount("/", "UUID=b", "btrfs", "subvol=@", "/etc/fstab:1")
 SWAP = Mount("none", "UUID=swap", "swap", "", "/etc/fstab:2")
 
 
-def judged(root, storage, values=None, modules=("ext4",), top="/mnt", conflicts=(), arguments=""):
+def judged(root, storage, values=None, modules=("ext4",), top="/mnt", conflicts=(), arguments="", programs=PROGRAMS, mode="pvh"):
     """The findings on root= of an entry: id to status."""
     config = Config("/boot/config", {"EXT4_FS": "y", "RD_GZIP": "y"} if values is None else values, conflicts)
     kernel = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047), RELEASE, config=config)
     entry = Entry(0, "0", "Debian", kernel="/boot/vmlinuz", initrd=(INITRD,), cmdline="root={} {}".format(root, arguments))
-    archive = Initramfs(INITRD, modules, (RELEASE,), ("gzip",), complete=True, init=True)
+    archive = Initramfs(INITRD, modules, (RELEASE,), ("gzip",), complete=True, init=True, programs=programs)
     facts = Facts(top, True, "2026-01-01", Guest("PV"), initramfs={INITRD: archive}, storage=storage)
-    return {finding.id: finding.status for finding in judge_root_device(entry, kernel, "pvh", facts)}
+    return {finding.id: finding.status for finding in judge_root_device(entry, kernel, mode, facts)}
 
 
 NOT_JUDGED = {"root-device-not-judged": "info"}
 CONTRADICTS = {"root-device-fstab": "unknown"}
+FOREIGN_NAME = {"root-device-name": "fail"}
 NOT_KNOWN = {"root-device-unknown": "unknown"}
 
 
@@ -37,10 +39,16 @@ NOT_KNOWN = {"root-device-unknown": "unknown"}
     ("/dev/md0", (ROOT._replace(device="/dev/md/root"),), NOT_JUDGED),
     ("UUID=" + UUID, (ROOT._replace(device="/dev/sda1"),), CONTRADICTS),
     ("UUID=b", (SUBVOLUME, SUBVOLUME._replace(point="/home")), None),
+    ("/dev/disk/by-id/ata-QEMU_HARDDISK_QM00001-part1", (ROOT,), FOREIGN_NAME),
+    ("/dev/disk/by-path/pci-0000:00:04.0-part1", (), FOREIGN_NAME),
+    ("/dev/disk/by-id/edd-int13_dev80-part1", (ROOT,), NOT_KNOWN), ("/dev/disk/by-id/google-persistent-disk-0-part1", (ROOT,), NOT_KNOWN),
+    ("/dev/disk/by-path/xen-vbd-51712-part1", (ROOT,), NOT_JUDGED), ("/dev/disk/by-id/dm-uuid-LVM-a", (ROOT,), NOT_JUDGED),
+    ("UUID=" + UUID, (ROOT._replace(device="/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0-part2"),), CONTRADICTS),
+    ("/dev/nfs", (ROOT,), NOT_KNOWN), ("nfs:10.0.0.1:/srv/root", (), NOT_KNOWN),
     ("banana", (ROOT,), NOT_KNOWN), ("/dev/banana", (ROOT,), NOT_KNOWN), ("UUID=" + UUID, (), NOT_JUDGED),
 ])
 def test_against_fstab(root, fstab, expected):
-    said = judged(root, Storage(fstab), {"EXT4_FS": "y", "BTRFS_FS": "y", "BLK_DEV_MD": "y"})
+    said = judged(root, Storage(fstab), {"EXT4_FS": "y", "BTRFS_FS": "y", "BLK_DEV_MD": "y", "BLK_DEV_DM": "y"})
     assert said == (NOT_JUDGED if expected is None else expected)
 
 
@@ -117,3 +125,55 @@ def test_the_drivers_of_what_is_below(root, storage, needed):
     assert "root-driver" not in judged(root, storage, symbols, tuple(needed))
     for missing in needed:
         assert judged(root, storage, symbols, tuple(needed - {missing}))["root-driver"] == "fail"
+
+
+MAPPED = {"BLK_DEV_DM": "m", "DM_CRYPT": "m", "BLK_DEV_MD": "m", "EXT4_FS": "y"}
+
+
+@pytest.mark.parametrize("root,storage,arguments,any_of", [
+    ("/dev/vg0/root", Storage(), "", ("lvm",)), ("/dev/mapper/vg0-root", Storage(), "", ("lvm",)),
+    ("/dev/md0", Storage(), "", ("mdadm", "mdassemble")),
+    ("/dev/mapper/a", Storage(encrypted=("a",)), "", ("cryptsetup", "systemd-cryptsetup")),
+    ("UUID=a", Storage(root_stack=("lvm",)), "", ("lvm",)),
+    ("UUID=a", Storage(), "rd.lvm.lv=vg0/root", ("lvm",)),
+    ("UUID=a", Storage(), "rd.luks.uuid=1", ("cryptsetup", "systemd-cryptsetup")),
+    ("/dev/mapper/root", Storage(), "cryptdevice=UUID=1:root", ("cryptsetup", "systemd-cryptsetup")),
+    ("UUID=a", Storage(), "rd.md.uuid=1", ("mdadm", "mdassemble")),
+])
+def test_the_initramfs_has_what_puts_the_volumes_together(root, storage, arguments, any_of):
+    """lvm2, cryptsetup-initramfs or mdadm was removed, or the image was built where the root lay elsewhere."""
+    modules = ("dm_mod", "dm_crypt", "md_mod")
+    without = tuple(name for name in PROGRAMS if name not in any_of)
+    assert judged(root, storage, MAPPED, modules, arguments=arguments, programs=without)["root-program"] == "unknown"
+    for program in any_of:
+        assert "root-program" not in judged(root, storage, MAPPED, modules, arguments=arguments, programs=(program,))
+
+
+def test_what_needs_no_such_program():
+    assert "root-program" not in judged("/dev/mapper/root", Storage(), MAPPED, ("dm_mod",), programs=())
+    assert "root-program" not in judged("UUID=a", Storage(root_device="/dev/xvda1"), MAPPED, (), arguments="rd.lvm.lv=vg/swap", programs=())
+
+
+@pytest.mark.parametrize("root,storage,arguments,missing", [
+    ("UUID=a", Storage(), "rd.lvm.lv=vg0/root", "dm_mod"), ("UUID=a", Storage(), "rd.luks.uuid=luks-1", "dm_crypt"),
+    ("/dev/mapper/vg-root", Storage(encrypted=("a",)), "", "dm_crypt"), ("UUID=a", Storage(), "rd.md.uuid=1", "md_mod"),
+])
+def test_layers_of_which_only_arguments_and_crypttab_tell(root, storage, arguments, missing):
+    modules = ("dm_mod", "dm_crypt", "md_mod")
+    assert "root-driver" not in judged(root, storage, MAPPED, modules, arguments=arguments)
+    left = tuple(module for module in modules if module != missing)
+    assert judged(root, storage, MAPPED, left, arguments=arguments)["root-driver"] == "unknown"
+    # The system itself knows what lies below its root.
+    assert "root-driver" not in judged("UUID=a", Storage(root_device="/dev/xvda1", encrypted=("a",)), MAPPED, (), arguments=arguments)
+
+
+@pytest.mark.parametrize("root,storage,arguments,expected", [
+    ("/dev/mapper/luks-a", Storage(), "", "unknown"), ("UUID=a", Storage(root_stack=("lvm", "crypt")), "console=tty0", "unknown"),
+    ("UUID=a", Storage(), "rd.luks.uuid=1 console=ttyS0", "unknown"), ("/dev/mapper/luks-a", Storage(), "console=hvc0", None),
+    ("/dev/mapper/luks-a", Storage(), "console=hvc0 console=tty0", None), ("/dev/mapper/vg-root", Storage(), "", None),
+])
+def test_a_passphrase_is_asked_for_where_it_can_be_typed(root, storage, arguments, expected):
+    """Under PV it is asked for on hvc0 whatever the command line says, so that such a guest runs."""
+    modules = ("dm_mod", "dm_crypt")
+    assert judged(root, storage, MAPPED, modules, arguments=arguments).get("root-passphrase") == expected
+    assert "root-passphrase" not in judged(root, storage, MAPPED, modules, arguments=arguments, mode="pv")

@@ -14,7 +14,8 @@ CONFIG = "/boot/config-" + RELEASE
 SOURCE = "/boot/grub/grub.cfg:12"
 MENU = ["update-grub"]
 BUILD = "update-initramfs -c -k " + RELEASE
-ARCHIVE = Initramfs(INITRD, ("ext4",), (RELEASE,), ("gzip",), complete=True, init=True)
+ARCHIVE = Initramfs(
+    INITRD, ("ext4",), (RELEASE,), ("gzip",), complete=True, init=True, programs=("cryptsetup", "lvm", "mdadm"))
 PROVED = Initramfs(INITRD, proved="the guest runs in PV from this very file")
 CUT = Initramfs(INITRD, problem=Problem(INITRD, "is damaged"))
 ROOT = Mount("/", BY_UUID, "ext4", "", "/etc/fstab:3")
@@ -31,7 +32,7 @@ def judged(cmdline, storage, archives=(ARCHIVE,), top="/", values=None, conflict
     settings = Config(config, {"EXT4_FS": "y"} if values is None else values, conflicts)
     kernel = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047), RELEASE, RELEASE, config=settings)
     paths = tuple(archive.path for archive in archives) if initrd is None else initrd
-    entry = Entry(0, "0", "Debian", kernel="/boot/vmlinuz", initrd=paths, cmdline=cmdline, source=source)
+    entry = Entry(0, "0", "Debian", kernel="/boot/vmlinuz", initrd=paths, cmdline="console=hvc0 " + cmdline, source=source)
     guest = Guest("PV", distribution=Distribution("debian", "12"))
     facts = Facts(top, True, "2026-01-01", guest, initramfs={archive.path: archive for archive in archives}, storage=storage)
     answers = []
