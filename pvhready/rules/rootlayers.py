@@ -94,7 +94,7 @@ def _programs(layers: "List[str]", entry: Entry, kernel: Kernel, mode: str, fact
     """A layer that the initramfs has no program for: not known, as another that is not known here may do it."""
     for layer in layers:
         what, names, package = _PROGRAMS.get(layer, ("", (), ""))
-        if names and entry.initrd and has_program(entry, names, facts) is False:
+        if names and has_program(entry, names, facts) is False:
             summary = "the root may lie on {}, and the initramfs has no program that puts it together ({})".format(what, names[0])
             fix = remedies.rebuild_with(facts.guest, package, kernel.release)
             yield Finding("root-program", UNKNOWN, mode, entry.title, summary, (Evidence(entry.initrd[-1], "", names[0]),), fix)

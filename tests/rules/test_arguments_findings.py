@@ -11,13 +11,15 @@ KERNEL = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047), "6.1.0")
 DEBIAN, FEDORA = Distribution("debian", "12"), Distribution("fedora", "41")
 
 
-def judged(cmdline, mode="pvh", archive=ARCHIVE, distribution=DEBIAN, root="/", storage=None, source="/boot/grub/grub.cfg:12", of=KERNEL):
+def judged(cmdline, mode="pvh", archive=ARCHIVE, distribution=DEBIAN, root="/", storage=None, source="/boot/grub/grub.cfg:12", of=KERNEL,
+           default_unit=""):
     entry = Entry(0, "0", "Debian", kernel="/boot/vmlinuz", initrd=("/boot/initrd.img",), cmdline=cmdline, source=source)
     archives = {archive.path: archive} if archive else {}
     guest = Guest("PV", distribution=distribution)
     if not archive:
         entry = entry._replace(initrd=())
-    return judge_arguments(entry, of, mode, Facts(root, True, "2026-01-01", guest, initramfs=archives, storage=storage or Storage()))
+    facts = Facts(root, True, "2026-01-01", guest, initramfs=archives, storage=storage or Storage(), default_unit=default_unit)
+    return judge_arguments(entry, of, mode, facts)
 
 
 def typed(finding):
@@ -144,3 +146,30 @@ def test_what_counts_is_what_the_kernel_gets():
     built_in = KERNEL._replace(config=Config("/boot/config", {"CMDLINE_BOOL": "y", "CMDLINE": '"single"'}))
     assert [finding.id for finding in judged("quiet", of=built_in)] == ["cmdline-rescue"]
     assert judged("x" * 2030 + " single") == [] and [finding.id for finding in judged("x" * 2000 + " single")] == ["cmdline-rescue"]
+
+
+@pytest.mark.parametrize("distribution,leads", [
+    (Distribution("ubuntu", "20.04"), True), (Distribution("linuxmint", "19", like=("ubuntu", "debian")), True), (DEBIAN, False),
+])
+def test_the_word_by_which_ubuntu_shows_a_menu_on_the_console(distribution, leads):
+    expected = [("cmdline-rescue", "warn", RESCUE.format("recovery"))] if leads else []
+    findings = judged("ro recovery nomodeset", distribution=distribution)
+    assert [(finding.id, finding.status, finding.summary) for finding in findings] == expected
+    assert judged("recovery=1", distribution=distribution) == []
+
+
+@pytest.mark.parametrize("unit,shown", [("rescue.target",) * 2, ("emergency.target",) * 2, ("null", "masked")])
+def test_a_default_target_that_is_a_shell(unit, shown):
+    summary = "systemd's default.target is {}: it leads to a shell on the console, no network, no services".format(shown)
+    for mode in ("pvh", "pv"):
+        (finding,) = judged("quiet", mode, default_unit=unit)
+        assert finding[:5] == ("init-target", "warn", mode, "Debian", summary)
+        assert finding.evidence == (("/etc/systemd/system/default.target", "", unit),)
+        assert typed(finding) == ["systemctl set-default multi-user.target"]
+    # The command line names another one.
+    assert judged("systemd.unit=multi-user.target quiet", default_unit=unit) == []
+
+
+@pytest.mark.parametrize("unit", ["", "multi-user.target", "graphical.target"])
+def test_a_default_target_that_is_none(unit):
+    assert judged("quiet", default_unit=unit) == []

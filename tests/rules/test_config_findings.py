@@ -3,7 +3,7 @@
 import pytest
 
 from pvhready.facts import Config, Conflict, Distribution, Guest, Image, Inside, Kernel, Problem
-from pvhready.rules.config import judge_config
+from pvhready.rules.config import conflict_on, judge_config
 
 RELEASE = "6.1.0-50-amd64"
 SOURCE = "/boot/config-" + RELEASE
@@ -157,3 +157,12 @@ def test_what_only_root_may_read_is_to_be_read_by_root():
     judged = kernel(config={"source": None, "problem": Problem("/boot/config", "permission denied")})
     (finding,) = judge_config(judged, "pvh", GUEST)
     assert "sudo" in finding.remedies[0].argv
+
+
+def test_what_contradicts_a_symbol():
+    """Another source does, or the only one says two things; in quotes a stroke is a part of the value."""
+    other = kernel(config={"conflicts": (Conflict("XEN", "a", "y", "b", "n"),)})
+    assert conflict_on(other, "ACPI", "XEN") == ("b", "CONFIG_XEN", "n") and conflict_on(other, "ACPI") is None
+    twice = kernel(ACPI="y/n", CMDLINE='"root=/dev/xvda1"')
+    assert conflict_on(twice, "XEN", "ACPI") == (SOURCE, "CONFIG_ACPI", "y/n")
+    assert conflict_on(twice, "XEN", "CMDLINE", "NONE") is None

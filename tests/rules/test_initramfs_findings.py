@@ -3,7 +3,7 @@
 import pytest
 
 from pvhready.facts import Config, Conflict, Distribution, Entry, Facts, Guest, Image, Initramfs, Kernel, Problem
-from pvhready.rules.initramfs import holds, is_damaged, is_kept_out, is_proved, judge_initramfs, why_none
+from pvhready.rules.initramfs import has_program, holds, is_damaged, is_kept_out, is_proved, judge_initramfs, judge_network, why_none
 
 RELEASE = "6.1.0-50-amd64"
 INITRD = "/boot/initrd.img-" + RELEASE
@@ -335,3 +335,48 @@ def test_why_there_is_none_to_run_from():
     assert why_none(entry(), kernel(), "pvh", facts(GOOD)) == "none"
     assert why_none(entry(INITRD), kernel(), "pvh", facts(GOOD)) is None
     assert why_none(entry(INITRD), kernel(), "pvh", facts()) is None  # there may be one
+
+
+INSIDE = "is built into the kernel (INITRAMFS_SOURCE): what it does and holds is not looked at"
+
+
+@pytest.mark.parametrize("archives,source,own", [
+    ([], '"/usr/src/own"', True), ([MICROCODE], '"/usr/src/own"', True), ([CANNOT_RUN], '"/usr/src/own"', True),
+    ([GOOD], '"/usr/src/own"', False), ([], '""', False), ([], "n", False), ([], None, False),
+])
+def test_an_initramfs_that_is_built_into_the_kernel(archives, source, own):
+    """What the entry names takes its place where that has an /init that can run."""
+    expected = [("initramfs-unreadable", "unknown", "/boot/vmlinuz", INSIDE, [(CONFIG, "CONFIG_INITRAMFS_SOURCE", source)], [])]
+    for driver in ("m", "y"):
+        found = judged(archives, kernel(INITRAMFS_SOURCE=source, XEN_BLKDEV_FRONTEND=driver))
+        assert (found == expected) == own and own == (INSIDE in [finding[3] for finding in found])
+
+
+WITH_NETWORK = GOOD._replace(modules=("xen_blkfront", "xen_netfront"))
+
+
+@pytest.mark.parametrize("has_modules,driver,archives,warns", [
+    (False, "m", [GOOD], True), (False, "m", [], True), (False, "m", [WITH_NETWORK], False), (False, "y", [GOOD], False),
+    (False, "n", [], False), (True, "m", [GOOD], False), (None, "m", [GOOD], False), (False, "m", [UNREAD], False),
+])
+def test_a_kernel_without_its_modules(has_modules, driver, archives, warns):
+    of = kernel(XEN_NETDEV_FRONTEND=driver)._replace(has_modules=has_modules)
+    summary = "its xen-netfront is a module, and neither /lib/modules/6.1.0-50-amd64 nor the initramfs has it: no network"
+    for mode in ("pvh", "pv"):
+        findings = judge_network(entry(*[archive.path for archive in archives]), of, mode, facts(*archives))
+        assert bool(findings) == warns
+        for finding in findings:
+            assert finding[:5] == ("kernel-netfront", "warn", mode, "/boot/vmlinuz", summary)
+            assert finding.evidence == (("/lib/modules/6.1.0-50-amd64", "", "missing"),)
+            assert [remedy.text for remedy in finding.remedies] == [
+                "Install the kernel's package again, or put its modules there and run depmod 6.1.0-50-amd64."]
+
+
+def test_a_program_of_an_initramfs():
+    with_lvm = MICROCODE._replace(programs=("lvm",))
+    assert has_program(entry(INITRD, SECOND), ("lvm", "mdadm"), facts(GOOD, with_lvm)) is True
+    assert has_program(entry(INITRD, SECOND), ("mdadm",), facts(GOOD, with_lvm)) is False
+    assert has_program(entry(INITRD), ("lvm",), facts(PROVED)) is True
+    for archives in ([UNREAD], [GOOD, UNREAD._replace(path=SECOND)]):
+        assert has_program(entry(*[archive.path for archive in archives]), ("lvm",), facts(*archives)) is None
+    assert has_program(entry(INITRD), ("lvm",), facts()) is None and has_program(entry(), ("lvm",), facts()) is None

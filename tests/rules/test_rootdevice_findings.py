@@ -516,3 +516,88 @@ def test_the_drivers_of_what_is_below(root, storage, needed):
     names.update({"linear": "MD_LINEAR", "raid0": "MD_RAID0", "raid1": "MD_RAID1", "raid10": "MD_RAID10", "raid456": "MD_RAID456"})
     assert found == [symbol("fail", HAS_NOT.format(module), names[module], "n", NEWER) for module in needed]
     assert not any(finding[0] == "root-driver" for finding in judged("root=" + root, storage, (PROVED,), values=LAYERS))
+
+
+ASK = ("/dev/mapper/luks-root", BY_UUID + " cryptdevice=UUID=1:root")
+UNSEEN = "the root may lie on an encrypted volume: without console=hvc0 its passphrase is asked for where nobody can type it"
+
+
+@pytest.mark.parametrize("console,guest,proved,asked", [
+    ("console=tty0", "PV", False, True), ("", "PV", False, True), ("console=hvc0", "PV", False, False), ("", "PVH", True, False),
+    ("", "PVH", False, True), ("", "PV", True, True), ("console=hvc0,115200 console=tty0", "PV", False, False),
+])
+def test_where_a_passphrase_is_asked_for(console, guest, proved, asked):
+    """A guest that runs in PV proves nothing: there /dev/console is hvc0 by itself."""
+    values = {"EXT4_FS": "y", "BLK_DEV_DM": "y", "DM_CRYPT": "y"}
+    kernel = Kernel("/boot/vmlinuz", Image("bzimage", cmdline_size=2047), RELEASE, RELEASE, config=Config(CONFIG, values))
+    archive = PROVED if proved else ARCHIVE
+    for root in ASK:
+        line = "root={} {}".format(root, console)
+        entry = Entry(0, "0", "Debian", kernel="/boot/vmlinuz", initrd=(INITRD,), cmdline=line, source=SOURCE)
+        found = {}
+        for mode in ("pv", "pvh"):
+            facts = Facts("/mnt", True, "2026-01-01", Guest(guest, distribution=Distribution("debian", "12")), initramfs={INITRD: archive})
+            findings = judge_root_device(entry, kernel, mode, facts)
+            found[mode] = [finding for finding in findings if finding.id == "root-passphrase"]
+        assert found["pv"] == [] and bool(found["pvh"]) == asked
+        for finding in found["pvh"]:
+            assert finding[1:5] == ("unknown", "pvh", "Debian", UNSEEN)
+            assert finding.evidence == (("/boot/grub/grub.cfg", "line 12", "no console=hvc0"),)
+            assert [" ".join(remedy.argv) for remedy in finding.remedies] == [
+                'sed -i $ a GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=hvc0" /etc/default/grub', "update-grub"]
+
+
+BARE = ARCHIVE._replace(programs=())
+UNREAD = ARCHIVE._replace(programs=(), complete=False, problem=Problem(INITRD, "is damaged"))
+TO_PUT_TOGETHER = "the root may lie on {}, and the initramfs has no program that puts it together ({})"
+
+
+@pytest.mark.parametrize("root,arguments,storage,archives,expected", [
+    ("/dev/vg/root", "", {}, [BARE], ("a logical volume", "lvm", "lvm2")), ("/dev/md0", "", {}, [BARE], ("a RAID", "mdadm", "mdadm")),
+    ("/dev/mapper/a", "", {"encrypted": ("a",)}, [BARE], ("an encrypted volume", "cryptsetup", "cryptsetup-initramfs")),
+    ("UUID=x", "rd.lvm.vg=vg", {}, [BARE], ("a logical volume", "lvm", "lvm2")),
+    ("UUID=x", "rd.lvm.vg=vg", {"root_device": "/dev/xvda1"}, [BARE], None),  # the system itself knows what is below its root
+    ("/dev/mapper/vg-root", "", {"root_stack": ("lvm",)}, [BARE], ("a logical volume", "lvm", "lvm2")),
+    ("/dev/mapper/any", "", {}, [BARE], None),  # no name of LVM's
+    ("/dev/mapper/any", "", {"root_stack": ("lvm",)}, [BARE], ("a logical volume", "lvm", "lvm2")),
+    ("/dev/mapper/mpath-a", "", {"root_stack": ("multipath",)}, [BARE], None),
+    ("/dev/vg/root", "", {}, [ARCHIVE], None), ("/dev/vg/root", "", {}, [UNREAD], None), ("/dev/vg/root", "", {}, [PROVED], None),
+    ("/dev/vg/root", "", {}, [], None),
+])
+def test_the_programs_that_put_a_volume_together(root, arguments, storage, archives, expected):
+    values = {"EXT4_FS": "y", "BLK_DEV_DM": "y", "BLK_DEV_MD": "y", "DM_CRYPT": "y"}
+    findings = judged("root={} {}".format(root, arguments), Storage(**storage), archives, "/mnt", values)
+    found = [finding for finding in findings if finding[0] == "root-program"]
+    if expected is None:
+        assert found == []
+        return
+    what, program, package = expected
+    fix = ["Install {}, and let the initramfs have it.".format(package), BUILD]
+    assert found == [("root-program", "unknown", TO_PUT_TOGETHER.format(what, program), [(INITRD, "", program)], fix)]
+
+
+def test_layers_of_which_nothing_but_an_argument_or_crypttab_tells():
+    values = {"EXT4_FS": "y", "BLK_DEV_DM": "m", "DM_CRYPT": "n"}
+    lacks = "the root needs {}, {}"
+    findings = judged("root=UUID=x rd.luks.uuid=1 rd.luks.uuid=2", Storage(), values=values)
+    assert [finding[:3] for finding in findings[1:]] == [
+        ("root-driver", "unknown", "rd.luks.uuid=1: " + lacks.format("dm_mod", "a module that the initramfs does not hold")),
+        ("root-driver", "unknown", "rd.luks.uuid=1: " + lacks.format("dm_crypt", "and this kernel is built without it"))]
+    short = judged("root=UUID=x rd.md.uuid=1", Storage(), archives=(UNREAD,), values={"XEN": "y"})
+    assert [finding[:2] for finding in short[1:]] == [("root-driver", "info")]
+    values["BLK_DEV_DM"] = "y"
+    below = Storage(encrypted=("a",))
+    assert [finding[2] for finding in judged("root=/dev/mapper/vg-root", below, values=values)[1:]] == [
+        "/etc/crypttab: " + lacks.format("dm_crypt", "and this kernel is built without it")]
+    assert judged("root=UUID=x", below, values=values)[1:] == []  # encrypted swap, perhaps
+    assert judged("root=/dev/mapper/vg-root", below, archives=(), values=values)[1:] == []  # without an initramfs nobody asks
+    assert judged("root=/dev/mapper/vg-root rd.lvm.vg=vg", Storage(), values={"EXT4_FS": "y", "BLK_DEV_DM": "n"})[1:] == [
+        ("root-driver", "fail", lacks.format("dm_mod", "and this kernel is built without it"),
+         [(CONFIG, "CONFIG_BLK_DEV_DM", "n")], NEWER)]
+
+
+def test_an_initramfs_inside_the_kernel_decides_by_itself():
+    values = {"EXT4_FS": "n", "INITRAMFS_SOURCE": '"/usr/src/own"'}
+    assert judged("root=/dev/sda1", EXT4, (), values=values) == []
+    values["INITRAMFS_SOURCE"] = '""'
+    assert [finding[0] for finding in judged("root=/dev/sda1", EXT4, (), values=values)] == ["root-device-name", "root-driver"]
