@@ -62,11 +62,15 @@ def with_release(root: Root, kernel: Kernel, release: str, guest: Guest, extra: 
 
 def has_modules(root: Root, release: "Optional[str]") -> "Optional[bool]":
     """Whether the root file system has the modules of a release; None where it has none of any kernel: they may lie elsewhere."""
+    if not release:
+        return None
     try:
-        found = {name for folder in _MODULES for name in _names(root, folder) if root.is_directory("{}/{}/kernel".format(folder, name))}
+        if any(root.is_directory("{}/{}/kernel".format(folder, release)) for folder in _MODULES):
+            return True
+        others = any(root.is_directory("{}/{}/kernel".format(folder, name)) for folder in _MODULES for name in _names(root, folder))
     except Unreadable:
         return None
-    return release in found if found and release else None
+    return False if others else None
 
 
 def _package(path: str, named: "Optional[str]", owner: "Owner") -> "Optional[str]":
