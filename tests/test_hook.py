@@ -438,6 +438,11 @@ def test_python_does_not_start_where_nothing_has_changed(script):
         time.sleep(0.02)
         script.live.write(change, "")
         assert script("apt").err == "pvhready: started\n", change
+    script.live.write(MEMORY, "")
+    assert script("apt") == (0, "", "")
+    ahead = time.time() + 3600  # when the clock was wrong
+    os.utime(script.live.path(MEMORY), (ahead, ahead))
+    assert script("apt").err == "pvhready: started\n"
 
 
 def test_the_time_limits_are_those_of_the_contract():
