@@ -103,7 +103,7 @@ class Revert:
     def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", found: Reverting) -> Outcome:
         notes = ["{}: changed by somebody else since, and left as it is".format(path) for path in found.foreign]
         notes += ["{}: its package was removed since, and it is not put back".format(path) for path in found.orphans]
-        obstacles: "List[str]" = []
+        obstacles = list(guards.boot_is_elsewhere(self._guest.report())) if changes or found.foreign else []
         commands: "Tuple[Tuple[str, ...], ...]" = ()
         if late and self._root.live:
             notes.append("the boot menu is generated anew, and the kernels kept for PV are removed after that")
@@ -183,7 +183,7 @@ def resume(guest: Guest, switching: bool = False) -> Outcome:
 
     Raises Refused when there is none or it cannot be finished, and Failed.
     """
-    _interrupted(guest.root)
+    _demand_interrupted(guest)
     notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
@@ -200,7 +200,7 @@ def resume(guest: Guest, switching: bool = False) -> Outcome:
 
 def abandon(guest: Guest) -> Outcome:
     """Take back what the interrupted run did. Raises Refused when there is none, and Failed."""
-    _interrupted(guest.root)
+    _demand_interrupted(guest)
     notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
@@ -224,6 +224,13 @@ def _again(guest: Guest, run: Run, switching: bool) -> Outcome:
     if run.action == "revert":
         return Revert(guest, wish, run.reverts if waiting else (), waiting).outcome(lambda plan: True)
     return Undo(guest, wish, waiting).outcome(lambda plan: True)
+
+
+def _demand_interrupted(guest: Guest) -> None:
+    """Raise Refused where there is nothing to end, or where it cannot be ended."""
+    _interrupted(guest.root)
+    for reason in guards.boot_is_elsewhere(guest.report()):
+        raise Refused(reason)
 
 
 def _interrupted(root: Root) -> Run:

@@ -79,3 +79,31 @@ def test_what_was_changed_by_others_is_left(pvhready: Program, tmp_path: Any) ->
     assert ended["notes"] == [path + ": changed by somebody else since, and left as it is"]
     with open(guest + path, "rb") as handle:
         assert handle.read() == b"a newer build"
+
+
+@pytest.mark.parametrize("words", [("--resume",), ("--abandon",), ("--revert", "--apply", "--yes"), ("--apply", "--yes", "--switching")])
+def test_a_boot_that_is_not_mounted(pvhready: Program, tmp_path: Any, words: Tuple[str, ...]) -> None:
+    """In a rescue system it is forgotten: what was kept of its kernels, their only copies, went because the kernels seemed to be gone."""
+    if words[0] in ("--resume", "--abandon"):
+        guest, _ = cut(str(tmp_path), "rename", 1)
+    else:
+        guest = hacked.make(str(tmp_path))
+    if words[0] == "--revert":
+        assert pvhready.json("undo", "--root", guest, "--apply", "--yes", "--switching")["exit"] == 0
+    with open(guest + "/etc/fstab", "a", encoding="ascii") as handle:
+        handle.write("UUID=5f6b2f70-9c5c-4f3a-8d7e-1b1b0f3f0c11 /boot ext4 defaults 0 2\n")
+    before = everything(guest)
+    boot = str(tmp_path / "boot")
+    os.rename(guest + "/boot", boot)
+    os.mkdir(guest + "/boot")
+    refused = pvhready.json("undo", "--root", guest, *words)
+    assert (refused["exit"], refused["applied"]) == (2, False) and "not mounted here: mount it" in refused["obstacles"][0]
+    os.rmdir(guest + "/boot")
+    os.rename(boot, guest + "/boot")
+    assert everything(guest) == before
+
+
+def everything(guest: str) -> Any:
+    """What stands in a guest, and what the store keeps."""
+    store = guest + "/var/lib/pvhready"
+    return snapshot(guest), sorted(os.path.join(folder, name) for folder, _, names in os.walk(store) for name in names)
