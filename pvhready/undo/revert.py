@@ -198,9 +198,11 @@ def resume(guest: Guest, switching: bool = False) -> Outcome:
     return again._replace(action="resume", notes=notes + again.notes, runs=(run.name,) + again.runs)
 
 
-def abandon(guest: Guest) -> Outcome:
-    """Take back what the interrupted run did. Raises Refused when there is none, and Failed."""
+def abandon(guest: Guest, switching: bool = False) -> Outcome:
+    """Take back what the interrupted run did. Raises Refused when there is none or the guest boots no more after it, and Failed."""
     _demand_interrupted(guest)
+    for reason in _lost_with(guest, _interrupted(guest.root), switching):
+        raise Refused(reason)
     notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
@@ -231,6 +233,15 @@ def _demand_interrupted(guest: Guest) -> None:
     _interrupted(guest.root)
     for reason in guards.boot_is_elsewhere(guest.report()):
         raise Refused(reason)
+
+
+def _lost_with(guest: Guest, run: Run, switching: bool) -> "Tuple[str, ...]":
+    """Say what the guest would not boot any more without what a run has done: it may have been switched since."""
+    if run.stage == WAITING:
+        return ()  # its changes replace nothing
+    before = guest.report()
+    after = guest.report(reverting(guest.root, (run,)).changes)
+    return guards.boots_no_more(before, after, guards.mode_now(before), switching)
 
 
 def _interrupted(root: Root) -> Run:

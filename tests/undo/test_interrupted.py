@@ -81,6 +81,20 @@ def test_what_was_changed_by_others_is_left(pvhready: Program, tmp_path: Any) ->
         assert handle.read() == b"a newer build"
 
 
+def test_a_guest_that_was_switched_in_between_keeps_what_it_boots(pvhready: Program, tmp_path: Any) -> None:
+    """The kernels were packed already, and it came up in PVH: taken back, it would not any more."""
+    guest, before = cut(str(tmp_path), "rename", 1)
+    standing = everything(guest)
+    words = ("undo", "--root", guest, "--assume-guest", "pvh", "--abandon")
+    refused = pvhready.json(*words)
+    assert (refused["exit"], refused["applied"]) == (2, False)
+    assert refused["obstacles"] == [
+        "after this the guest boots under PV only, and it is in PVH. Add --switching if the switch comes right after it"]
+    assert everything(guest) == standing
+    assert pvhready.json(*words, "--switching")["exit"] == 0
+    assert snapshot(guest) == before
+
+
 @pytest.mark.parametrize("words", [("--resume",), ("--abandon",), ("--revert", "--apply", "--yes"), ("--apply", "--yes", "--switching")])
 def test_a_boot_that_is_not_mounted(pvhready: Program, tmp_path: Any, words: Tuple[str, ...]) -> None:
     """In a rescue system it is forgotten: what was kept of its kernels, their only copies, went because the kernels seemed to be gone."""
