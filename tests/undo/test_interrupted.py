@@ -10,6 +10,7 @@ from pvhready.root import Root
 from pvhready.undo.exclusive import two_ways
 from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.perform import Undo
+from pvhready.undo.revert import Revert
 from support.program import Program
 
 from . import hacked
@@ -84,15 +85,39 @@ def test_what_was_changed_by_others_is_left(pvhready: Program, tmp_path: Any) ->
 def test_a_guest_that_was_switched_in_between_keeps_what_it_boots(pvhready: Program, tmp_path: Any) -> None:
     """The kernels were packed already, and it came up in PVH: taken back, it would not any more."""
     guest, before = cut(str(tmp_path), "rename", 1)
+    demand_refused(pvhready, guest, "--abandon")
+    assert pvhready.json("undo", "--root", guest, "--assume-guest", "pvh", "--abandon", "--switching")["exit"] == 0
+    assert snapshot(guest) == before
+
+
+def test_a_revert_is_not_finished_in_a_guest_that_was_switched_in_between(pvhready: Program, tmp_path: Any) -> None:
+    guest = hacked.make(str(tmp_path))
+    before = snapshot(guest)
+    assert pvhready.json("undo", "--root", guest, "--apply", "--yes", "--switching")["exit"] == 0
+    faults = Faults()
+    assert revert(guest, faults) == 0 and snapshot(guest) == before
+    assert pvhready.json("undo", "--root", guest, "--apply", "--yes", "--switching")["exit"] == 0
+    first = faults.made.index("rename")  # that of the helper: the kernels are packed still
+    assert in_child(revert, guest, Faults("kill after", first)) == KILLED
+    demand_refused(pvhready, guest, "--resume")
+    assert pvhready.json("undo", "--root", guest, "--assume-guest", "pvh", "--resume", "--switching")["exit"] == 0
+    assert snapshot(guest) == before
+
+
+def revert(guest: str, faults: Faults) -> int:
+    with Root(guest) as root, injected(faults):
+        Revert(Guest(root, profile(DEFAULT)), Wish(True)).outcome(lambda plan: True)
+    return 0
+
+
+def demand_refused(pvhready: Program, guest: str, how: str) -> None:
+    """In PVH, an interrupted run is not ended in this way, and nothing is changed."""
     standing = everything(guest)
-    words = ("undo", "--root", guest, "--assume-guest", "pvh", "--abandon")
-    refused = pvhready.json(*words)
+    refused = pvhready.json("undo", "--root", guest, "--assume-guest", "pvh", how)
     assert (refused["exit"], refused["applied"]) == (2, False)
     assert refused["obstacles"] == [
         "after this the guest boots under PV only, and it is in PVH. Add --switching if the switch comes right after it"]
     assert everything(guest) == standing
-    assert pvhready.json(*words, "--switching")["exit"] == 0
-    assert snapshot(guest) == before
 
 
 @pytest.mark.parametrize("words", [("--resume",), ("--abandon",), ("--revert", "--apply", "--yes"), ("--apply", "--yes", "--switching")])
