@@ -452,13 +452,16 @@ def test_the_time_limits_are_those_of_the_contract():
     assert LIMIT < limit < limit + grace < 20
 
 
-def test_a_hook_that_hangs_gives_up_by_itself(live):
+def test_a_hook_that_hangs_gives_up_by_itself(live, script):
     code = (
         "import sys, time; sys.path.insert(0, {!r}); from pvhready.hooks import run; run.LIMIT = 1\n"
         "run._ask = lambda *_: time.sleep(60); sys.exit(run.run('apt', []))"
     ).format(os.path.dirname(os.path.dirname(FOLDER.rstrip("/"))).rpartition("/")[0])
     output = live.run(sys.executable, "-c", code)
     assert (output.code, output.out) == (0, "") and "gave up after 1 seconds" in output.err
+    script.be("#!/bin/sh\necho pvhready: started\n")
+    os.utime(live.path(MEMORY))  # the program here is newer
+    assert script("apt") == (0, "", "")  # the next run of apt does not wait once more
 
 
 def test_an_apt_run_that_touches_no_kernel_is_cheap(script, tmp_path):
