@@ -28,7 +28,7 @@ class Check(NamedTuple):
 _CHECKS: "Dict[str, Tuple[str, str, str, str]]" = {
     "guest-type": (
         GUEST,
-        "/sys/hypervisor, /proc/xen, DMI, /proc/cpuinfo, signs of a container.",
+        "/sys/hypervisor, /proc/xen, DMI, /proc/cpuinfo, signs of a container or a chroot.",
         "Only a Xen guest in PV or HVM can be switched, and one in PVH wants to know of its next reboot.",
         "Where the kernel does not tell, say what the guest is: --assume-guest pv.",
     ),

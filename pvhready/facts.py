@@ -37,7 +37,7 @@ class Distribution(NamedTuple):
 class Guest(NamedTuple):
     """What the machine is.
 
-    ``type`` is PV, PVH, HVM, none (positively not a Xen guest), not-applicable (a mounted root: nothing runs) or None.
+    ``type`` is PV, PVH, HVM, none (positively not a Xen guest), not-applicable (a mounted root, a chroot: nothing runs) or None.
     ``evidence`` holds (path, value) pairs that the type was told from. ``loader_bits`` is the width of the
     provider's PV loader, inferred from the running kernel. ``xen_version`` is "major.minor". ``architecture`` is that of the running
     kernel, and under a mounted root that of the programs; ``programs`` is always theirs.

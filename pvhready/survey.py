@@ -55,7 +55,7 @@ def _facts(
     from pvhready.memory.facts import RememberedFacts
 
     memory = RememberedFacts(folder)
-    question = (host, guest, storage)
+    question = (host, guest, storage, _boot(root))
     facts = memory.recall(root, question)
     if facts is not None:
         if marks is not None:
@@ -73,6 +73,14 @@ def _facts(
         if memory.mark and marks is not None:
             marks.append(memory.mark)
     return facts
+
+
+def _boot(root: Root) -> str:
+    """Return what tells this boot from others: GRUB's save_env writes into grubenv past the file system, so that no time of it changes."""
+    try:
+        return root.read_text("/proc/sys/kernel/random/boot_id")
+    except Unreadable:
+        return ""  # nothing runs there, or /proc is not mounted
 
 
 def _today() -> str:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from pvhready.demo.tree import Link
 from pvhready.facts import Facts, Guest
 from pvhready.host import profile
 from pvhready.judge import judge
@@ -27,6 +28,9 @@ def _guest(tmp_path, files, assume=None):
             os.makedirs(target, exist_ok=True)
             continue
         os.makedirs(os.path.dirname(target), exist_ok=True)
+        if isinstance(text, Link):
+            os.symlink(text.target, target)
+            continue
         with open(target, "w") as handle:
             handle.write(text)
     with LiveRoot(str(tmp_path)) as root:
@@ -40,6 +44,9 @@ XEN_VENDOR = {"/sys/class/dmi/id/sys_vendor": "Xen\n"}
 VIRTUAL = {"/proc/cpuinfo": FLAGS.format("hypervisor ")}
 BARE = {"/proc/cpuinfo": FLAGS.format("")}
 FEATURES = HYPERVISOR + "properties/features"
+PV = dict(NEW, **{HYPERVISOR + "guest_type": "PV\n"})
+FIRST, OTHER = ({"/proc/self/ns/pid": Link("pid:[{}]".format(number))} for number in (4026531836, 4026532179))
+DISK = "27 1 202:1 / / rw,relatime - ext4 /dev/xvda1 rw\n"
 
 
 @pytest.mark.parametrize("files,kind", [
@@ -81,8 +88,20 @@ FEATURES = HYPERVISOR + "properties/features"
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/run/systemd/container": "lxc\n"}), "none"),
     (dict(BARE, **{"/.dockerenv": ""}), "none"),
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/.dockerenv": "", "/proc/2/comm": "bash\n"}), "none"),
-    # A guest whose disk was made of a container's image.
+    # A guest whose disk was made of a container's image; for the exporter its unit hides the kernel's threads.
     (dict(NEW, **{HYPERVISOR + "guest_type": "PV\n", "/.dockerenv": "", "/proc/2/comm": "kthreadd\n"}), "PV"),
+    (dict(PV, **FIRST, **{"/.dockerenv": ""}), "PV"),
+    (dict(PV, **FIRST), "PV"),
+    # LXC without systemd, systemd-nspawn without --boot, BuildKit: no file tells.
+    (dict(PV, **OTHER), "none"),
+    (dict(PV, **OTHER, **{"/.dockerenv": ""}), "none"),
+    # A rescue system's chroot: what runs is not this guest's kernel. A folder there, a file system, another subvolume of btrfs.
+    (dict(PV, **{"/proc/1/mountinfo": DISK, "/proc/self/mountinfo": DISK.replace("/ / ", "/usr /usr ")}), "not-applicable"),
+    (dict(PV, **{"/proc/1/mountinfo": DISK, "/proc/self/mountinfo": DISK.replace("202:1", "202:17")}), "not-applicable"),
+    (dict(PV, **{"/proc/1/mountinfo": DISK, "/proc/self/mountinfo": DISK.replace(" / / ", " /@ / ")}), "not-applicable"),
+    # A mount namespace of a service: the same root under another number.
+    (dict(PV, **{"/proc/1/mountinfo": DISK, "/proc/self/mountinfo": "1 1 0:2 / / rw - rootfs rootfs rw\n9" + DISK}), "PV"),
+    (dict(PV, **{"/proc/self/mountinfo": DISK}), "PV"),
 ])
 def test_type(files, kind, tmp_path):
     assert _guest(tmp_path, files).type == kind

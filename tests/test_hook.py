@@ -205,8 +205,9 @@ def test_a_broken_file_of_settings_is_told_and_the_defaults_hold(monkeypatch):
         monkeypatch.setattr(situation, "read_guest", lambda *_: Guest("PV"))
         found = situation.look(root, "apt")
         assert found.complaints == ["line 2 is wrong"] and found.settings == Settings() and found.host.name == "bitfolk"
-        monkeypatch.setattr(situation, "read_guest", lambda *_: Guest("none"))
-        assert situation.look(root, "kernel-postinst") is None
+        for silent in ("none", "not-applicable"):  # the latter in a chroot, where an image is built or a guest mended
+            monkeypatch.setattr(situation, "read_guest", lambda *_, silent=silent: Guest(silent))
+            assert situation.look(root, "kernel-postinst") is None
 
 
 # Before an installation
@@ -437,6 +438,11 @@ def test_python_does_not_start_where_nothing_has_changed(script):
         time.sleep(0.02)
         script.live.write(change, "")
         assert script("apt").err == "pvhready: started\n", change
+    script.live.write(MEMORY, "")
+    assert script("apt") == (0, "", "")
+    ahead = time.time() + 3600  # when the clock was wrong
+    os.utime(script.live.path(MEMORY), (ahead, ahead))
+    assert script("apt").err == "pvhready: started\n"
 
 
 def test_the_time_limits_are_those_of_the_contract():
@@ -446,13 +452,16 @@ def test_the_time_limits_are_those_of_the_contract():
     assert LIMIT < limit < limit + grace < 20
 
 
-def test_a_hook_that_hangs_gives_up_by_itself(live):
+def test_a_hook_that_hangs_gives_up_by_itself(live, script):
     code = (
         "import sys, time; sys.path.insert(0, {!r}); from pvhready.hooks import run; run.LIMIT = 1\n"
         "run._ask = lambda *_: time.sleep(60); sys.exit(run.run('apt', []))"
     ).format(os.path.dirname(os.path.dirname(FOLDER.rstrip("/"))).rpartition("/")[0])
     output = live.run(sys.executable, "-c", code)
     assert (output.code, output.out) == (0, "") and "gave up after 1 seconds" in output.err
+    script.be("#!/bin/sh\necho pvhready: started\n")
+    os.utime(live.path(MEMORY))  # the program here is newer
+    assert script("apt") == (0, "", "")  # the next run of apt does not wait once more
 
 
 def test_an_apt_run_that_touches_no_kernel_is_cheap(script, tmp_path):

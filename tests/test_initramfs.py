@@ -47,6 +47,7 @@ class Maker:
     def __init__(self, top: Any) -> None:
         self.top = top
         (top / "root" / "boot").mkdir(parents=True)
+        (top / "root" / "boot" / ("vmlinuz-" + RELEASE)).write_bytes(b"")
         self._count = 0
 
     def archive(self, *names: str, form: str = "newc", content: Optional[bytes] = None) -> bytes:
@@ -472,6 +473,22 @@ def test_a_proved_initramfs_is_not_read(maker: Maker) -> None:
     with Root(str(maker.top / "root")) as root:
         found = read_or_prove(root, PATH, running_guest(maker), [(ENTRY, KERNEL), (ENTRY._replace(index=3), KERNEL)], [ENTRY])
     assert found == Initramfs(PATH, proved=found.proved) and found.proved
+
+
+def test_a_kernel_that_was_built_anew_under_its_release_proves_nothing(maker: Maker) -> None:
+    """Its disk driver, built in before, may be a module now that this archive has not: cp arch/x86/boot/bzImage /boot/vmlinuz-X."""
+    maker.write(pack("gzip", maker.main()))
+    memory = Memory(Folder(str(maker.top / "memory"), os.getuid(), settled=-1))
+    image = maker.top / "root" / (ENTRY.kernel or "")[1:]
+    guest = running_guest(maker)
+    with Root(str(maker.top / "root")) as root:
+        assert read_or_prove(root, PATH, guest, [(ENTRY, KERNEL)], [ENTRY], memory).proved
+        image.write_bytes(b"another")
+        late = (guest.boot_time or 0) + 60
+        os.utime(str(image), (late, late))
+        demand_whole(read_or_prove(root, PATH, guest, [(ENTRY, KERNEL)], [ENTRY], memory), "gzip")
+        image.unlink()
+        demand_whole(read_or_prove(root, PATH, guest, [(ENTRY, KERNEL)], [ENTRY], memory), "gzip")
 
 
 def test_without_a_proof_for_every_user_it_is_read(maker: Maker) -> None:

@@ -92,6 +92,18 @@ def test_another_question_is_not_answered(machine: Machine) -> None:
     assert not machine.is_remembered(assume="pvh")
 
 
+def test_facts_do_not_outlive_a_boot(machine: Machine) -> None:
+    """GRUB's save_env writes into the blocks of grubenv (grub-core/commands/loadenv.c): inode, size and times stay as they are."""
+    machine.make("debian-12")
+    place = machine.path("/proc/sys/kernel/random")
+    os.makedirs(place)
+    for boot in ("0b8f", "77aa"):
+        with open(place + "/boot_id", "w", encoding="ascii") as handle:
+            handle.write(boot + "\n")
+        assert not machine.is_remembered()
+        assert machine.is_remembered()
+
+
 def evidence_of(machine: Machine) -> Evidence:
     with Root(machine.path()) as root:
         guest, storage = survey.read_guest(root, "pv"), survey.read_storage(root, False)
@@ -219,7 +231,7 @@ def test_no_altered_or_cut_memory_is_believed(machine: Machine) -> None:
     with open(path, "rb") as handle:
         good = handle.read()
     with Root(machine.path()) as root:
-        question = (HOST, survey.read_guest(root, "pv"), survey.read_storage(root, False))
+        question = (HOST, survey.read_guest(root, "pv"), survey.read_storage(root, False), survey._boot(root))
         assert RememberedFacts(machine.folder).recall(root, question) is not None
         step = max(1, len(good) // 400)
         damaged: List[bytes] = [good[:at] + bytes([good[at] ^ 1]) + good[at + 1:] for at in range(0, len(good), step)]

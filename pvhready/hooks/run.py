@@ -7,6 +7,8 @@ import sys
 
 from pvhready.errors import CommandError, UsageError
 from pvhready.hooks.situation import Situation, look
+from pvhready.memory.folder import Folder
+from pvhready.memory.nextboot import settle
 from pvhready.report.plain import printable
 from pvhready.root import Root
 from pvhready.settings import HOOKS
@@ -35,6 +37,8 @@ def run(kind: "Optional[str]", arguments: "Sequence[str]") -> int:
         lines, code = _ask(_known(kind), arguments)
     except _TimeIsUp:
         lines = ["gave up after {} seconds; to know, type: pvhready check".format(LIMIT)]
+        if kind == "apt":
+            settle(Folder())  # else each run of apt would wait as long, until the boot files change
     except CommandError as error:
         lines = [str(error)]
     except Exception as error:  # the last net: a fault of ours must not make an installation fail

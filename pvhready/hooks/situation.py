@@ -37,7 +37,7 @@ class Situation(NamedTuple):
 def look(root: Root, kind: str) -> "Optional[Situation]":
     """Return the situation of the running system, or None where this hook has to be silent.
 
-    That is where it is switched off, and where the machine is positively no guest that could be switched.
+    That is where it is switched off, and where the machine is positively no guest that could be switched: in a chroot nothing boots.
     """
     settings, complaints = Settings(), []  # type: Settings, List[str]
     try:
@@ -50,4 +50,6 @@ def look(root: Root, kind: str) -> "Optional[Situation]":
         if kind == "apt":
             settle(folder)
         return None
+    if guest.type == "not-applicable":
+        return None  # nothing is settled for the machine that boots this one day
     return Situation(root, guest, profile(settings.host or DEFAULT), settings, folder, complaints)

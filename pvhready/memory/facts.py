@@ -1,7 +1,8 @@
 """The facts of an earlier run, for as long as every file that they came from is as it was.
 
 A check of a guest in which nothing has changed then costs a look at each file's state. The facts are kept with the question
-that they answer (guest, host's profile, storage: what does not come from files, or cannot be remembered) and with the evidence.
+that they answer (guest, host's profile, storage, this boot: what does not come from files, or cannot be remembered) and with the
+evidence. They do not outlive a boot: GRUB's save_env, fsck and whoever mends the disk from outside change files and not their times.
 The file: a line with format and checksum, then question, evidence, facts and mark in Python's own marshal format.
 """
 

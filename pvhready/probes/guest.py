@@ -19,22 +19,23 @@ _DOM0_FEATURE = 1 << 11
 _MACHINES = {3: "i386", 62: "x86_64", 183: "aarch64", 40: "arm"}
 _SHELLS = ("/bin/sh", "/usr/bin/env", "/sbin/init")
 _SHORT = 4096
+_FIRST_PROCESSES = "pid:[4026531836]"  # the namespace that the kernel starts with (Linux: PROC_PID_INIT_INO)
 _DECISIVE = ("/sys/hypervisor/type", "/sys/hypervisor/guest_type", "/proc/xen/capabilities")
 
 
 def read_guest(root: Root, assume: "Optional[str]" = None) -> Guest:
     """Return what can be told of the guest. ``assume`` (pv, pvh or hvm) stands in for what cannot be seen.
 
-    Under a mounted root nothing runs: the type is not-applicable and the architecture is that of its programs.
+    Under a mounted root nothing runs, nor in a chroot: the type is not-applicable and the architecture is that of its programs.
     """
     distribution = read_distribution(root)
     programs = _machine_of_programs(root)
-    if not root.live:
-        return Guest(
-            assume.upper() if assume else "not-applicable", assumed=bool(assume), architecture=programs, distribution=distribution,
-            programs=programs,
-        )
     seen: Seen = []
+    if not root.live or _is_chroot(root, seen):
+        return Guest(
+            assume.upper() if assume else "not-applicable", assumed=bool(assume), evidence=tuple(seen), architecture=programs,
+            distribution=distribution, programs=programs,
+        )
     xen = _is_xen(root, seen)
     features = _features(root, seen)
     machine = os.uname().machine
@@ -110,25 +111,53 @@ def _xen_version(root: Root) -> "Optional[str]":
     return "{}.{}".format(major, minor) if major and minor and major.isdigit() and minor.isdigit() else None
 
 
+def _is_chroot(root: Root, seen: "Seen") -> bool:
+    """Whether another root was booted than this process has: in a rescue system's chroot the kernel that runs is not the guest's."""
+    first, own = (_place_of_root(root, "/proc/{}/mountinfo".format(process)) for process in ("1", "self"))
+    if first is None or own is None or first == own:
+        return False
+    seen.append(("/proc/self/mountinfo", "another root than that of process 1"))
+    return True
+
+
+def _place_of_root(root: Root, path: str) -> "Optional[Tuple[str, ...]]":
+    """The device of a process' root and its place there (proc(5), mountinfo): () where it is no mount, None for what cannot be read."""
+    try:
+        lines = [line.split(" ") for line in root.read_text(path).split("\n")]
+    except Unreadable:
+        return None
+    places = [tuple(fields[2:4]) for fields in lines if fields[4:5] == ["/"]]
+    return places[-1] if places else ()
+
+
 def _container(root: Root, seen: "Seen") -> "Optional[str]":
     """The name of the container manager (systemd's CONTAINER_INTERFACE, podman, docker, OpenVZ), or None."""
     name = _note(root, "/run/systemd/container", seen)
     if name:
         return name
+    inside = _is_in_a_namespace(root)
     for path, manager in (("/run/.containerenv", "podman"), ("/.dockerenv", "docker")):
         # The file alone may stand on a machine whose disk was made of a container's image.
-        if root.exists(path) and not _sees_kernel_threads(root):
+        if inside is not False and root.exists(path):
             seen.append((path, "present"))
             return manager
+    if inside:
+        # LXC without systemd, systemd-nspawn without --boot and builders of images leave no file.
+        seen.append(("/proc/self/ns/pid", "a namespace of its own"))
+        return "other"
     if root.exists("/proc/vz") and not root.exists("/proc/bc"):
         seen.append(("/proc/vz", "present"))
         return "openvz"
     return None
 
 
-def _sees_kernel_threads(root: Root) -> bool:
-    """Whether process 2 is the parent of the kernel's threads, which only the first process namespace shows (Linux: kernel/kthread.c)."""
-    return _text(root, "/proc/2/comm") == "kthreadd"
+def _is_in_a_namespace(root: Root) -> "Optional[bool]":
+    """Whether there are processes outside of what this one can see; None where that cannot be told, as before Linux 3.8."""
+    try:
+        return root.link("/proc/self/ns/pid") != _FIRST_PROCESSES
+    except Unreadable:
+        # Process 2 is the parent of the kernel's threads, which only the first namespace shows (Linux: kernel/kthread.c).
+        return False if _text(root, "/proc/2/comm") == "kthreadd" else None
 
 
 def _has_hypervisor_flag(root: Root, seen: "Seen") -> "Optional[bool]":

@@ -9,6 +9,7 @@ from pvhready.root import Root, Stamp, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import FrozenSet, List, Optional, Sequence, Tuple
 
     from pvhready.memory.results import Memory
@@ -29,15 +30,19 @@ def read_or_prove(
         status = root.status(path)  # not opened: a proof needs no right to read it
     except Unreadable as error:
         return Initramfs(path, problem=Problem(path, error.reason))
+    images = [image for image in (_status(root, kernel.path) for _, kernel in users) if image is not None]
     stamp = Stamp(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or len(images) < len(users):
         return read_initramfs(root, path, memory, seconds, vital)
     claims = tuple(text for entry, kernel in users for text in (kernel.release or "", entry.cmdline, " ".join(entry.initrd)))
+    claims += tuple("{} {}".format(image.st_ino, image.st_ctime_ns) for image in images)
     if memory is not None and memory.recall(_KIND, stamp) == (guest.type or "",) + claims:
         return Initramfs(path, proved="the guest came up in {} from this very file before".format(guest.type))
     if guest.boot_time is None and all(_runs_from(guest, kernel.release, entry, stamp, rivals) for entry, kernel in users):
         guest = guest._replace(boot_time=boot_time())
-    proofs = [running_proof(guest, kernel.release, entry, stamp, rivals) for entry, kernel in users]
+    # A kernel that was built anew under its old release is another one: what it had built in may be a module now.
+    changed = max([max(image.st_mtime_ns, image.st_ctime_ns) for image in images], default=0)
+    proofs = [running_proof(guest, kernel.release, entry, stamp, rivals, changed) for entry, kernel in users]
     if not proofs or not all(proofs):
         return read_initramfs(root, path, memory, seconds, vital)
     if memory is not None:
@@ -45,17 +50,25 @@ def read_or_prove(
     return Initramfs(path, proved=proofs[0])
 
 
+def _status(root: Root, path: str) -> "Optional[os.stat_result]":
+    try:
+        return root.status(path)
+    except Unreadable:
+        return None  # an image that cannot be looked at proves nothing
+
+
 def running_proof(
-    guest: Guest, release: "Optional[str]", entry: Entry, stamp: Stamp, rivals: "Sequence[Entry]" = (),
+    guest: Guest, release: "Optional[str]", entry: Entry, stamp: Stamp, rivals: "Sequence[Entry]" = (), changed: int = 0,
 ) -> "Optional[str]":
     """Say in a few words why this initramfs is known to bring the guest up, or None where that is not known.
 
     ``release`` is that of the entry's kernel, ``stamp`` the present state of the initramfs. ``rivals`` are the other entries
-    of the menu: one that starts the same kernel in the same way with another initramfs may be the one that was booted.
+    of the menu: one that starts the same kernel in the same way with another initramfs may be the one that was booted. ``changed``
+    is when the kernel's image was, in nanoseconds since 1970.
     """
     if not _runs_from(guest, release, entry, stamp, rivals):
         return None
-    if guest.boot_time is None or max(stamp.mtime, stamp.ctime) >= guest.boot_time * 1e9:
+    if guest.boot_time is None or max(stamp.mtime, stamp.ctime, changed) >= guest.boot_time * 1e9:
         return None
     return "the guest runs in {} from this very file".format((guest.type or "").upper())
 

@@ -69,7 +69,7 @@ def _outcome(guest: Guest, action: str, options: Options, confirm: "Confirm") ->
     if action == "resume":
         return resume(guest, options.switching)
     if action == "abandon":
-        return abandon(guest)
+        return abandon(guest, options.switching)
     demand_no_interrupted_run(guest.root, history(guest.root))
     wish = Wish(options.apply, options.switching, options.keep_pv, tuple(os.path.abspath(path) for path in getattr(options, "from")))
     if action == "revert":

@@ -166,7 +166,10 @@ def _helpers(root: Root, facts: Facts, disabled: "List[Hook]", notes: "List[str]
     changes = []
     for path in facts.hack.helpers:
         owner = owners.owner(path)
-        if owner:
+        if owner and _is_called_by(root, owner, path):
+            text = "{}: belongs to the package {}, whose postinst calls it: its next upgrade may decompress kernels again. Remove it"
+            notes.append(text.format(path, owner))
+        elif owner:
             notes.append("{}: belongs to the package {}, and does nothing without the hook".format(path, owner))
         elif path in needed:
             notes.append("{}: a hook that stays calls it, and it is left as it is".format(path))
@@ -177,3 +180,11 @@ def _helpers(root: Root, facts: Facts, disabled: "List[Hook]", notes: "List[str]
         else:
             changes.append(Change(REMOVE, path, why="a helper of the hook"))
     return changes
+
+
+def _is_called_by(root: Root, package: str, helper: str) -> bool:
+    """Whether a Debian package's postinst names a helper: Gandi's unpacks every kernel by it, whatever has become of the hook."""
+    try:
+        return helper in root.read_text("/var/lib/dpkg/info/{}.postinst".format(package))
+    except Unreadable:
+        return False  # it has none, or is no Debian package

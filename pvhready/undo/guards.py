@@ -2,7 +2,7 @@
 
 import os
 
-from pvhready.facts import PV, PVH
+from pvhready.facts import PV, PVH, UNMOUNTED
 from pvhready.findings import BOOTS, FAILS
 from pvhready.judge import Report
 from pvhready.records import NamedTuple
@@ -32,6 +32,13 @@ class _Room(NamedTuple):
 def mode_now(report: Report) -> str:
     """Return the mode that the guest must be able to boot in again: the one it runs in, PV where that is not known or nothing runs."""
     return PVH if report.facts.guest.type == "PVH" else PV
+
+
+def boot_is_elsewhere(report: Report) -> "Tuple[str, ...]":
+    """Say that what stands at /boot is not what the guest boots from: there, what was kept of its kernels would seem to be needless."""
+    if report.facts.menus[PVH].problem != UNMOUNTED:
+        return ()
+    return ("the guest's kernels are on a file system of its own for /boot, which is not mounted here: mount it, then run this again",)
 
 
 def boots_no_more(before: Report, after: Report, mode: str, switching: bool) -> "Tuple[str, ...]":

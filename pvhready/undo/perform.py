@@ -49,7 +49,7 @@ class Undo:
         return done._replace(report=self._guest.report())
 
     def _plan(self, before: Report, work: Work, kept: "Tuple[Restored, ...]") -> Outcome:
-        obstacles = list(work.obstacles)
+        obstacles = list(guards.boot_is_elsewhere(before) + work.obstacles)
         notes = list(work.notes)
         changes = self._changes(work)
         commands: "Tuple[Tuple[str, ...], ...]" = ()

@@ -5,7 +5,7 @@ from pvhready.kept import is_kept
 from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
 from pvhready.undo import diversion, guards, regenerate
-from pvhready.undo.changes import CREATE, FILE, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State
+from pvhready.undo.changes import CREATE, FILE, LINK, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State, temporary_name
 from pvhready.undo.exclusive import Exclusive
 from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.journal import BEGUN, PREPARED, WAITING, Run
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
     Confirm = Callable[[Outcome], bool]
+
+_FILE_LIMIT = 512 * 1024 * 1024  # bytes; a decompressed kernel has some 60 MB
 
 
 class Reverting(NamedTuple):
@@ -103,7 +105,7 @@ class Revert:
     def _plan(self, changes: "Tuple[Change, ...]", late: "Tuple[Change, ...]", found: Reverting) -> Outcome:
         notes = ["{}: changed by somebody else since, and left as it is".format(path) for path in found.foreign]
         notes += ["{}: its package was removed since, and it is not put back".format(path) for path in found.orphans]
-        obstacles: "List[str]" = []
+        obstacles = list(guards.boot_is_elsewhere(self._guest.report())) if changes or found.foreign else []
         commands: "Tuple[Tuple[str, ...], ...]" = ()
         if late and self._root.live:
             notes.append("the boot menu is generated anew, and the kernels kept for PV are removed after that")
@@ -181,9 +183,12 @@ class Revert:
 def resume(guest: Guest, switching: bool = False) -> Outcome:
     """Finish the run that was interrupted, with the options that it had or with ``switching`` besides.
 
-    Raises Refused when there is none or it cannot be finished, and Failed.
+    Raises Refused when there is none, it cannot be finished or the guest boots no more after it, and Failed.
     """
-    _interrupted(guest.root)
+    _demand_interrupted(guest)
+    found = _interrupted(guest.root)
+    if found.stage == PREPARED:
+        _demand_boot(guest, _left(guest.root, found), switching or bool(found.options.get("switching")))
     notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
@@ -198,9 +203,12 @@ def resume(guest: Guest, switching: bool = False) -> Outcome:
     return again._replace(action="resume", notes=notes + again.notes, runs=(run.name,) + again.runs)
 
 
-def abandon(guest: Guest) -> Outcome:
-    """Take back what the interrupted run did. Raises Refused when there is none, and Failed."""
-    _interrupted(guest.root)
+def abandon(guest: Guest, switching: bool = False) -> Outcome:
+    """Take back what the interrupted run did. Raises Refused when there is none or the guest boots no more after it, and Failed."""
+    _demand_interrupted(guest)
+    found = _interrupted(guest.root)
+    if found.stage != WAITING:  # what such a run has made replaces nothing
+        _demand_boot(guest, reverting(guest.root, (found,)).changes, switching)
     notes: "Tuple[str, ...]" = ()
     with Exclusive(guest.root, resuming=True) as transaction:
         run = _interrupted(guest.root)
@@ -224,6 +232,35 @@ def _again(guest: Guest, run: Run, switching: bool) -> Outcome:
     if run.action == "revert":
         return Revert(guest, wish, run.reverts if waiting else (), waiting).outcome(lambda plan: True)
     return Undo(guest, wish, waiting).outcome(lambda plan: True)
+
+
+def _demand_interrupted(guest: Guest) -> None:
+    """Raise Refused where there is nothing to end, or where it cannot be ended."""
+    _interrupted(guest.root)
+    for reason in guards.boot_is_elsewhere(guest.report()):
+        raise Refused(reason)
+
+
+def _demand_boot(guest: Guest, changes: "Sequence[Change]", switching: bool) -> None:
+    """Raise Refused where the guest boots no more after some changes: it may have been switched since the run was cut off."""
+    before = guest.report()
+    for reason in guards.boots_no_more(before, guest.report(changes), guards.mode_now(before), switching):
+        raise Refused(reason)
+
+
+def _left(root: Root, run: Run) -> "Tuple[Change, ...]":
+    """Return what is left to do of a run that was prepared. Links are not seen, nor what is not there any more."""
+    changes = []
+    for index, step in enumerate(run.steps):
+        if not _look(root, step.path).is_like(step.before) or step.after.kind == LINK:
+            continue
+        try:
+            prepared = "{}/{}".format(step.path.rpartition("/")[0], temporary_name(run.name, index))
+            content = b"" if step.kind == REMOVE else root.read(prepared, _FILE_LIMIT)
+        except Unreadable:
+            continue  # it cannot be finished, which is told where that is tried
+        changes.append(Change(step.kind, step.path, content))
+    return tuple(changes)
 
 
 def _interrupted(root: Root) -> Run:

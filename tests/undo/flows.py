@@ -126,7 +126,7 @@ class Bench:
 
     def end(self, finish: bool) -> int:
         """End an interrupted run as the user does: what the command says of itself."""
-        return self._said(lambda root: (resume if finish else abandon)(self._known(root)).exit_code)
+        return self._said(lambda root: (resume if finish else abandon)(self._known(root), True).exit_code)  # the user means to switch
 
     def interrupted(self) -> str:
         """The name of an interrupted run, and its stage."""

@@ -109,6 +109,16 @@ def test_a_packaged_hook_is_diverted_as_dpkg_does(pvhready: Program, tmp_path: A
     assert os.path.exists(guest + "/usr/share/gandi/extract-vmlinux")
 
 
+@pytest.mark.parametrize("postinst, said", [
+    ("#!/bin/sh\nfor it in /boot/vmlinuz-*; do\n    /usr/share/gandi/decompress-kernel $it\ndone\n", "may decompress kernels again"),
+    ("#!/bin/sh\nexit 0\n", "does nothing without the hook"),
+])
+def test_a_package_that_will_do_it_again(pvhready: Program, tmp_path: Any, postinst: str, said: str) -> None:
+    guest = hacked.make(str(tmp_path), "V4", {"/var/lib/dpkg/info/gandi-hosting-vm2.postinst": postinst})
+    notes = [note for note in undo(pvhready, guest, "--switching")["notes"] if note.startswith("/usr/share/gandi/decompress-kernel: ")]
+    assert len(notes) == 1 and said in notes[0], notes
+
+
 def test_diversions_that_came_later_stay(pvhready: Program, tmp_path: Any) -> None:
     guest = hacked.make(str(tmp_path), "V4", {"/var/lib/dpkg/diversions": ""})
     assert undo(pvhready, guest, *APPLY)["exit"] == 0
