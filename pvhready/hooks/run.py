@@ -7,8 +7,6 @@ import sys
 
 from pvhready.errors import CommandError, UsageError
 from pvhready.hooks.situation import Situation, look
-from pvhready.memory.folder import Folder
-from pvhready.memory.nextboot import settle
 from pvhready.report.plain import printable
 from pvhready.root import Root
 from pvhready.settings import HOOKS
@@ -38,6 +36,9 @@ def run(kind: "Optional[str]", arguments: "Sequence[str]") -> int:
     except _TimeIsUp:
         lines = ["gave up after {} seconds; to know, type: pvhready check".format(LIMIT)]
         if kind == "apt":
+            from pvhready.memory.folder import Folder
+            from pvhready.memory.nextboot import settle
+
             settle(Folder())  # else each run of apt would wait as long, until the boot files change
     except CommandError as error:
         lines = [str(error)]
