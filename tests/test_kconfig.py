@@ -264,7 +264,7 @@ def test_the_configuration_in_an_image(text, extra, expected):
     (gzip.compress(WHOLE.encode())[:-1], "its own configuration cannot be unpacked to its end"),
     (b"text", "its own configuration cannot be unpacked: "),
     (gzip.compress(b"text\n"), "its own configuration has no symbols"),
-])
+], ids=["cut", "not packed", "another text"])
 def test_one_in_an_image_that_is_none(packed, reason):
     with pytest.raises(Damaged) as caught:
         parse_embedded(packed, IMAGE)
