@@ -167,10 +167,8 @@ def test_everything_is_typed_as_root(machine, tmp_path):
             if not any(name.endswith(".deb") for name in os.listdir(machine.chroot.path("/root"))):
                 shutil.copy(chroots.built(), machine.chroot.path("/root"))
             machine.become_a_guest(str(tmp_path / "guest"))
-        if re.fullmatch(BUILD, command) and (not NAMED or machine.suite == "bullseye") or re.fullmatch(PIP, command) and not NAMED:
+        if re.fullmatch(BUILD, command) and (not NAMED or machine.suite == "bullseye") or re.fullmatch(PIP, command):
             continue
-        if re.fullmatch(PIP, command):
-            machine.chroot.apt("install", "python3-venv")
         output = machine.type(command)
         if is_wrong(command, output, VERDICTS) or command in READY and "\nREADY: " not in output.text:
             wrong.append((command, output))
@@ -200,3 +198,17 @@ def test_the_manual_pages_are_found(machine):
         assert os.path.exists(machine.chroot.path("/usr/share/" + path))
     installed = machine.chroot.demand("dpkg", "-L", "pvhready").text
     assert "/usr/share/doc/pvhready/checks.md" in installed
+
+
+@pytest.mark.download
+@pytest.mark.skipif(not NAMED, reason="PVHREADY_TESTS_SUITES names no release: without compiler and pip")
+def test_pip_puts_it_elsewhere(machine):
+    """Last: from here on it takes the place of the package."""
+    machine.chroot.apt("install", "python3-venv")
+    wrong = []
+    for command in [command for command in to_type() if re.fullmatch(PIP, command)] + list(READY):
+        output = machine.type(command)
+        if is_wrong(command, output, VERDICTS) or command in READY and "\nREADY: " not in output.text:
+            wrong.append((command, output))
+    assert not wrong, list_wrong(wrong)
+    assert os.readlink(machine.chroot.path("/usr/local/bin/pvhready")) == "/opt/pvhready/bin/pvhready"
