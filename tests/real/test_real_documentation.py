@@ -15,7 +15,7 @@ from pvhready.demo.guests import make
 from support import chroots, documented, wanted
 from support.archives import make_deb
 from support.program import Program
-from support.suites import NAMED, SUITES
+from support.suites import NAMED, SUITES, only_named
 from support.trees import kernel
 
 # What is not typed here, and why. Each is a pattern for the whole line.
@@ -201,7 +201,7 @@ def test_the_manual_pages_are_found(machine):
 
 
 @pytest.mark.download
-@pytest.mark.skipif(not NAMED, reason="PVHREADY_TESTS_SUITES names no release: without compiler and pip")
+@only_named
 def test_pip_puts_it_elsewhere(machine):
     """Last: from here on it takes the place of the package."""
     machine.chroot.apt("install", "python3-venv")
