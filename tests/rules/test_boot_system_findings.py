@@ -103,3 +103,22 @@ def test_other_ways_out():
     assert texts[0].startswith("Put /boot on a partition of its own outside of the encrypted container")
     texts = [text for text, _ in ways_out(PLAIN._replace(features=("lvm:thin", "ext4")), "debian-12")]
     assert len(texts) == 1 and texts[0].startswith("Put /boot on a file system of its own")
+
+
+@pytest.mark.parametrize("filesystem,features,host,expected", [
+    # what tune2fs takes away beside what it does not: all of it is made anew
+    ("ext4", ("ext4", "ext4:metadata_csum_seed", "ext4:inline_data"), "upstream-2.06", "^metadata_csum_seed,^inline_data"),
+    ("f2fs", ("f2fs", "f2fs:compression", "f2fs:other"), "debian-12", "mkfs.f2fs without compression, other"),
+    # a layer below cannot be taken away with the file system, nor is there a way known for btrfs
+    ("ext4", ("lvm:thin", "ext4", "ext4:inline_data"), "debian-12", None), ("btrfs", ("btrfs", "btrfs:unheard"), "debian-12", None),
+])
+def test_a_file_system_that_is_made_anew(filesystem, features, host, expected):
+    texts = [text for text, argv in ways_out(PLAIN._replace(filesystem=filesystem, features=features), host)]
+    found = [text for text in texts if text.startswith("Save the files, make the file system anew (")]
+    assert (expected is None) == (found == []) and (expected is None or expected in found[0])
+    assert any(text.startswith("Put /boot on a file system of its own") for text in texts)
+
+
+def test_a_file_system_as_such():
+    (finding,) = judged(PLAIN._replace(filesystem="f2fs", features=("f2fs",)), "bitfolk")
+    assert finding.summary == "f2fs: it is not known whether GRUB of host bitfolk reads f2fs"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from pvhready.cmdline import parse
 from pvhready.facts import Config, Conflict, Entry, Guest, Image, Kernel
-from pvhready.rules.cmdline import effective_line, judge_cmdline, kept_out
+from pvhready.rules.cmdline import effective_line, has_xen_console, judge_cmdline, kept_out
 
 CONSOLE = "root=/dev/xvda1 console=hvc0"
 FULL = ("fail", "unknown", "warn", "info")
@@ -175,3 +176,11 @@ def test_where_an_entry_stands():
     assert finding.evidence == (("/boot/grub/grub.cfg", "line 12", "ro"),) and finding.subject == "Debian"
     (finding,) = judge_cmdline(entry("ro")._replace(source=""), kernel(), "pv", Guest("PV"))
     assert finding.evidence == (("", "", "ro"),)
+
+
+@pytest.mark.parametrize("line,has", [
+    ("console=hvc0", True), ("console=hvc0,115200 console=tty0", True), ("console=tty0", False), ("console", False),
+    ("earlyprintk=hvc0", False), ("quiet", False), ("console=hvc1", False), ("", False),
+])
+def test_a_console_of_xen_s(line, has):
+    assert has_xen_console(parse(line)) == has

@@ -81,3 +81,25 @@ def test_what_is_to_be_done(name, typed):
     inits, cmdline, root, fstab, _, _ = CASES[name]
     (finding,) = judged(inits, cmdline, root, fstab)
     assert finding.remedies and any(remedy.argv for remedy in finding.remedies) == typed
+
+
+@pytest.mark.parametrize("inits,cmdline,root,fstab,status,summary", [
+    (NOTHING, "ro", "/mnt", USR, "unknown",
+     "/sbin/init is not there; it may be in /usr, a file system of its own that is not mounted here"),
+    (NOTHING, "ro", "/mnt", (), "fail", "/sbin/init is not there: the kernel finds nothing to start, and panics"),
+    ({"/opt/none": Program(False, False, "/opt/none is not there")}, "init=/opt/none", "/mnt", OPT, "unknown",
+     "/opt/none is not there; it may be in /opt/, a file system of its own"),
+    ({"/opt/none": Program(False, False, "/opt/none is not there")}, "init=/opt/none", "/mnt", (), "fail",
+     "/opt/none is not there: the kernel finds nothing to start, and panics"),
+    (dict(NOTHING, **{"/lib/systemd/systemd": RUNS}), "ro", "/", (), "unknown",
+     "/sbin/init is not there: whether /lib/systemd/systemd is started in its place depends on the initramfs"),
+])
+def test_all_the_words(inits, cmdline, root, fstab, status, summary):
+    (finding,) = judged(inits, cmdline, root, fstab)
+    assert (finding.status, finding.summary) == (status, summary)
+
+
+@pytest.mark.parametrize("ways", ["ostree=/ostree/boot.1", "overlayroot=tmpfs", "boot=live"])
+def test_another_root_than_this(ways):
+    (finding,) = judged(NOTHING, "ro " + ways, "/mnt")
+    assert (finding.status, finding.summary) == ("unknown", "/sbin/init is not there; {} may lead to another root than this".format(ways))
