@@ -899,6 +899,15 @@ def test_entries_made_by_a_wildcard_come_in_any_order(default, kernels_there, ch
     assert all(("order of names" in candidate.condition) == (len(chosen_ones) > 1) for candidate in menu.candidates)
 
 
+def test_more_names_for_a_wildcard_than_orders_that_are_tried(read):
+    """Whichever of them is the first is the default: of some it is not seen what boots then."""
+    many = [str(number) for number in range(1, 22)]
+    assert len(read(dict(kernels(*many[:20]), **{CFG: LOOP % "0"})).candidates) == 20
+    menu = read(dict(kernels(*many), **{CFG: LOOP % "0"}))
+    assert (menu.reason, menu.candidates) == ("unreadable", ()) and "order of names" in menu.problem.reason
+    assert [candidate.condition for candidate in read(dict(kernels(*many), **{CFG: LOOP % "/boot/vmlinuz-7"})).candidates] == [""]
+
+
 def test_a_wildcard_after_the_default_entry_decides_nothing(read):
     text = debian() + "for iso in /boot/*.iso; do menuentry \"$iso\" { loopback loop $iso; linux (loop)/vmlinuz; }; done\n"
     menu = read(dict(KERNELS, **{CFG: text, "/boot/a.iso": "a", "/boot/b.iso": "b"}))

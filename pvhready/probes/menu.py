@@ -37,6 +37,7 @@ _CONDITIONS: "Dict[Tuple[str, int], str]" = {
 }
 # The names for a wildcard (commands/wildcard.c, match_files).
 _ANY_ORDER = "the order of names in a directory, which GRUB does not sort, leads to it"
+_MORE_ORDERS = "which entry boots depends on the order of names in a directory, and there are more names than can be tried"
 # $prefix of Debian's host images (measured): a folder of the image itself.
 _HOST_PREFIX = "({})/boot/grub".format(MEMDISK)
 _HOST_CONFIG = "({})/grub.cfg".format(MEMDISK)
@@ -63,7 +64,8 @@ class _Outcome(NamedTuple):
     default: "Optional[str]"
     waits: bool
     doubtful: bool
-    orders: int
+    orders: int  # of a wildcard's names, that are tried
+    names: int  # that a wildcard stood for: so many orders there are to try
 
 
 def read_menu(
@@ -122,14 +124,18 @@ class _Reader:
     def _outcomes(self) -> "Dict[Facts, _Outcome]":
         outcomes: Dict[Facts, _Outcome] = {}
         for prefix in _ways(self._prefix):
-            first = self._try(prefix, self._host.command(_BLSCFG) != NO)
-            outcomes[((_PREFIX, prefix), (_BLSCFG, True), (_ORDER, 0))] = first
-            for turn in range(1, first.orders):
-                other = self._try(prefix, self._host.command(_BLSCFG) != NO, turn)
-                outcomes[((_PREFIX, prefix), (_BLSCFG, True), (_ORDER, turn))] = _listed_as(first.entries, other)
+            first = self._in_orders(outcomes, prefix, self._host.command(_BLSCFG) != NO)
             if first.uses_blscfg and self._host.command(_BLSCFG) == UNKNOWN:
-                outcomes[((_PREFIX, prefix), (_BLSCFG, False), (_ORDER, 0))] = self._try(prefix, False)
+                self._in_orders(outcomes, prefix, False)
         return outcomes
+
+    def _in_orders(self, outcomes: "Dict[Facts, _Outcome]", prefix: bool, blscfg: bool) -> _Outcome:
+        """Add what comes of each order that is tried of the names for a wildcard; return the first."""
+        first = self._try(prefix, blscfg)
+        for turn in range(first.orders):
+            outcome = _listed_as(first.entries, self._try(prefix, blscfg, turn)) if turn else first
+            outcomes[((_PREFIX, prefix), (_BLSCFG, blscfg), (_ORDER, turn))] = outcome
+        return first
 
     def _try(self, prefix: bool, blscfg: bool, turn: int = 0) -> _Outcome:
         cpu, _, grub_platform = self._platform.partition("-")
@@ -170,7 +176,7 @@ class _Reader:
             tuple(_entry(index, result, self._devices) for index, result in enumerate(results)), choice, _errors(complaints),
             Problem(unknown[0].path, unknown[0].reason) if unknown else None, _BLSCFG in run.used, tuple(run.assumptions),
             shown.environment.get("default"), menu.waits(shown, choice.index), bool(chosen and chosen.boots is None),
-            min(run.most_names, _MAX_ORDERS, max(2, _STEPS_FOR_ORDERS // max(1, run.steps))),
+            min(run.most_names, _MAX_ORDERS, max(2, _STEPS_FOR_ORDERS // max(1, run.steps))), run.most_names,
         )
 
     def _all_assumptions(self, more: "Sequence[str]") -> "Tuple[str, ...]":
@@ -183,8 +189,14 @@ class _Reader:
         places: Dict[Facts, List[int]] = {}
         for facts, outcome in outcomes.items():
             places[facts] = entries_in(entries, outcome.entries)
-        candidates = self._candidates(outcomes, places)
+        chosen = {
+            facts: places[facts][outcome.choice.index] if outcome.choice.index is not None else None for facts, outcome in outcomes.items()
+        }
+        deciding = _deciding(chosen)
+        candidates = self._candidates(outcomes, places, chosen, deciding)
         unknown = [outcome.unknown for outcome in outcomes.values() if outcome.unknown]
+        if _ORDER in deciding and any(outcome.names > outcome.orders for outcome in outcomes.values()):
+            unknown.append(Problem(self._config, _MORE_ORDERS))
         errors: List[EntryError] = []
         for outcome in outcomes.values():
             errors.extend(error for error in outcome.errors if error not in errors)
@@ -208,11 +220,10 @@ class _Reader:
             return None
         return Problem(_SNIPPETS, "no boot loader specification entries in " + _SNIPPETS)
 
-    def _candidates(self, outcomes: "Dict[Facts, _Outcome]", places: "Dict[Facts, List[int]]") -> "Tuple[Candidate, ...]":
-        chosen = {
-            facts: places[facts][outcome.choice.index] if outcome.choice.index is not None else None for facts, outcome in outcomes.items()
-        }
-        deciding = _deciding(chosen)
+    def _candidates(
+        self, outcomes: "Dict[Facts, _Outcome]", places: "Dict[Facts, List[int]]", chosen: "Dict[Facts, Optional[int]]",
+        deciding: "FrozenSet[str]",
+    ) -> "Tuple[Candidate, ...]":
         found: List[Candidate] = []
         for facts, outcome in outcomes.items():
             index = chosen[facts]
