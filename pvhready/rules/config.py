@@ -20,7 +20,7 @@ _DECISIVE = ("XEN", "XEN_PV", "XEN_PVHVM", "XEN_PVH", FRONT_END, "X86_64", "ACPI
 _FIRST_PVH = (4, 11)  # before, the symbol XEN_PVH meant the old PVHv1
 _FIRST_RSDP = (4, 19)  # some kernels from here on take the RSDP from boot_params
 _ALWAYS_RSDP = (5, 0)
-_DEBIANS_FLAVOURS = ("amd64", "686", "686-pae")  # or end so, as cloud-amd64 and rt-686-pae
+_DEBIANS_FLAVOURS = ("amd64", "cloud-amd64", "rt-amd64", "686", "686-pae", "rt-686-pae")
 _FIRST_XEN_PV = (4, 12)  # before, XEN=y implies a PV entry
 _LAST_32BIT_PV = (5, 9)
 _COMPATIBLE = "IA32_EMULATION"  # lets a 64-bit kernel run 32-bit programs
@@ -80,7 +80,7 @@ def _is_debians_419(kernel: Kernel, guest: Guest) -> bool:
     version, _, rest = (kernel.release or "").partition("-")
     abi, _, flavour = rest.replace("0.bpo.", "", 1).replace("0.deb9.", "", 1).partition("-")
     named = not kernel.has_dpkg if kernel.package is None else kernel.package.startswith("linux-image-")
-    return version == "4.19.0" and abi.isdigit() and flavour.endswith(_DEBIANS_FLAVOURS) and named
+    return version == "4.19.0" and abi.isdigit() and flavour in _DEBIANS_FLAVOURS and named
 
 
 def _no_config(kernel: Kernel, mode: str) -> Finding:

@@ -103,7 +103,7 @@ def test_419_is_debians_only_on_debian_and_under_its_name():
     for release in ("4.19.0", "4.19.0-27", "4.19.1-27-amd64", "4.19.0-mine-amd64", "4.19.0-rc2-amd64"):
         assert answer(release, "debian") == "unknown"
     assert answer("4.19.0-27-amd64", "debian", "my-own-kernel") == "unknown"
-    for release in ("4.19.0-041900-generic", "4.19.0-5-custom"):  # Ubuntu's build of the kernel as it is, and one's own
+    for release in ("4.19.0-041900-generic", "4.19.0-5-custom", "4.19.0-5-my-amd64"):  # Ubuntu's build, and one's own
         assert answer(release, "debian", "linux-image-" + release, has_dpkg=True) == "unknown"
     assert answer("4.19.0-5-custom", "debian", has_dpkg=True) == "unknown"
     assert answer("4.19.0-27-amd64", "debian", "linux-image-4.19.0-27-amd64", has_dpkg=True) == "boots"
