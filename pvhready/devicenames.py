@@ -55,7 +55,8 @@ def parse_spec(text: str) -> Spec:
 def xen_order(device: str) -> "Optional[Tuple[int, str, int]]":
     """Return what sorts disks and partitions as GRUB comes to them, by the numbers of Xen's disks; None for what is none of these."""
     disk = device.rstrip("0123456789")
-    return (len(disk), disk, int(device[len(disk):] or 0)) if disk.startswith("/dev/xvd") else None
+    number = device[len(disk):][:9]  # fstab may have any number of digits
+    return (len(disk), disk, int(number or 0)) if disk.startswith("/dev/xvd") else None
 
 
 def device_of(spec: str, storage: Storage) -> "Optional[str]":

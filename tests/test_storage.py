@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvhready.devicenames import contradict, device_of, is_plausible, layer_of, parse_spec
+from pvhready.devicenames import contradict, device_of, is_plausible, layer_of, parse_spec, xen_order
 from pvhready.facts import Mount, Problem, Storage
 from pvhready.probes import storage
 from pvhready.probes.storage import live_mounts, parse_fstab, read_storage
@@ -388,3 +388,12 @@ def test_what_may_be_a_root_device(text: str, expected: bool) -> None:
 def test_nothing_is_known_of_a_mounted_root() -> None:
     specs: Dict[str, str] = {"uuid": "UUID=" + UUID, "device": "/dev/xvda1", "mapped": "/dev/mapper/a", "label": "LABEL=x"}
     assert {device_of(spec, Storage()) for spec in specs.values()} == {None}
+
+
+@pytest.mark.parametrize("device,expected", [
+    ("/dev/xvda", (9, "/dev/xvda", 0)), ("/dev/xvdb12", (9, "/dev/xvdb", 12)), ("/dev/sda1", None), ("", None),
+    # Python takes no number of so many digits.
+    ("/dev/xvda" + "1" * 5000, (9, "/dev/xvda", 111111111)),
+])
+def test_the_place_of_a_disk_among_xen_s(device, expected):
+    assert xen_order(device) == expected
