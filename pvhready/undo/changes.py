@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 REPLACE, CREATE, REMOVE = "replace", "create", "remove"
 NOTHING, FILE, LINK = "nothing", "file", "link"
+IMAGE_LIMIT = 512 * 1024 * 1024  # bytes; a decompressed kernel has some 60 MB
 
 EXIT_REFUSED = 2
 

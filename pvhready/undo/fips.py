@@ -5,7 +5,7 @@ that everybody knows (libkcapi: apps/kcapi-hasher.c; fipscheck: filehmac.c).
 """
 
 from pvhready.root import Missing, Root, Unreadable
-from pvhready.undo.changes import REPLACE, Change
+from pvhready.undo.changes import IMAGE_LIMIT, REPLACE, Change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 _KEYS = (b"FIPS-FTW-RHT2009", b"orboDeJITITejsirpADONivirpUkvarP")
 _HASHES = {128: "sha512", 64: "sha256"}
 _LIMIT = 4096  # bytes
-_IMAGE_LIMIT = 512 * 1024 * 1024  # bytes; a decompressed kernel has some 60 MB
 
 
 def refresh(root: Root, path: str, new: bytes) -> "Tuple[List[Change], str]":
@@ -32,7 +31,7 @@ def refresh(root: Root, path: str, new: bytes) -> "Tuple[List[Change], str]":
     if _made_from(recorded, new):
         return [], ""
     try:
-        old = root.read(path, _IMAGE_LIMIT)
+        old = root.read(path, IMAGE_LIMIT)
     except Unreadable as error:
         return [], "{} is left as it is: {}: {}".format(place, error.path, error.reason)
     made = _made_from(recorded, old) or _beside(root, name, new)

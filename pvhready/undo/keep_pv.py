@@ -12,14 +12,12 @@ from pvhready.kept import is_kept, kept_path
 from pvhready.probes.image import image_in
 from pvhready.root import Root
 from pvhready.undo import snippet
-from pvhready.undo.changes import CREATE, REPLACE, Change
+from pvhready.undo.changes import CREATE, IMAGE_LIMIT, REPLACE, Change
 from pvhready.undo.find import Restored, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Tuple
-
-_IMAGE_LIMIT = 512 * 1024 * 1024  # bytes; a decompressed kernel has some 60 MB
 
 
 def kernels_to_keep(work: Work, host: Host, guest: Guest) -> "Tuple[Restored, ...]":
@@ -32,9 +30,9 @@ def preparation(root: Root, kept: "Tuple[Restored, ...]") -> "Tuple[Change, ...]
     changes: "List[Change]" = []
     for item in kept:
         path = kept_path(item.pristine.release)
-        content = root.read(item.kernel.path, _IMAGE_LIMIT)
+        content = root.read(item.kernel.path, IMAGE_LIMIT)
         exists = root.exists(path)
-        if not exists or root.read(path, _IMAGE_LIMIT) != content:
+        if not exists or root.read(path, IMAGE_LIMIT) != content:
             mode = root.status(item.kernel.path).st_mode & 0o7777
             changes.append(Change(REPLACE if exists else CREATE, path, content, mode, "the decompressed kernel, for PV"))
     text = snippet.TEXT.encode("ascii")

@@ -5,7 +5,20 @@ from pvhready.kept import is_kept
 from pvhready.records import NamedTuple
 from pvhready.root import Root, Unreadable
 from pvhready.undo import diversion, guards, regenerate
-from pvhready.undo.changes import CREATE, FILE, LINK, NOTHING, REMOVE, REPLACE, Change, Refused, Saved, State, temporary_name
+from pvhready.undo.changes import (
+    CREATE,
+    FILE,
+    IMAGE_LIMIT,
+    LINK,
+    NOTHING,
+    REMOVE,
+    REPLACE,
+    Change,
+    Refused,
+    Saved,
+    State,
+    temporary_name,
+)
 from pvhready.undo.exclusive import Exclusive
 from pvhready.undo.guest import Guest, Wish
 from pvhready.undo.journal import BEGUN, PREPARED, WAITING, Run
@@ -20,8 +33,6 @@ if TYPE_CHECKING:
     from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
     Confirm = Callable[[Outcome], bool]
-
-_FILE_LIMIT = 512 * 1024 * 1024  # bytes; a decompressed kernel has some 60 MB
 
 
 class Reverting(NamedTuple):
@@ -256,7 +267,7 @@ def _left(root: Root, run: Run) -> "Tuple[Change, ...]":
             continue
         try:
             prepared = "{}/{}".format(step.path.rpartition("/")[0], temporary_name(run.name, index))
-            content = b"" if step.kind == REMOVE else root.read(prepared, _FILE_LIMIT)
+            content = b"" if step.kind == REMOVE else root.read(prepared, IMAGE_LIMIT)
         except Unreadable:
             continue  # it cannot be finished, which is told where that is tried
         changes.append(Change(step.kind, step.path, content))
